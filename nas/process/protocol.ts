@@ -1,0 +1,117 @@
+// What crosses the process line: a job file going in, messages coming out. Both sides import this file and nothing else of each other.
+import { z } from 'zod';
+
+/** Raised whenever a message or the job file changes shape; either side refuses a version it does not know. */
+export const PROTOCOL_VERSION = 1;
+
+const version = z.literal(PROTOCOL_VERSION);
+const count = z.int().nonnegative();
+
+/** Names one attempt at one stage. A commit to the manifest is refused unless its token is the one that holds the stage. */
+export const Token = z.strictObject({
+  workflowId: z.string().min(1),
+  runId: z.string().min(1),
+  stage: z.string().min(1),
+  attempt: z.int().positive(),
+});
+export type Token = z.infer<typeof Token>;
+
+export const StageProcessKind = z.enum(['train-supernet', 'train-standalone', 'evaluate-subnets']);
+export type StageProcessKind = z.infer<typeof StageProcessKind>;
+
+/** `job.json`, whose path is the process's only argument. */
+export const Job = z.strictObject({
+  version,
+  kind: StageProcessKind,
+  token: Token,
+  /** Absolute path of the results root; every file reference in a record is relative to it. */
+  results: z.string().min(1),
+  /** The stage's directory relative to the results root. */
+  directory: z.string().min(1),
+  /** What the stage's result depends on, hashed: written to the manifest, compared by whoever wants to reuse it. */
+  fingerprint: z.string().min(1),
+  /** TensorFlow's threads; part of what decides the bits of a result. */
+  threads: z.int().positive(),
+  /** The kind's own resolved config; the process checks it against that kind's schema before anything else. */
+  with: z.record(z.string(), z.unknown()),
+});
+export type Job = z.infer<typeof Job>;
+
+/** How a stage process can end badly. `Stalled` is said by the parent, the others by the child, or by the parent for a child that died. */
+export const TrainerErrorType = z.enum(['BadInput', 'NaNLoss', 'OutOfMemory', 'Fenced', 'Stalled', 'Crashed']);
+export type TrainerErrorType = z.infer<typeof TrainerErrorType>;
+
+/** Whether another attempt may end otherwise. The same input gives the same bits, so bad input and NaN would only repeat themselves. */
+export const isRetryable: Readonly<Record<TrainerErrorType, boolean>> = {
+  BadInput: false,
+  NaNLoss: false,
+  OutOfMemory: true,
+  Fenced: false,
+  Stalled: true,
+  Crashed: true,
+};
+
+export const Phase = z.enum(['loading', 'training', 'calibrating', 'evaluating', 'saving']);
+export type Phase = z.infer<typeof Phase>;
+
+/** Where the process stands. Epochs count from 1, steps from 0; counts that a phase has no use for are 0. */
+export const Progress = z.strictObject({
+  version,
+  type: z.literal('progress'),
+  phase: Phase,
+  epoch: count,
+  epochs: count,
+  step: count,
+  steps: count,
+  loss: z.number().optional(),
+  tau: z.number().optional(),
+  stepsPerSecond: z.number().nonnegative().optional(),
+  subnets: count.optional(),
+  subnetsTotal: count.optional(),
+});
+
+/** An epoch is trained, tested, saved and committed. `interval` is tau's 95 % bootstrap interval, null where it has none. */
+export const EpochDone = z.strictObject({
+  version,
+  type: z.literal('epoch'),
+  epoch: count,
+  epochs: count,
+  tau: z.number(),
+  interval: z.tuple([z.number(), z.number()]).nullable(),
+  loss: z.number(),
+  seconds: z.number().nonnegative(),
+});
+
+/** All is committed; `outputs` are scalars and file references, under 1 KB. */
+export const Done = z.strictObject({
+  version,
+  type: z.literal('done'),
+  outputs: z.record(z.string(), z.unknown()),
+});
+
+export const Failed = z.strictObject({
+  version,
+  type: z.literal('failed'),
+  error: z.strictObject({ type: TrainerErrorType, message: z.string(), retryable: z.boolean() }),
+});
+
+/** The answer to SIGTERM: a checkpoint is written, the process ends with exit code 0. */
+export const Stopped = z.strictObject({ version, type: z.literal('stopped') });
+
+/** Everything a stage process says, over IPC, one way. */
+export const TrainerMessage = z.discriminatedUnion('type', [Progress, EpochDone, Done, Failed, Stopped]);
+export type TrainerMessage = z.infer<typeof TrainerMessage>;
+
+type Unversioned<M> = M extends TrainerMessage ? Omit<M, 'version'> : never;
+/** A message before the harness stamps its version on it. */
+export type Message = Unversioned<TrainerMessage>;
+
+/** An error that knows its kind; whatever else is thrown counts as `Crashed`. */
+export class TrainerError extends Error {
+  override readonly name = 'TrainerError';
+  readonly type: TrainerErrorType;
+  constructor(type: TrainerErrorType, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.type = type;
+  }
+}
