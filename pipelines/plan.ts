@@ -33,7 +33,7 @@ export interface PlanStage {
   readonly with: JsonObject;
   /** The cells, in order; null for a stage that runs once. */
   readonly matrix: readonly Readonly<Record<string, Json>>[] | null;
-  /** Condition in the grammar of `pipelines/expressions.ts`, without `${{ }}`; null = run when all needs succeeded. */
+  /** Condition in the grammar of `pipelines/conditions.ts`, without `${{ }}`; null = run when all needs succeeded. */
   readonly if: string | null;
   readonly select: Select | null;
   readonly retry: Retry;
