@@ -1,0 +1,124 @@
+// The child's side of the process line: what every stage process does around its work.
+import { readFile } from 'node:fs/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { z } from 'zod';
+import { isRetryable, Job, PROTOCOL_VERSION, TrainerError } from './protocol.ts';
+import type { Message, StageProcessKind, TrainerErrorType, TrainerMessage } from './protocol.ts';
+
+/** How often a phase may report at most; each report is one IPC message and at best one heartbeat. */
+const PROGRESS_EVERY_MS = 200;
+
+/** What a stage process holds of its parent. */
+export interface ProcessLine {
+  /** Sends a message; progress within 200 ms of the last one of its phase and epoch is dropped. */
+  send(message: Message): void;
+  /** True after SIGTERM: write a checkpoint, then return 'stopped'. */
+  stopRequested(): boolean;
+  /** Lets signals and a lost parent be noticed. TensorFlow blocks the event loop, so a loop calls this once a step. */
+  turn(): Promise<void>;
+}
+
+export type Outputs = Record<string, unknown>;
+/** The work of one kind of stage: its outputs when all is committed, or 'stopped' when it was asked to stop and wrote a checkpoint. */
+export type StageWork = (job: Job, line: ProcessLine) => Promise<Outputs | 'stopped'>;
+
+/**
+ * Runs one stage process to its end: `job.json` (first argument) → work → exit code.
+ * Exit code 0 after 'done' and 'stopped', 1 after 'failed'. Without IPC (run by hand) messages are printed as JSON lines.
+ * The work of a kind should import TensorFlow inside, since the thread count is set here, before it loads.
+ */
+export async function runStageProcess(work: Partial<Record<StageProcessKind, StageWork>>): Promise<never> {
+  let stop = false;
+  process.once('SIGTERM', () => (stop = true));
+  // A parent that is gone can neither stop nor record us: leave the device at once, write nothing.
+  process.once('disconnect', () => process.exit(1));
+  process.once('uncaughtException', (error) => void end(failed(error)));
+  process.once('unhandledRejection', (error) => void end(failed(error)));
+  try {
+    const job = await readJob(process.argv[2]);
+    const run = work[job.kind];
+    if (!run) {
+      throw new TrainerError('BadInput', `job.kind: expected one of ${Object.keys(work).join(', ')}, got ${job.kind}`);
+    }
+    process.env.TF_NUM_INTRAOP_THREADS = String(job.threads);
+    process.env.TF_NUM_INTEROP_THREADS = '1';
+    const line: ProcessLine = {
+      send: throttled(post),
+      stopRequested: () => stop,
+      turn: () => nextTurn(),
+    };
+    const outputs = await run(job, line);
+    return await end(outputs === 'stopped' ? { type: 'stopped' } : { type: 'done', outputs });
+  } catch (error) {
+    return end(failed(error));
+  }
+}
+
+/** Reads and checks a job file; throws BadInput naming every wrong key. */
+export async function readJob(path: string | undefined): Promise<Job> {
+  if (path === undefined) throw new TrainerError('BadInput', 'arguments: expected the path of a job.json, got none');
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new TrainerError('BadInput', `${path}: expected a readable job file, got ${messageOf(cause)}`, { cause });
+  });
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new TrainerError('BadInput', `${path}: expected JSON, got ${messageOf(cause)}`, { cause });
+  }
+  return parseInput(Job, json, path);
+}
+
+/** Checks a value against a schema; throws BadInput with one `where.key: what` a line. */
+export function parseInput<T>(schema: z.ZodType<T>, value: unknown, where: string): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const lines = parsed.error.issues.map((issue) => `${[where, ...issue.path].join('.')}: ${issue.message}`);
+  throw new TrainerError('BadInput', lines.join('\n'), { cause: parsed.error });
+}
+
+/** What kind of end an error is. TensorFlow and the manifest throw plain errors, told by their words. */
+export function failureType(error: unknown): TrainerErrorType {
+  if (error instanceof TrainerError) return error.type;
+  if (error instanceof Error && error.name === 'FencedError') return 'Fenced';
+  if (/\bOOM\b|out of memory|resource ?exhausted|bad_alloc|ENOMEM/i.test(messageOf(error))) return 'OutOfMemory';
+  return 'Crashed';
+}
+
+function failed(error: unknown): Message {
+  console.error(error);
+  const type = failureType(error);
+  return { type: 'failed', error: { type, message: messageOf(error), retryable: isRetryable[type] } };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Sends the last message, waits until it is out, and ends the process. */
+async function end(message: Message): Promise<never> {
+  await post(message);
+  process.exit(message.type === 'failed' ? 1 : 0);
+}
+
+function post(message: Message): Promise<void> {
+  const stamped = { version: PROTOCOL_VERSION, ...message } as TrainerMessage;
+  return new Promise((resolve) => {
+    // A send that fails means a lost parent, which 'disconnect' handles.
+    if (process.send) process.send(stamped, undefined, undefined, () => resolve());
+    else process.stdout.write(`${JSON.stringify(stamped)}\n`, () => resolve());
+  });
+}
+
+function throttled(send: (message: Message) => Promise<void>): (message: Message) => void {
+  let last = { of: '', at: 0 };
+  return (message) => {
+    if (message.type === 'progress') {
+      const of = `${message.phase} ${message.epoch}`;
+      const now = performance.now();
+      if (of === last.of && now - last.at < PROGRESS_EVERY_MS) return;
+      last = { of, at: now };
+    }
+    void send(message);
+  };
+}
