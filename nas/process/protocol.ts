@@ -1,20 +1,12 @@
 // What crosses the process line: a job file going in, messages coming out. Both sides import this file and nothing else of each other.
 import { z } from 'zod';
+import { Token } from '../../artifacts/token.ts';
 
 /** Raised whenever a message or the job file changes shape; either side refuses a version it does not know. */
 export const PROTOCOL_VERSION = 1;
 
 const version = z.literal(PROTOCOL_VERSION);
 const count = z.int().nonnegative();
-
-/** Names one attempt at one stage. A commit to the manifest is refused unless its token is the one that holds the stage. */
-export const Token = z.strictObject({
-  workflowId: z.string().min(1),
-  runId: z.string().min(1),
-  stage: z.string().min(1),
-  attempt: z.int().positive(),
-});
-export type Token = z.infer<typeof Token>;
 
 export const StageProcessKind = z.enum(['train-supernet', 'train-standalone', 'evaluate-subnets']);
 export type StageProcessKind = z.infer<typeof StageProcessKind>;
@@ -70,13 +62,16 @@ export const Progress = z.strictObject({
   subnetsTotal: count.optional(),
 });
 
-/** An epoch is trained, tested, saved and committed. `interval` is tau's 95 % bootstrap interval, null where it has none. */
+/**
+ * An epoch is trained, tested, saved and committed. `tau` is null where all ground-truth subnets tie, `interval` (its 95 %
+ * bootstrap interval) where there is none.
+ */
 export const EpochDone = z.strictObject({
   version,
   type: z.literal('epoch'),
   epoch: count,
   epochs: count,
-  tau: z.number(),
+  tau: z.number().nullable(),
   interval: z.tuple([z.number(), z.number()]).nullable(),
   loss: z.number(),
   seconds: z.number().nonnegative(),
