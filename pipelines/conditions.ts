@@ -24,9 +24,11 @@ type Comparison = '==' | '!=' | '<' | '<=' | '>' | '>=';
 export type Condition =
   | { readonly is: 'value'; readonly value: Json }
   | { readonly is: 'reference'; readonly reference: Reference }
-  | { readonly is: 'success' | 'failure' }
+  | { readonly is: 'success' }
+  | { readonly is: 'failure' }
   | { readonly is: 'not'; readonly of: Condition }
-  | { readonly is: 'and' | 'or'; readonly left: Condition; readonly right: Condition }
+  | { readonly is: 'and'; readonly left: Condition; readonly right: Condition }
+  | { readonly is: 'or'; readonly left: Condition; readonly right: Condition }
   | { readonly is: 'compare'; readonly how: Comparison; readonly left: Condition; readonly right: Condition };
 
 const TOKEN =
@@ -133,8 +135,6 @@ class Parser {
   }
 
   #not(): Condition {
-    if (depth > DEEPEST)
-      throw new ExpressionError(`expected at most ${DEEPEST} brackets and ! inside one another, got more`);
     if (this.#take('!')) return { is: 'not', of: this.#not() };
     const left = this.#operand();
     const how = COMPARISONS.find((sign) => this.#take(sign));
