@@ -1,0 +1,62 @@
+import { existsSync, realpathSync } from 'node:fs';
+import path from 'node:path';
+
+// Every name below the results root stands here, so that a reader never has to search for one.
+export const fileNames = {
+  manifest: 'manifest.json',
+  lock: 'manifest.lock',
+  job: 'job.json',
+  trainerLog: 'trainer.log',
+  metricsLog: 'log.jsonl',
+  chosenSupernet: 'supernet_max_kt.safetensors',
+  checkpoints: 'checkpoints',
+  setAside: 'older',
+  reportText: 'report.md',
+  reportData: 'report.json',
+} as const;
+
+/** A path that was refused: it names something outside of the results root, or is no legal id. */
+export class PathError extends Error {
+  override readonly name = 'PathError';
+}
+
+/** The folder all results lie under: `NAS_RESULTS`, or `results` in the current folder. Absolute. */
+export function resultsRoot(environment: NodeJS.ProcessEnv = process.env): string {
+  return path.resolve(environment['NAS_RESULTS'] || 'results');
+}
+
+/** Checks a run id: it names a folder and a workflow, so letters, digits, `.`, `_`, `-`, 100 at most. */
+export function checkRunId(id: string): string {
+  if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(id)) return id;
+  throw new PathError(
+    `run id: expected 1..100 letters, digits, '.', '_' or '-', the first a letter or digit, got ${JSON.stringify(id)}; choose another id`,
+  );
+}
+
+/**
+ * The absolute path of `relative` below `root`. Refused with PathError: absolute paths, empty, `.` and `..` segments,
+ * NUL bytes, and anything that a symbolic link leads out of the root.
+ */
+export function placeOf(root: string, relative: string): string {
+  const segments = relative.split('/');
+  if (path.isAbsolute(relative) || /[\0\\]/.test(relative) || segments.some((s) => ['', '.', '..'].includes(s))) {
+    throw new PathError(
+      `results path: expected one relative to the results folder without '.' or '..', got ${JSON.stringify(relative)}; correct the name`,
+    );
+  }
+  const place = path.join(root, ...segments);
+  if (!existsSync(root)) return place;
+  const realRoot = realpathSync(root);
+  let existing = place;
+  while (!existsSync(existing)) existing = path.dirname(existing);
+  const real = realpathSync(existing);
+  if (real === realRoot || real.startsWith(realRoot + path.sep)) return place;
+  throw new PathError(
+    `results path: expected ${relative} to lie in ${realRoot}, got a link to ${real}; remove the symbolic link`,
+  );
+}
+
+/** What a record names a file by: its path relative to the results root, with `/` on every system. */
+export function referenceTo(root: string, absolute: string): string {
+  return path.relative(root, absolute).split(path.sep).join('/');
+}
