@@ -1,0 +1,127 @@
+/** A search space of residual networks, as `configs/spaces/*.yml` describes it. */
+export interface Space {
+  readonly name: string;
+  /** Channels of the image: 3, 1. */
+  readonly channels: number;
+  /** Ascending; the largest is the one images come in at. */
+  readonly resolutions: readonly number[];
+  readonly stem: Stem;
+  readonly stages: readonly Stage[];
+  /** Code 1..n stands for ratio 1..n of this list, widest first. */
+  readonly ratios: readonly number[];
+  /** Widths are multiples of it: 8 (ImageNet), 1 (small spaces). */
+  readonly divisor: number;
+}
+
+export interface Stem {
+  readonly kernel: number;
+  readonly stride: 1 | 2;
+  /** Whether a 3×3 max-pool of stride 2 follows. */
+  readonly pool: boolean;
+  readonly base: number;
+}
+
+export interface Stage {
+  readonly base: number;
+  /** Of the stage's first block; the others have stride 1. */
+  readonly stride: 1 | 2;
+  readonly depth: readonly [min: number, max: number];
+}
+
+/** In an `Architecture` two channel codes, in a `Subnet` two widths. */
+export interface Block {
+  readonly mid: number;
+  readonly out: number;
+}
+
+/** What an arch code says: channel codes 1..n; a stage's depth is the length of its list. */
+export interface Architecture {
+  readonly stem: number;
+  readonly stages: readonly (readonly Block[])[];
+}
+
+/** The same shape in channels. */
+export interface Subnet {
+  readonly stem: number;
+  readonly stages: readonly (readonly Block[])[];
+}
+
+/** A block where it stands: all that its cost, its weights and its walk depend on. */
+export interface PlacedBlock extends Block {
+  readonly stage: number;
+  /** Index inside the stage. */
+  readonly block: number;
+  readonly in: number;
+  readonly stride: 1 | 2;
+}
+
+/** Index that means the stem where a stage index is asked for. */
+export const STEM = -1;
+
+/**
+ * Channels that a channel code stands for: `makeDivisible(round(base · ratio), divisor)`.
+ * @param stage index of the stage, or STEM
+ * @throws RangeError for a stage or code the space does not have
+ */
+export function widthOf(space: Space, stage: number, code: number): number {
+  const base = stage === STEM ? space.stem.base : space.stages[stage]?.base;
+  const ratio = space.ratios[code - 1];
+  if (base === undefined)
+    throw new RangeError(`space ${space.name}: expected a stage -1..${space.stages.length - 1}, got ${stage}`);
+  if (ratio === undefined)
+    throw new RangeError(`space ${space.name}: expected a channel code 1..${space.ratios.length}, got ${code}`);
+  return makeDivisible(roundHalfEven(base * ratio), space.divisor);
+}
+
+/** The distinct widths of a stage (or the STEM), ascending. */
+export function widths(space: Space, stage: number): number[] {
+  const all = space.ratios.map((_, index) => widthOf(space, stage, index + 1));
+  return [...new Set(all)].toSorted((a, b) => a - b);
+}
+
+/** Codes to channels. */
+export function subnetOf(space: Space, architecture: Architecture): Subnet {
+  return {
+    stem: widthOf(space, STEM, architecture.stem),
+    stages: architecture.stages.map((blocks, stage) =>
+      blocks.map(({ mid, out }) => ({ mid: widthOf(space, stage, mid), out: widthOf(space, stage, out) })),
+    ),
+  };
+}
+
+/** All blocks of a subnet in the order images pass them, each with its input width and stride. */
+export function placedBlocks(space: Space, subnet: Subnet): PlacedBlock[] {
+  let width = subnet.stem;
+  return subnet.stages.flatMap((blocks, stage) =>
+    blocks.map(({ mid, out }, block) => {
+      const stride = block === 0 ? space.stages[stage]!.stride : 1;
+      const placed: PlacedBlock = { stage, block, in: width, mid, out, stride };
+      width = out;
+      return placed;
+    }),
+  );
+}
+
+/** Whether a block's shortcut is a 1×1 convolution and not the identity. */
+export function hasShortcut(block: { readonly in: number; readonly out: number; readonly stride: number }): boolean {
+  return block.stride !== 1 || block.in !== block.out;
+}
+
+/** Number of blocks. */
+export function depthOf(subnet: Subnet): number {
+  return subnet.stages.reduce((sum, blocks) => sum + blocks.length, 0);
+}
+
+/** Nearest multiple of the divisor, at least 1, one step up where that would lose more than 10 %. */
+function makeDivisible(width: number, divisor: number): number {
+  const nearest = Math.max(1, Math.floor((width + divisor / 2) / divisor) * divisor);
+  return nearest < 0.9 * width ? nearest + divisor : nearest;
+}
+
+/** Python's round: halves go to the even neighbour. */
+function roundHalfEven(value: number): number {
+  const floor = Math.floor(value);
+  const rest = value - floor;
+  if (rest !== 0.5) return rest < 0.5 ? floor : floor + 1;
+  return floor % 2 === 0 ? floor : floor + 1;
+}
