@@ -1,0 +1,30 @@
+/** A span of time as people say it: `34s`, `2m 14s`, `1h 03m`, `2d 05h`. Takes milliseconds. */
+export function duration(milliseconds: number): string {
+  const seconds = Math.max(0, Math.round(milliseconds / 1000));
+  const pair = (large: number, largeUnit: string, small: number, smallUnit: string): string =>
+    `${large}${largeUnit} ${String(small).padStart(2, '0')}${smallUnit}`;
+  if (seconds < 60) return `${seconds}s`;
+  if (seconds < 3600) return pair(Math.floor(seconds / 60), 'm', seconds % 60, 's');
+  if (seconds < 86_400) return pair(Math.floor(seconds / 3600), 'h', Math.floor((seconds % 3600) / 60), 'm');
+  return pair(Math.floor(seconds / 86_400), 'd', Math.floor((seconds % 86_400) / 3600), 'h');
+}
+
+/** A count of multiply-accumulates in units of 10⁹, with three significant digits at least: `0.0123`, `3.00`, `51,200`. */
+export function gmacs(macs: number): string {
+  const billions = macs / 1e9;
+  if (billions >= 1000) return Math.round(billions).toLocaleString('en-US');
+  return billions >= 100 ? billions.toFixed(0) : billions.toPrecision(3);
+}
+
+/** A Kendall tau with its interval where it is known: `0.712 [0.551, 0.834]`. */
+export function tau(value: number, interval?: readonly [number, number]): string {
+  const shown = value.toFixed(3);
+  return interval === undefined ? shown : `${shown} [${interval[0].toFixed(3)}, ${interval[1].toFixed(3)}]`;
+}
+
+/** A horizontal bar of `width` cells, filled in eighths of a cell; `fraction` is cut to 0..1. */
+export function bar(fraction: number, width: number): string {
+  const eighths = Math.round(Math.min(1, Math.max(0, fraction)) * width * 8);
+  const part = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'][eighths % 8] ?? '';
+  return ('█'.repeat(Math.floor(eighths / 8)) + part).padEnd(width, '░');
+}
