@@ -1,12 +1,14 @@
 /** A span of time as people say it: `34s`, `2m 14s`, `1h 03m`, `2d 05h`. Takes milliseconds. */
 export function duration(milliseconds: number): string {
   const seconds = Math.max(0, Math.round(milliseconds / 1000));
-  const pair = (large: number, largeUnit: string, small: number, smallUnit: string): string =>
-    `${large}${largeUnit} ${String(small).padStart(2, '0')}${smallUnit}`;
   if (seconds < 60) return `${seconds}s`;
-  if (seconds < 3600) return pair(Math.floor(seconds / 60), 'm', seconds % 60, 's');
-  if (seconds < 86_400) return pair(Math.floor(seconds / 3600), 'h', Math.floor((seconds % 3600) / 60), 'm');
-  return pair(Math.floor(seconds / 86_400), 'd', Math.floor((seconds % 86_400) / 3600), 'h');
+  if (seconds < 3600) return `${Math.floor(seconds / 60)}m ${twoDigits(seconds % 60)}s`;
+  if (seconds < 86_400) return `${Math.floor(seconds / 3600)}h ${twoDigits((seconds % 3600) / 60)}m`;
+  return `${Math.floor(seconds / 86_400)}d ${twoDigits((seconds % 86_400) / 3600)}h`;
+}
+
+function twoDigits(value: number): string {
+  return String(Math.floor(value)).padStart(2, '0');
 }
 
 /** A count of multiply-accumulates in units of 10⁹, with three significant digits at least: `0.0123`, `3.00`, `51,200`. */

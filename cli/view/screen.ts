@@ -1,6 +1,8 @@
 import { stripVTControlCharacters } from 'node:util';
 
 const ESCAPE = '\u001B[';
+// In a group, so that `split` keeps it.
+const COLOUR = new RegExp(`(${ESCAPE.replace('[', String.raw`\[`)}[0-9;]*m)`);
 
 /** A block of lines at the end of a terminal that is redrawn in place. Lines are cut to the terminal's width, for a wrapped line would break the count. */
 export class Screen {
@@ -25,7 +27,7 @@ export function cut(line: string, width: number): string {
   if (stripVTControlCharacters(line).length <= width) return line;
   let left = width - 1;
   let kept = '';
-  for (const piece of line.split(/(\u001B\[[0-9;]*m)/)) {
+  for (const piece of line.split(COLOUR)) {
     if (piece.startsWith(ESCAPE)) kept += piece;
     else {
       const visible = piece.slice(0, left);
