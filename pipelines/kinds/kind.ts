@@ -1,0 +1,80 @@
+import type { z } from 'zod';
+import type { ListedSubnet } from '../../configs/subnet-list.ts';
+import type { Cost, Json, JsonObject, Retry, Timeout } from '../plan.ts';
+
+/** The subnets of each file that a stage's `with` names, by its key. */
+export type Lists = Readonly<Record<string, readonly ListedSubnet[]>>;
+
+/** What a kind of stage says of itself. `With` is the parsed `with` of one cell. */
+interface Description<Schema extends z.ZodType> {
+  /** What `uses` names; activities/<name>.ts does the work. */
+  readonly name: string;
+  /** Raised whenever the same inputs give other results: part of every fingerprint. */
+  readonly codeVersion: number;
+  /** One line for people. */
+  readonly summary: string;
+  /** A strict object; `keys` are its names. */
+  readonly schema: Schema;
+  readonly keys: readonly string[];
+  /** Keys of `with` that name a list of subnets below the project root. */
+  readonly lists: readonly string[];
+  /** Names that references may use. */
+  readonly outputs: readonly string[];
+  /** Whether it has epochs that `select` can choose from. */
+  readonly hasEpochs: boolean;
+  readonly work: 'heavy' | 'light';
+  readonly queue: string;
+  readonly timeout: Timeout;
+  readonly retry: Retry;
+  /** Outputs as they could be, to check at load what refers to them. */
+  samples(config: z.output<Schema>): Readonly<Record<string, Json>>;
+  cost(config: z.output<Schema>, lists: Lists): Cost | null;
+}
+
+/** What is known of one cell once its `with` is right. */
+export interface Examined {
+  readonly samples: Readonly<Record<string, Json>>;
+  readonly cost: Cost | null;
+}
+
+export interface Kind extends Omit<Description<z.ZodType>, 'samples' | 'cost'> {
+  /** Checks the `with` of one cell, every reference replaced by a value or a sample. */
+  examine(config: JsonObject, lists: Lists): { issues: readonly z.core.$ZodIssue[] } | Examined;
+}
+
+/** Makes a kind of its description: one file below kinds/ each. */
+export function defineKind<Schema extends z.ZodType>(description: Description<Schema>): Kind {
+  const { samples, cost, ...rest } = description;
+  return {
+    ...rest,
+    examine(config, lists) {
+      const parsed = description.schema.safeParse(config);
+      if (!parsed.success) return { issues: parsed.error.issues };
+      return { samples: samples(parsed.data), cost: cost(parsed.data, lists) };
+    },
+  };
+}
+
+export const SECOND = 1000;
+export const MINUTE = 60 * SECOND;
+export const HOUR = 60 * MINUTE;
+export const DAY = 24 * HOUR;
+
+/** A process that lasts: a lost one is noticed within a minute, a hopeless one parks after a few tries. */
+export const heavy = {
+  work: 'heavy',
+  queue: 'gpu',
+  timeout: { startToCloseMs: 30 * DAY, heartbeatMs: MINUTE },
+  retry: { maximumAttempts: 5, initialIntervalMs: 5 * SECOND, backoffCoefficient: 2 },
+} as const;
+
+/** Seconds of work in the worker itself. */
+export const light = {
+  work: 'light',
+  queue: 'control',
+  timeout: { startToCloseMs: 10 * MINUTE, heartbeatMs: null },
+  retry: { maximumAttempts: 3, initialIntervalMs: 2 * SECOND, backoffCoefficient: 2 },
+} as const;
+
+/** 64 hex digits that stand for a hash that is not known before the run. */
+export const SAMPLE_SHA256 = '0'.repeat(64);
