@@ -29,7 +29,7 @@ export type StageWork = (job: Job, line: ProcessLine) => Promise<Outputs | 'stop
  */
 export async function runStageProcess(work: Partial<Record<StageProcessKind, StageWork>>): Promise<never> {
   let stop = false;
-  process.once('SIGTERM', () => (stop = true));
+  process.on('SIGTERM', () => (stop = true));
   // A parent that is gone can neither stop nor record us: leave the device at once, write nothing.
   process.once('disconnect', () => process.exit(1));
   process.once('uncaughtException', (error) => void end(failed(error)));

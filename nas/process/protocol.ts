@@ -46,7 +46,7 @@ export const isRetryable: Readonly<Record<TrainerErrorType, boolean>> = {
 export const Phase = z.enum(['loading', 'training', 'calibrating', 'evaluating', 'saving']);
 export type Phase = z.infer<typeof Phase>;
 
-/** Where the process stands. Epochs count from 1, steps from 0; counts that a phase has no use for are 0. */
+/** Where the process stands. Epochs count from 0, as in file names; `step` steps of `steps` are done. Counts that a phase has no use for are 0. */
 export const Progress = z.strictObject({
   version,
   type: z.literal('progress'),

@@ -1,0 +1,40 @@
+import { describe, expect, test } from 'vitest';
+import { maxArchitecture, minArchitecture } from '../../nas/space/sampling.ts';
+import { subnetOf } from '../../nas/space/space.ts';
+import { sandwich } from '../../nas/training/sandwich.ts';
+import { tinySupernet } from '../support/training-configs.ts';
+
+const config = tinySupernet();
+const { space } = config;
+
+describe('the sandwich', () => {
+  test('is the max net, random nets, the min net', () => {
+    const nets = sandwich(config, 0);
+    expect(nets.map(({ role }) => role)).toEqual(['max', 'random', 'random', 'min']);
+    expect(nets[0]).toMatchObject({ subnet: subnetOf(space, maxArchitecture(space)), resolution: 28 });
+    expect(nets[3]).toMatchObject({ subnet: subnetOf(space, minArchitecture(space)), resolution: 20 });
+  });
+
+  test('ends with a random net where the rule is off', () => {
+    const roles = sandwich({ ...config, sandwich_rule: false }, 0).map(({ role }) => role);
+    expect(roles).toEqual(['max', 'random', 'random', 'random']);
+  });
+
+  test('depends on seed and step alone', () => {
+    expect(sandwich(config, 7)).toEqual(sandwich(config, 7));
+    expect(sandwich(config, 7)).not.toEqual(sandwich(config, 8));
+    expect(sandwich(config, 7)).not.toEqual(sandwich({ ...config, seed: 1 }, 7));
+  });
+
+  test('draws every resolution', () => {
+    const drawn = new Set(Array.from({ length: 20 }, (_, step) => sandwich(config, step)[1]!.resolution));
+    expect(drawn).toEqual(new Set([20, 28]));
+  });
+
+  test('samples fairly: in a group of nets every stem width once', () => {
+    const fair = { ...config, sample_way: 'fair' as const, num_arch_training: 5 };
+    const stems = [0, 1].flatMap((step) => sandwich(fair, step).filter(({ role }) => role === 'random'));
+    const groups = [stems.slice(0, 3), stems.slice(3, 6)].map((nets) => new Set(nets.map(({ subnet }) => subnet.stem)));
+    expect(groups).toEqual([new Set([2, 3, 4]), new Set([2, 3, 4])]);
+  });
+});
