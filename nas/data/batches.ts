@@ -1,0 +1,82 @@
+import { randomOf } from '../space/random.ts';
+import type { Dataset, Draw, Part } from './dataset.ts';
+
+export interface Batch {
+  /** float32, normalised, [batch, resolution, resolution, channels] */
+  readonly images: Float32Array;
+  /** Class of each image. */
+  readonly labels: Int32Array;
+  /** Position of each image in its part. */
+  readonly indices: Int32Array;
+}
+
+export interface TrainingOrder {
+  readonly seed: number;
+  readonly epoch: number;
+  readonly batchSize: number;
+  readonly augment: boolean;
+  /** First step to give, 0 for the whole epoch; the steps before it cost nothing. */
+  readonly from: number;
+  /** Whether a last batch that is not full is left out. */
+  readonly dropLast: boolean;
+}
+
+// Batches asked for ahead of the one in use: enough for loaders that work beside the training thread.
+const PREFETCH = 2;
+
+/** Steps of one epoch. */
+export function stepsPerEpoch(part: Part, batchSize: number, dropLast: boolean): number {
+  return dropLast ? Math.floor(part.size / batchSize) : Math.ceil(part.size / batchSize);
+}
+
+/** One epoch from step `from` on, in an order and with an augmentation that are a pure function of (seed, epoch, position). */
+export async function* trainingBatches(dataset: Dataset, part: Part, order: TrainingOrder): AsyncGenerator<Batch> {
+  const { seed, epoch, batchSize } = order;
+  const positions = randomOf(seed, 'order', epoch).shuffle(part.size);
+  const steps = stepsPerEpoch(part, batchSize, order.dropLast);
+  const slices = range(order.from, steps).map((step) => positions.slice(step * batchSize, (step + 1) * batchSize));
+  yield* prefetched(dataset, part, slices, order.augment ? { seed, epoch } : null);
+}
+
+/** The part's images, plain and in its own order: all, or the first `limit` (balanced over the classes). */
+export async function* plainBatches(
+  dataset: Dataset,
+  part: Part,
+  options: { readonly batchSize: number; readonly limit?: number },
+): AsyncGenerator<Batch> {
+  const size = Math.min(options.limit ?? part.size, part.size);
+  const slices = range(0, Math.ceil(size / options.batchSize)).map((batch) => {
+    const start = batch * options.batchSize;
+    return Int32Array.from({ length: Math.min(options.batchSize, size - start) }, (_, i) => start + i);
+  });
+  yield* prefetched(dataset, part, slices, null);
+}
+
+async function* prefetched(
+  dataset: Dataset,
+  part: Part,
+  slices: readonly Int32Array[],
+  draw: Draw | null,
+): AsyncGenerator<Batch> {
+  const ahead: Promise<Batch>[] = [];
+  try {
+    for (const slice of slices) {
+      ahead.push(readBatch(dataset, part, slice, draw));
+      if (ahead.length > PREFETCH) yield await ahead.shift()!;
+    }
+    while (ahead.length > 0) yield await ahead.shift()!;
+  } finally {
+    // A consumer that stopped early, or a failed read: what is still under way ends before this does.
+    await Promise.allSettled(ahead);
+  }
+}
+
+async function readBatch(dataset: Dataset, part: Part, positions: Int32Array, draw: Draw | null): Promise<Batch> {
+  const images = new Float32Array(positions.length * dataset.resolution ** 2 * dataset.channels);
+  await part.read(positions, draw, images);
+  return { images, labels: Int32Array.from(positions, (position) => part.labels[position]!), indices: positions };
+}
+
+function range(from: number, to: number): number[] {
+  return Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i);
+}
