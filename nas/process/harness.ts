@@ -71,18 +71,29 @@ export async function readJob(path: string | undefined): Promise<Job> {
 
 /** Checks a value against a schema; throws BadInput with one `where.key: what` a line. */
 export function parseInput<T>(schema: z.ZodType<T>, value: unknown, where: string): T {
-  const parsed = schema.safeParse(value);
+  const parsed = schema.safeParse(value, { reportInput: true });
   if (parsed.success) return parsed.data;
   const lines = parsed.error.issues.map((issue) => `${[where, ...issue.path].join('.')}: ${issue.message}`);
   throw new TrainerError('BadInput', lines.join('\n'), { cause: parsed.error });
 }
 
-/** What kind of end an error is. TensorFlow and the manifest throw plain errors, told by their words. */
+// Errors of the modules below, by name: this file is imported before any of them loads TensorFlow.
+const TYPE_OF_NAME: Readonly<Record<string, TrainerErrorType>> = {
+  FencedError: 'Fenced',
+  ArchCodeError: 'BadInput',
+  DatasetError: 'BadInput',
+  ManifestError: 'BadInput',
+  PathError: 'BadInput',
+  SafetensorsError: 'BadInput',
+};
+
+/** What kind of end an error is; `Crashed` where nothing says so. */
 export function failureType(error: unknown): TrainerErrorType {
   if (error instanceof TrainerError) return error.type;
-  if (error instanceof Error && error.name === 'FencedError') return 'Fenced';
-  if (/\bOOM\b|out of memory|resource ?exhausted|bad_alloc|ENOMEM/i.test(messageOf(error))) return 'OutOfMemory';
-  return 'Crashed';
+  if (!(error instanceof Error)) return 'Crashed';
+  if ('outOfMemory' in error && error.outOfMemory === true) return 'OutOfMemory';
+  if (/\bbad_alloc\b|\bENOMEM\b|Array buffer allocation failed/.test(error.message)) return 'OutOfMemory';
+  return TYPE_OF_NAME[error.name] ?? 'Crashed';
 }
 
 function failed(error: unknown): Message {

@@ -61,6 +61,7 @@ export const Progress = z.strictObject({
   subnets: count.optional(),
   subnetsTotal: count.optional(),
 });
+export type Progress = z.infer<typeof Progress>;
 
 /**
  * An epoch is trained, tested, saved and committed. `tau` is null where all ground-truth subnets tie, `interval` (its 95 %
