@@ -15,6 +15,8 @@ const time = z.iso.datetime();
 export const EpochRecord = z.strictObject({
   epoch: z.int().min(0),
   tau: z.number().min(-1).max(1).nullable(),
+  /** 95 % bootstrap interval of `tau`; null where there is none. */
+  interval: z.tuple([z.number(), z.number()]).nullable(),
   /** Null where the epoch's supernet was not kept (its tau lay under `keep.min_tau`). */
   file: reference.nullable(),
   sha256: sha256.nullable(),
