@@ -1,0 +1,88 @@
+import { existsSync } from 'node:fs';
+import { createRequire, Module } from 'node:module';
+import type * as tfjs from '@tensorflow/tfjs-node-gpu';
+import { bindingFile } from './layout.ts';
+
+/** A tensor that libtensorflow holds: `dtype` is its number in TensorFlow's C API (1 float32, 3 int32, 14 bfloat16, 20 resource). */
+export interface TensorHandle {
+  readonly id: number;
+  readonly shape: number[];
+  readonly dtype: number;
+}
+
+/** An attribute of an op: `type` is one of the binding's `TF_ATTR_…`. */
+export interface OpAttribute {
+  readonly name: string;
+  readonly type: number;
+  readonly value: boolean | number | string | readonly number[] | null;
+}
+
+/** What the native binding offers, as far as it is used here. Ids must be deleted by hand. */
+export interface Binding {
+  /** Copies the data in. The dtype must fit the array: float32 or int32 (uint8 for bool). Returns the new tensor's id. */
+  createTensor(shape: readonly number[], dtype: number, data: Float32Array | Int32Array | Uint8Array): number;
+  deleteTensor(id: number): void;
+  /** Copies the data out. */
+  tensorDataSync(id: number): Float32Array | Int32Array | Uint8Array;
+  /** Runs one op at once. Throws with TensorFlow's own message if it refuses. */
+  executeOp(
+    name: string,
+    attributes: readonly OpAttribute[],
+    inputs: readonly number[],
+    outputs: number,
+  ): TensorHandle[];
+  getNumOfTensors(): number;
+  isUsingGpuDevice(): boolean;
+  readonly TF_Version: string;
+  readonly TF_FLOAT: number;
+  readonly TF_INT32: number;
+  readonly TF_INT64: number;
+  readonly TF_BOOL: number;
+  readonly TF_RESOURCE: number;
+  readonly TF_ATTR_STRING: number;
+  readonly TF_ATTR_INT: number;
+  readonly TF_ATTR_FLOAT: number;
+  readonly TF_ATTR_BOOL: number;
+  readonly TF_ATTR_TYPE: number;
+  readonly TF_ATTR_SHAPE: number;
+}
+
+export interface TensorFlow {
+  readonly binding: Binding;
+  /** The whole of TensorFlow.js on the same binding. Loaded (1 s) when it is first asked for. */
+  readonly tf: typeof tfjs;
+}
+
+const require = createRequire(import.meta.url);
+
+/** TensorFlow.js asks node-pre-gyp where its binding lies and calls a function that Node 23 dropped: both are set right here. */
+function loadTfjs(): typeof tfjs {
+  const util = require('node:util') as { isNullOrUndefined?: (value: unknown) => boolean };
+  util.isNullOrUndefined ??= (value) => value === null || value === undefined;
+  const name = '@tensorflow/tfjs-node-gpu';
+  const finder = createRequire(require.resolve(`${name}/package.json`)).resolve('@mapbox/node-pre-gyp');
+  const answer = new Module(finder);
+  answer.exports = { find: () => bindingFile };
+  answer.loaded = true;
+  require.cache[finder] = answer;
+  return require(name) as typeof tfjs;
+}
+
+/**
+ * Loads libtensorflow into this process (0.3 s). Its notes go unprinted, its errors do not.
+ * Throws if the runtime has not been set up.
+ */
+export function loadTensorFlow(): TensorFlow {
+  if (!existsSync(bindingFile)) {
+    throw new Error(`libtensorflow: expected its binding at ${bindingFile}, got none; run \`npm run setup\``);
+  }
+  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
+  const binding = require(bindingFile) as Binding;
+  let tf: typeof tfjs | undefined;
+  return {
+    binding,
+    get tf(): typeof tfjs {
+      return (tf ??= loadTfjs());
+    },
+  };
+}

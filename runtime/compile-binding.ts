@@ -1,0 +1,79 @@
+import { execFile } from 'node:child_process';
+import { mkdir, readFile, rename, rm, symlink } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { identityOf, isInstalled, noteInstalled } from './installed.ts';
+import type { Device } from './layout.ts';
+import { compiler } from './machine.ts';
+import { step } from './progress.ts';
+import type { Pin } from './requirements.ts';
+import { SetupError } from './setup-error.ts';
+
+const run = promisify(execFile);
+const require = createRequire(import.meta.url);
+const smokeTest = fileURLToPath(new URL('smoke-test.ts', import.meta.url));
+
+// N-API 8 is in every Node from 16 on, so one binding serves all of them.
+const flags = ['-O2', '-std=c++17', '-fPIC', '-shared', '-DNAPI_VERSION=8', '-Wl,-rpath,$ORIGIN/tensorflow'];
+
+const packageFolder = (name: string): string => dirname(require.resolve(`${name}/package.json`));
+
+const versionOf = async (name: string): Promise<string> =>
+  (JSON.parse(await readFile(join(packageFolder(name), 'package.json'), 'utf8')) as { version: string }).version;
+
+/** A digest of what the binding is made from: the two packages, the library it is linked to, the flags. */
+export async function bindingIdentity(library: Pin): Promise<string> {
+  return identityOf(await versionOf('@tensorflow/tfjs-node-gpu'), await versionOf('node-api-headers'), library.line, flags);
+}
+
+/** Whether the binding of a device was compiled from these inputs, passed its smoke test and is in use. */
+export function bindingIsInstalled(home: string, device: Device, identity: string): Promise<boolean> {
+  return isInstalled(home, `${device}-binding`, identity);
+}
+
+/** Computes a convolution in a process of its own, because a broken library can take its process with it. */
+async function testBinding(file: string): Promise<void> {
+  const tsx = import.meta.resolve('tsx');
+  try {
+    await run(process.execPath, ['--import', tsx, smokeTest, file], { timeout: 120_000 });
+  } catch (error) {
+    const output = (error as { stderr?: string }).stderr?.trim() || String(error);
+    throw new SetupError(
+      `setup: expected libtensorflow to compute a convolution, got: ${output}; remove the .runtime folder and run it again`,
+    );
+  }
+}
+
+/** Compiles TensorFlow.js's own binding against the unpacked libtensorflow, tests it and makes it the one in use. */
+export async function installBinding(home: string, device: Device, identity: string): Promise<void> {
+  const folder = join(home, device);
+  const target = join(folder, 'tfjs_binding.node');
+  const fresh = join(folder, 'tfjs_binding.new.node');
+  const sources = join(packageFolder('@tensorflow/tfjs-node-gpu'), 'binding');
+  const library = join(folder, 'tensorflow');
+  await mkdir(folder, { recursive: true });
+  await step('compiling the binding between Node and libtensorflow', () =>
+    run(compiler, [
+      ...flags,
+      ...[join(packageFolder('node-api-headers'), 'include'), join(library, 'include')].map((path) => `-I${path}`),
+      ...[join(sources, 'tfjs_backend.cc'), join(sources, 'tfjs_binding.cc')],
+      ...[`-L${library}`, '-ltensorflow', '-ltensorflow_framework', '-o', fresh],
+    ]).catch((error: { stderr: string }) => {
+      throw new SetupError(
+        `setup: expected ${compiler} to compile the binding, got: ${error.stderr.slice(0, 2000)}; use g++ 9 or later (CXX=…)`,
+      );
+    }),
+  );
+  await step('testing libtensorflow with a convolution', () => testBinding(fresh));
+  await rename(fresh, target);
+  await noteInstalled(home, `${device}-binding`, identity, [join(device, 'tfjs_binding.node')]);
+}
+
+/** Makes a device's libtensorflow the one that is loaded from now on. */
+export async function useDevice(home: string, device: Device): Promise<void> {
+  await rm(join(home, 'current.new'), { force: true });
+  await symlink(device, join(home, 'current.new'));
+  await rename(join(home, 'current.new'), join(home, 'current'));
+}

@@ -1,0 +1,74 @@
+import { spawn } from 'node:child_process';
+import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { architecture, python } from './machine.ts';
+import type { Pin } from './requirements.ts';
+import { SetupError } from './setup-error.ts';
+
+// Any Python fetches the same file: the wheel for CPython 3.11, of which only the C++ libraries are taken.
+const target = ['--implementation', 'cp', '--python-version', '3.11', '--abi', 'cp311', '--abi', 'none'];
+const platforms = ['_2_28', '_2_27', '_2_25', '_2_18', '_2_17', '2014', '_2_12', '2010'];
+
+/** pip's arguments to fetch pinned wheels, from the folder NAS_WHEELS if that is set, else from pip's own index. */
+function pipArguments(requirements: string, folder: string): string[] {
+  const wheels = process.env['NAS_WHEELS'];
+  return [
+    ...['-m', 'pip', 'download', '--quiet', '--no-input', '--disable-pip-version-check', '--no-cache-dir'],
+    ...['--no-deps', '--only-binary=:all:', '--require-hashes', ...target],
+    ...platforms.flatMap((platform) => ['--platform', `manylinux${platform}_${architecture}`]),
+    ...(wheels ? ['--no-index', '--find-links', wheels] : []),
+    ...['--dest', folder, '--requirement', requirements],
+  ];
+}
+
+/** Bytes of the files below a folder; files may come and go meanwhile. */
+async function bytesBelow(folder: string): Promise<number> {
+  const entries = await readdir(folder, { recursive: true }).catch(() => []);
+  const sizes = entries.map(async (entry) => (await stat(join(folder, entry)).catch(() => undefined))?.size ?? 0);
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+}
+
+function failure(pin: Pin, output: string): SetupError {
+  const where = `setup: ${pin.name} ${pin.version}`;
+  if (/DO NOT MATCH THE HASHES/.test(output)) {
+    return new SetupError(
+      `${where}: expected the pinned wheel, got another (its sha256 differs); run it again, and if that does not help, look at the package index or proxy that pip uses`,
+    );
+  }
+  if (/No matching distribution|Could not find a version|Connection|timed out|resolve/i.test(output)) {
+    const wheels = process.env['NAS_WHEELS'];
+    return wheels
+      ? new SetupError(`${where}: expected its wheel in ${wheels} (NAS_WHEELS), got none; docs/setup.md says how to fill it`)
+      : new SetupError(
+          `${where}: expected pip to reach its package index, got none; check the network and pip's settings, or fetch the wheels elsewhere and set NAS_WHEELS (docs/setup.md)`,
+        );
+  }
+  return new SetupError(`${where}: expected pip to fetch it, got: ${output.trim().split('\n').slice(-3).join(' ')}`);
+}
+
+/**
+ * Fetches the wheel of a pin into an empty folder and returns its path. pip checks the sha256; its cache and the system's
+ * folder for temporary files stay untouched. `onBytes` hears how much has come, some times a second.
+ */
+export async function fetchWheel(pin: Pin, folder: string, onBytes: (bytes: number) => void): Promise<string> {
+  const downloads = join(folder, 'downloads');
+  await mkdir(downloads, { recursive: true });
+  const requirements = join(folder, 'requirements.txt');
+  await writeFile(requirements, `${pin.line}\n`);
+  const pip = spawn(python, pipArguments(requirements, downloads), {
+    env: { ...process.env, TMPDIR: folder },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let output = '';
+  pip.stderr.setEncoding('utf8').on('data', (text: string) => (output += text));
+  const timer = setInterval(() => void bytesBelow(folder).then(onBytes), 500);
+  try {
+    const code = await new Promise((done, broken) => pip.once('error', broken).once('close', done));
+    if (code !== 0) throw /No space left|quota/i.test(output) ? new Error(output) : failure(pin, output);
+  } finally {
+    clearInterval(timer);
+  }
+  const [wheel] = await readdir(downloads);
+  if (!wheel) throw failure(pin, output);
+  return join(downloads, wheel);
+}

@@ -1,0 +1,21 @@
+"""Unpacks chosen members of a wheel: unpack.py WHEEL FOLDER [--exclude PATTERN]... PATTERN...   (* also matches /)"""
+import argparse
+import fnmatch
+import zipfile
+
+parser = argparse.ArgumentParser()
+parser.add_argument("wheel")
+parser.add_argument("folder")
+parser.add_argument("patterns", nargs="+")
+parser.add_argument("--exclude", action="append", default=[])
+arguments = parser.parse_args()
+
+
+def matches(name, patterns):
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+
+
+with zipfile.ZipFile(arguments.wheel) as wheel:
+    for name in wheel.namelist():
+        if matches(name, arguments.patterns) and not matches(name, arguments.exclude) and not name.endswith("/"):
+            wheel.extract(name, arguments.folder)
