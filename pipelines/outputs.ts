@@ -5,7 +5,8 @@ export interface SelectedSupernet {
   readonly file: string;
   readonly sha256: string;
   readonly epoch: number;
-  readonly tau: number;
+  /** Null where all ground-truth subnets tie. */
+  readonly tau: number | null;
   /** K: 1 = one-shot. */
   readonly groups: number;
 }

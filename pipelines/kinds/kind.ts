@@ -27,8 +27,8 @@ interface Description<Schema extends z.ZodType> {
   readonly timeout: Timeout;
   readonly retry: Retry;
   /** Outputs as they could be, to check at load what refers to them. */
-  samples(config: z.output<Schema>): Readonly<Record<string, Json>>;
-  cost(config: z.output<Schema>, lists: Lists): Cost | null;
+  readonly samples: (config: z.output<Schema>) => Readonly<Record<string, Json>>;
+  readonly cost: (config: z.output<Schema>, lists: Lists) => Cost | null;
 }
 
 /** What is known of one cell once its `with` is right. */

@@ -1,0 +1,36 @@
+import { z } from 'zod';
+import { DAY, defineKind, heavy } from './kind.ts';
+import { samples } from './references.ts';
+
+const CommandConfig = z.strictObject({
+  /** The program and its arguments, run without a shell in the stage's own directory. */
+  run: z.array(z.string()).min(1),
+  /** Added to the worker's environment. The program also gets NAS_RESULTS (absolute) and NAS_STAGE (its directory below it). */
+  env: z
+    .record(z.string().regex(/^[A-Za-z_]\w*$/, 'expected the name of an environment variable'), z.string())
+    .default({}),
+  /** Files it promises, by name, relative to its directory: hashed when it ends, `${{ stages.<id>.files.<name> }}`. */
+  outputs: z
+    .record(
+      z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_-]*$/, 'expected a name of letters, digits, _ and -'),
+      z.string().regex(/^(?!\/)(?!(?:.*\/)?\.\.(?:\/|$)).+$/, 'expected a path below the stage directory, without ..'),
+    )
+    .default({}),
+});
+export type CommandConfig = z.infer<typeof CommandConfig>;
+
+/** Any program under the same contract: fenced, retried, its log and its outputs' hashes kept. */
+export const command = defineKind({
+  ...heavy,
+  name: 'command',
+  codeVersion: 1,
+  summary: 'runs a program and keeps the files it promises',
+  schema: CommandConfig,
+  keys: Object.keys(CommandConfig.shape),
+  lists: [],
+  outputs: ['files'],
+  hasEpochs: false,
+  timeout: { ...heavy.timeout, startToCloseMs: DAY },
+  samples: ({ outputs }) => ({ files: Object.fromEntries(Object.keys(outputs).map((name) => [name, samples.file()])) }),
+  cost: () => null,
+});

@@ -1,0 +1,24 @@
+import { z } from 'zod';
+import { defineKind, light } from './kind.ts';
+import { RankingPartReference, samples } from './references.ts';
+
+const MergeResultsConfig = z.strictObject({
+  /** Every part of one set, usually `${{ stages.<evaluation>.part }}`; missing, doubled or foreign subnets are refused. */
+  parts: z.array(RankingPartReference).min(1),
+});
+export type MergeResultsConfig = z.infer<typeof MergeResultsConfig>;
+
+/** Joins the parts of a ranking into `top1_json_final.json` and `top5_json_final.json`, all or nothing. */
+export const mergeResults = defineKind({
+  ...light,
+  name: 'merge-results',
+  codeVersion: 1,
+  summary: 'joins the parts of a ranking, all or nothing',
+  schema: MergeResultsConfig,
+  keys: Object.keys(MergeResultsConfig.shape),
+  lists: [],
+  outputs: ['ranking'],
+  hasEpochs: false,
+  samples: () => ({ ranking: samples.ranking() }),
+  cost: () => null,
+});

@@ -1,0 +1,19 @@
+import { TrainStandaloneConfig } from '../../nas/training/config.ts';
+import { standaloneTrainingCost } from './cost.ts';
+import { defineKind, heavy } from './kind.ts';
+import { samples } from './references.ts';
+
+/** Trains one subnet alone, once with each seed: what tau is measured against. */
+export const trainStandalone = defineKind({
+  ...heavy,
+  name: 'train-standalone',
+  codeVersion: 1,
+  summary: 'trains one subnet alone, once with each seed',
+  schema: TrainStandaloneConfig,
+  keys: Object.keys(TrainStandaloneConfig.shape),
+  lists: [],
+  outputs: ['result'],
+  hasEpochs: false,
+  samples: ({ arch }) => ({ result: samples.standalone(arch) }),
+  cost: (config) => standaloneTrainingCost(config),
+});

@@ -1,0 +1,19 @@
+import { TrainSupernetConfig } from '../../nas/training/config.ts';
+import { supernetTrainingCost } from './cost.ts';
+import { defineKind, heavy } from './kind.ts';
+import { samples } from './references.ts';
+
+/** One-shot and few-shot stages: trains a supernet, and measures its tau after every epoch. */
+export const trainSupernet = defineKind({
+  ...heavy,
+  name: 'train-supernet',
+  codeVersion: 1,
+  summary: 'trains a supernet of K groups, anew or inherited from one of fewer',
+  schema: TrainSupernetConfig,
+  keys: Object.keys(TrainSupernetConfig.shape),
+  lists: ['ground_truth'],
+  outputs: ['selected'],
+  hasEpochs: true,
+  samples: ({ groups }) => ({ selected: samples.supernet(groups) }),
+  cost: (config, { ground_truth: groundTruth = [] }) => supernetTrainingCost(config, groundTruth),
+});
