@@ -70,3 +70,9 @@ const ImageList = z.strictObject({
 export const DatasetConfig = z.discriminatedUnion('kind', [FashionMnist, ImageList]);
 export type DatasetConfig = z.infer<typeof DatasetConfig>;
 export type FashionMnistConfig = z.infer<typeof FashionMnist>;
+
+/** Images of a part, whatever the kind of data set. */
+export function partImages(dataset: DatasetConfig, part: PartName): number {
+  const size = dataset.parts[part];
+  return typeof size === 'number' ? size : size.images;
+}
