@@ -14,6 +14,9 @@ export interface Scope {
   readonly stages?: { readonly [id: string]: JsonObject | null };
 }
 
+/** Params whose references stay as they stand: those of a sub-pipeline that only the parent's run decides. */
+export type Deferred = ReadonlySet<string>;
+
 export interface Reference {
   readonly scope: keyof Scope;
   /** Names after the scope, at least one. */
@@ -57,11 +60,11 @@ export function references(value: Json): Reference[] {
 }
 
 /** The value with every reference replaced whose scope is given. Throws ExpressionError for a name that is not there. */
-export function resolve(value: Json, scope: Scope): Json {
-  if (typeof value === 'string') return resolveText(value, scope);
+export function resolve(value: Json, scope: Scope, deferred: Deferred = new Set()): Json {
+  if (typeof value === 'string') return resolveText(value, scope, deferred);
   if (value === null || typeof value !== 'object') return value;
-  if (Array.isArray(value)) return value.map((item: Json) => resolve(item, scope));
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, resolve(item, scope)]));
+  if (Array.isArray(value)) return value.map((item: Json) => resolve(item, scope, deferred));
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, resolve(item, scope, deferred)]));
 }
 
 /** What one reference stands for. Throws ExpressionError; the scope must be given. */
@@ -77,15 +80,17 @@ export function lookUp(reference: Reference, scope: Scope): Json {
   return value ?? null;
 }
 
-function resolveText(text: string, scope: Scope): Json {
+function resolveText(text: string, scope: Scope, deferred: Deferred): Json {
+  const stays = (reference: Reference): boolean =>
+    scope[reference.scope] === undefined || (reference.scope === 'params' && deferred.has(reference.path[0] ?? ''));
   const whole = WHOLE.exec(text);
   if (whole) {
     const reference = parseReference(whole[1] ?? '');
-    return scope[reference.scope] === undefined ? text : lookUp(reference, scope);
+    return stays(reference) ? text : lookUp(reference, scope);
   }
   return text.replaceAll(MARK, (mark: string, inner: string) => {
     const reference = parseReference(inner);
-    if (scope[reference.scope] === undefined) return mark;
+    if (stays(reference)) return mark;
     const value = lookUp(reference, scope);
     if (value !== null && typeof value === 'object') {
       throw new ExpressionError(

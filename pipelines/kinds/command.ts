@@ -27,6 +27,7 @@ export const command = defineKind({
   summary: 'runs a program and keeps the files it promises',
   schema: CommandConfig,
   keys: Object.keys(CommandConfig.shape),
+  neutral: [],
   lists: [],
   outputs: ['files'],
   hasEpochs: false,

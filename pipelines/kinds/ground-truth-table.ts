@@ -19,6 +19,7 @@ export const groundTruthTable = defineKind({
   summary: 'writes the accuracies of the subnets trained alone, with their reliability',
   schema: GroundTruthTableConfig,
   keys: Object.keys(GroundTruthTableConfig.shape),
+  neutral: [],
   lists: [],
   outputs: ['table'],
   hasEpochs: false,

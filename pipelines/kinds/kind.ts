@@ -16,6 +16,8 @@ interface Description<Schema extends z.ZodType> {
   /** A strict object; `keys` are its names. */
   readonly schema: Schema;
   readonly keys: readonly string[];
+  /** Keys that change how the work is done but not one bit of its result: no part of a fingerprint. */
+  readonly neutral: readonly string[];
   /** Keys of `with` that name a list of subnets below the project root. */
   readonly lists: readonly string[];
   /** Names that references may use. */

@@ -16,6 +16,7 @@ export const mergeResults = defineKind({
   summary: 'joins the parts of a ranking, all or nothing',
   schema: MergeResultsConfig,
   keys: Object.keys(MergeResultsConfig.shape),
+  neutral: [],
   lists: [],
   outputs: ['ranking'],
   hasEpochs: false,

@@ -16,6 +16,7 @@ export const pipeline = defineKind({
   summary: 'runs another pipeline as one stage',
   schema: PipelineConfig,
   keys: Object.keys(PipelineConfig.shape),
+  neutral: [],
   lists: [],
   // The loader adds the stages of the file.
   outputs: [],

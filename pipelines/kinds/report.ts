@@ -22,6 +22,7 @@ export const report = defineKind({
   summary: 'writes the table of chosen supernets beside the baselines',
   schema: ReportConfig,
   keys: Object.keys(ReportConfig.shape),
+  neutral: [],
   lists: ['ground_truth'],
   outputs: ['report'],
   hasEpochs: false,

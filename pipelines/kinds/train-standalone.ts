@@ -11,6 +11,7 @@ export const trainStandalone = defineKind({
   summary: 'trains one subnet alone, once with each seed',
   schema: TrainStandaloneConfig,
   keys: Object.keys(TrainStandaloneConfig.shape),
+  neutral: ['checkpoint_every_steps'],
   lists: [],
   outputs: ['result'],
   hasEpochs: false,

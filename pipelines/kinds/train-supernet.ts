@@ -11,6 +11,7 @@ export const trainSupernet = defineKind({
   summary: 'trains a supernet of K groups, anew or inherited from one of fewer',
   schema: TrainSupernetConfig,
   keys: Object.keys(TrainSupernetConfig.shape),
+  neutral: ['checkpoint_every_steps'],
   lists: ['ground_truth'],
   outputs: ['selected'],
   hasEpochs: true,

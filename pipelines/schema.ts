@@ -1,0 +1,96 @@
+// The vocabulary of a pipeline file. Only shapes: what names refer to is checked by load.ts.
+import { z } from 'zod';
+
+/** Names a stage, a folder and a word in references. */
+const name = z
+  .string()
+  .max(60)
+  .regex(/^[A-Za-z0-9_][A-Za-z0-9_-]*$/, 'expected letters, digits, _ and -, the first no -');
+
+const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/** `90s`, `5m`, `2h`, `3d` → milliseconds. */
+const Duration = z
+  .string()
+  .regex(/^\d{1,6}(?:\.\d{1,3})?(?:ms|s|m|h|d)$/, 'expected a duration such as 90s, 5m, 2h or 3d')
+  .transform((text) => {
+    const [, number = '0', unit = 'ms'] = /^([\d.]+)(.*)$/.exec(text) ?? [];
+    return Math.round(
+      Number(number) * Object.entries(UNITS).reduce((found, [key, ms]) => (key === unit ? ms : found), 1),
+    );
+  })
+  .refine((milliseconds) => milliseconds > 0, 'expected a duration above 0');
+
+/** Numbers, texts and truth values. */
+const scalar = z.union([z.number(), z.string(), z.boolean()]);
+
+/** A list of its values; a range `1..8`; one value; or the subnets of a file, each `{number, code}`, all of them or `only` some. */
+const MatrixValues = z.union([
+  scalar,
+  z.array(scalar).min(1),
+  z.strictObject({ subnets: z.string().min(1), only: z.union([scalar, z.array(scalar).min(1)]).optional() }),
+]);
+
+const Select = z.strictObject({
+  by: z.literal('kendall_tau').default('kendall_tau'),
+  /** latest-of-the-best: the later of the epochs with the largest tau; max: the first of them. */
+  rule: z.enum(['latest-of-the-best', 'max']).default('latest-of-the-best'),
+  /** signal: wait for a person's `nas select`; none: go by the rule. */
+  wait: z.enum(['none', 'signal']).default('none'),
+  /** How long to wait for a person before going by the rule; without it, for ever. */
+  timeout: Duration.optional(),
+});
+
+const RetryOptions = z.strictObject({
+  attempts: z.int().min(1).max(100).optional(),
+  /** Before the second attempt. */
+  interval: Duration.optional(),
+  /** What each further interval is multiplied by. */
+  backoff: z.number().min(1).max(10).optional(),
+});
+
+const TimeoutOptions = z.union([
+  Duration.transform((attempt) => ({ attempt, heartbeat: undefined })),
+  z.strictObject({
+    /** One attempt, from start to end. */
+    attempt: Duration.optional(),
+    /** Without a sign of life; only for kinds that run a process. */
+    heartbeat: Duration.optional(),
+  }),
+]);
+
+export const StageFile = z.strictObject({
+  /** A kind of pipelines/kinds. */
+  uses: z.string().min(1),
+  /** Stages that must be done before. */
+  needs: z.union([name.transform((id) => [id]), z.array(name)]).default([]),
+  /** Folder of its results below the run's; the id where absent. */
+  directory: z.string().min(1).max(200).optional(),
+  /** What the kind is told; merged over the pipeline's `with`, that over the config files. */
+  with: z.record(z.string(), z.json()).default({}),
+  /** One cell for each combination of values. */
+  matrix: z
+    .record(name, MatrixValues)
+    .refine((matrix) => Object.keys(matrix).length > 0, 'expected at least one name')
+    .optional(),
+  /** Grammar: pipelines/conditions.ts. */
+  if: z.union([z.string().min(1), z.boolean().transform(String)]).optional(),
+  select: Select.optional(),
+  retry: RetryOptions.default({}),
+  timeout: TimeoutOptions.default({ attempt: undefined, heartbeat: undefined }),
+  /** Task queue; the kind's own where absent. */
+  queue: name.optional(),
+});
+export type StageFile = z.infer<typeof StageFile>;
+
+export const PipelineFile = z.strictObject({
+  name,
+  /** Files of configs/, merged in order. */
+  config: z.union([z.string().transform((file) => [file]), z.array(z.string())]).default([]),
+  /** Values that `--set` may change. */
+  params: z.record(name, z.json()).default({}),
+  /** For every stage whose kind knows the key. */
+  with: z.record(z.string(), z.json()).default({}),
+  stages: z.record(name, z.unknown()).refine((stages) => Object.keys(stages).length > 0, 'expected at least one stage'),
+});
+export type PipelineFile = z.infer<typeof PipelineFile>;
