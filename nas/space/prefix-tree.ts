@@ -29,7 +29,7 @@ export interface PrefixTree {
  */
 export function prefixTree(space: Space, subnets: readonly Subnet[], groups = 1): PrefixTree {
   const maxima = groupMaxima(space, groups);
-  const keys = subnets.map((subnet) => keyOf(space, subnet, stageGroups(maxima, subnet)));
+  const keys = subnets.map((subnet) => keyOf(subnet, stageGroups(maxima, subnet)));
   const order = Array.from(subnets.keys()).toSorted((a, b) => compare(keys[a]!, keys[b]!) || a - b);
 
   const stems: StemNode[] = [];
@@ -64,19 +64,21 @@ export function walkOrder(tree: PrefixTree): number[] {
   return order;
 }
 
-// A block as one number that sorts by stage, group, out, mid; 12 bits hold any width.
-const WIDTHS = 4096;
-const GROUPS = 16;
+// A block as one number that sorts by stage, group, out, mid. Bases end at 4096, groups at 9.
+const WIDTHS = 4097;
+const GROUPS = 10;
 
-function keyOf(space: Space, subnet: Subnet, groups: readonly number[]): number[] {
-  const blocks = placedBlocks(space, subnet).map(
-    ({ stage, mid, out }) => ((stage * GROUPS + groups[stage]!) * (WIDTHS + 1) + out) * (WIDTHS + 1) + mid,
-  );
-  return [subnet.stem, ...blocks];
+function keyOf(subnet: Subnet, groups: readonly number[]): number[] {
+  const key = [subnet.stem];
+  subnet.stages.forEach((blocks, stage) => {
+    const place = stage * GROUPS + groups[stage]!;
+    for (const { mid, out } of blocks) key.push((place * WIDTHS + out) * WIDTHS + mid);
+  });
+  return key;
 }
 
 function groupOfKey(key: number): number {
-  return Math.floor(key / (WIDTHS + 1) ** 2) % GROUPS;
+  return Math.floor(key / WIDTHS ** 2) % GROUPS;
 }
 
 function commonLength(a: readonly number[], b: readonly number[]): number {
