@@ -1,17 +1,29 @@
 /** What stages cost in multiply-accumulates, as good as it can be known before the run. */
-import type { ListedSubnet } from '../../configs/subnet-list.ts';
+import { partImages } from '../../configs/dataset-schema.ts';
 import { parseArchCode } from '../../nas/space/arch-code.ts';
 import { macs } from '../../nas/space/cost.ts';
+import { prefixTree } from '../../nas/space/prefix-tree.ts';
 import { randomOf } from '../../nas/space/random.ts';
-import { maxArchitecture, minArchitecture, randomArchitecture } from '../../nas/space/sampling.ts';
+import {
+  maxArchitecture,
+  minArchitecture,
+  randomArchitecture,
+  randomResolution,
+  stratifiedArchitectures,
+} from '../../nas/space/sampling.ts';
 import { subnetOf } from '../../nas/space/space.ts';
-import type { Space } from '../../nas/space/space.ts';
+import type { Space, Subnet } from '../../nas/space/space.ts';
+import type { ListedSubnet } from '../../nas/space/subnet-list.ts';
+import { sharedMacs } from '../../nas/space/tree-cost.ts';
+import type { EvaluateSubnetsConfig, SubnetSource } from '../../nas/evaluation/config.ts';
 import type { TrainStandaloneConfig, TrainSupernetConfig } from '../../nas/training/config.ts';
 import type { Cost } from '../plan.ts';
 
 /** A backward pass costs two forward passes: one for the gradient of the images, one for that of the weights. */
 const PASSES_OF_TRAINING = 3;
 const GIGA = 1e9;
+/** Enough random networks for a mean. */
+const SAMPLED = 100;
 
 /** Sandwich training, and the measurement of tau after every epoch. */
 export function supernetTrainingCost(config: TrainSupernetConfig, groundTruth: readonly ListedSubnet[]): Cost {
@@ -21,10 +33,10 @@ export function supernetTrainingCost(config: TrainSupernetConfig, groundTruth: r
   const min = macs(space, subnetOf(space, minArchitecture(space)), space.resolutions[0] ?? 0, classes);
   const random = config.num_arch_training - (config.sandwich_rule ? 2 : 1);
   const step = max + (config.sandwich_rule ? min : 0) + random * meanMacs(space, classes);
-  const images = trainingImages(partSize(dataset.parts.training), config);
+  const images = trainingImages(partImages(dataset, 'training'), config);
   const tested = measured(space, groundTruth, native, classes) + 2 * max;
   const testedImages =
-    partSize(dataset.parts[config.selection.part]) + config.calibration.batches * config.calibration.batch_size;
+    partImages(dataset, config.selection.part) + config.calibration.batches * config.calibration.batch_size;
   return {
     gmacs: (epochs * (images * step * PASSES_OF_TRAINING + testedImages * tested)) / GIGA,
     note: `${epochs} epochs × ${images} images × ${config.num_arch_training} nets × 3, and tau on ${groundTruth.length} subnets`,
@@ -34,7 +46,7 @@ export function supernetTrainingCost(config: TrainSupernetConfig, groundTruth: r
 /** One subnet alone, with each seed. */
 export function standaloneTrainingCost(config: TrainStandaloneConfig): Cost {
   const { space, epochs, dataset, seeds, arch, n_classes: classes } = config;
-  const images = trainingImages(partSize(dataset.parts['ground-truth-training']), config);
+  const images = trainingImages(partImages(dataset, 'ground-truth-training'), config);
   const one = macs(space, subnetOf(space, parseArchCode(space, arch)), space.resolutions.at(-1) ?? 0, classes);
   return {
     gmacs: (seeds.length * epochs * images * one * PASSES_OF_TRAINING) / GIGA,
@@ -42,9 +54,16 @@ export function standaloneTrainingCost(config: TrainStandaloneConfig): Cost {
   };
 }
 
-/** Images of a part, however its data set says it. */
-export function partSize(part: number | { readonly images: number }): number {
-  return typeof part === 'number' ? part : part.images;
+/** One part of a set of subnets, walked as a prefix tree. */
+export function evaluationCost(config: EvaluateSubnetsConfig, listed: readonly ListedSubnet[]): Cost {
+  const { dataset, calibration, parts, test_set: testSet } = config;
+  const images =
+    partImages(dataset, testSet === 1 ? 'test' : 'selection') + calibration.batches * calibration.batch_size;
+  const { alone, shared, count } = treeCost(config, listed);
+  return {
+    gmacs: (images * shared) / parts / GIGA,
+    note: `${count} subnets / ${parts} × ${images} images, ${(alone / shared).toFixed(2)} × fewer MACs by shared prefixes`,
+  };
 }
 
 function trainingImages(
@@ -55,16 +74,44 @@ function trainingImages(
 }
 
 function measured(space: Space, subnets: readonly ListedSubnet[], resolution: number, classes: number): number {
-  return subnets.reduce(
-    (sum, { arch }) => sum + macs(space, subnetOf(space, parseArchCode(space, arch)), resolution, classes),
-    0,
-  );
+  return subnets.reduce((sum, { subnet }) => sum + macs(space, subnet, resolution, classes), 0);
 }
 
-/** Mean over the networks and resolutions that training samples, from 100 of them. */
+/** Mean over the networks and resolutions that training samples. */
 function meanMacs(space: Space, classes: number): number {
   const random = randomOf(0, 'mean MACs');
   const one = (): number =>
-    macs(space, subnetOf(space, randomArchitecture(space, random)), random.pick(space.resolutions), classes);
-  return Array.from({ length: 100 }, one).reduce((sum, value) => sum + value, 0) / 100;
+    macs(space, subnetOf(space, randomArchitecture(space, random)), randomResolution(space, random), classes);
+  return Array.from({ length: SAMPLED }, one).reduce((sum, value) => sum + value, 0) / SAMPLED;
+}
+
+interface TreeCost {
+  /** MACs an image of all subnets, each from the first pixel. */
+  readonly alone: number;
+  /** The same with every common beginning computed once. */
+  readonly shared: number;
+  readonly count: number;
+}
+
+// The cells of one evaluation share their set, and the tree of 45,000 takes a second.
+let latest: { readonly of: string; readonly cost: TreeCost } | null = null;
+
+function treeCost(config: EvaluateSubnetsConfig, listed: readonly ListedSubnet[]): TreeCost {
+  const { space, subnets: source, supernet, n_classes: classes } = config;
+  const of = JSON.stringify([space, source, supernet.groups, classes]);
+  if (latest?.of !== of) {
+    const subnets = 'sample' in source ? sampled(space, source.sample) : listed.map(({ subnet }) => subnet);
+    const native = space.resolutions.at(-1) ?? 0;
+    const alone = subnets.reduce((sum, subnet) => sum + macs(space, subnet, native, classes), 0);
+    const shared = sharedMacs(prefixTree(space, subnets, supernet.groups), native);
+    latest = { of, cost: { alone, shared, count: subnets.length } };
+  }
+  return latest.cost;
+}
+
+function sampled(space: Space, { count, seed, way }: Extract<SubnetSource, { sample: unknown }>['sample']): Subnet[] {
+  if (way === 'stratified')
+    return stratifiedArchitectures(space, count, seed).map((architecture) => subnetOf(space, architecture));
+  const random = randomOf(seed, 'cost of a sample');
+  return Array.from({ length: count }, () => subnetOf(space, randomArchitecture(space, random)));
 }

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { ListedSubnet } from '../../configs/subnet-list.ts';
+import type { ListedSubnet } from '../../nas/space/subnet-list.ts';
 import type { Cost, Json, JsonObject, Retry, Timeout } from '../plan.ts';
 
 /** The subnets of each file that a stage's `with` names, by its key. */

@@ -1,7 +1,18 @@
+import { ArchCodeError, parseArchCode } from '../../nas/space/arch-code.ts';
 import { TrainStandaloneConfig } from '../../nas/training/config.ts';
 import { standaloneTrainingCost } from './cost.ts';
 import { defineKind, heavy } from './kind.ts';
 import { samples } from './references.ts';
+
+const Schema = TrainStandaloneConfig.superRefine(({ space, arch }, context) => {
+  try {
+    parseArchCode(space, arch);
+  } catch (error) {
+    if (!(error instanceof ArchCodeError)) throw error;
+    const message = `expected ${error.expected} at digit [${error.position}], got ${error.got}; correct the arch code`;
+    context.addIssue({ code: 'custom', path: ['arch'], message });
+  }
+});
 
 /** Trains one subnet alone, once with each seed: what tau is measured against. */
 export const trainStandalone = defineKind({
@@ -9,7 +20,7 @@ export const trainStandalone = defineKind({
   name: 'train-standalone',
   codeVersion: 1,
   summary: 'trains one subnet alone, once with each seed',
-  schema: TrainStandaloneConfig,
+  schema: Schema,
   keys: Object.keys(TrainStandaloneConfig.shape),
   neutral: ['checkpoint_every_steps'],
   lists: [],
