@@ -57,7 +57,7 @@ const require = createRequire(import.meta.url);
 
 /** TensorFlow.js asks node-pre-gyp where its binding lies and calls a function that Node 23 dropped: both are set right here. */
 function loadTfjs(): typeof tfjs {
-  const util = require('node:util') as { isNullOrUndefined?: (value: unknown) => boolean };
+  const util: { isNullOrUndefined?: (value: unknown) => boolean } = require('node:util');
   util.isNullOrUndefined ??= (value) => value === null || value === undefined;
   const name = '@tensorflow/tfjs-node-gpu';
   const finder = createRequire(require.resolve(`${name}/package.json`)).resolve('@mapbox/node-pre-gyp');
@@ -65,7 +65,8 @@ function loadTfjs(): typeof tfjs {
   answer.exports = { find: () => bindingFile };
   answer.loaded = true;
   require.cache[finder] = answer;
-  return require(name) as typeof tfjs;
+  const tf: typeof tfjs = require(name);
+  return tf;
 }
 
 /**
@@ -77,7 +78,7 @@ export function loadTensorFlow(): TensorFlow {
     throw new Error(`libtensorflow: expected its binding at ${bindingFile}, got none; run \`npm run setup\``);
   }
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
-  const binding = require(bindingFile) as Binding;
+  const binding: Binding = require(bindingFile);
   let tf: typeof tfjs | undefined;
   return {
     binding,

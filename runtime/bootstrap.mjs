@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import net from 'node:net';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
@@ -54,32 +54,42 @@ function installPackages() {
 }
 
 /**
- * Runs the body while no other set-up of this clone does. The lock is a socket name that the kernel itself takes back when
- * its owner ends, however it ends, so that there is no stale lock to clear.
+ * Runs the body while no other set-up holds the same folder. The lock is a socket name that the kernel itself takes back
+ * when its owner ends, however it ends, so that there is no stale lock to clear.
  */
-async function alone(body) {
-  const path = `\0fewshot-nas-setup-${createHash('sha256').update(root).digest('hex')}`;
+async function alone(folder, body) {
+  const path = `\0fewshot-nas-setup-${createHash('sha256').update(folder).digest('hex')}`;
   const server = net.createServer();
   const listens = () =>
-    new Promise((done) => server.once('listening', () => done(true)).once('error', () => done(false)).listen(path));
+    new Promise((done) =>
+      server
+        .once('listening', () => done(true))
+        .once('error', () => done(false))
+        .listen(path),
+    );
   const ownerEnds = () => new Promise((done) => net.connect(path).resume().once('error', done).once('close', done));
   for (let waited = false; !(await listens()); waited = true) {
     server.removeAllListeners();
-    if (!waited) console.log('setup: another one is at work in this clone; waiting for it');
+    if (!waited) console.log('setup: another one is at work here; waiting for it');
     await ownerEnds();
   }
   server.on('connection', (socket) => socket.on('error', () => socket.destroy()));
-  server.unref();
   await body();
 }
 
-const options = readOptions();
-checkNode();
-await alone(async () => {
-  if (!packagesAreInstalled()) installPackages();
+async function setUpRuntime() {
   const { tsImport } = await import('tsx/esm/api');
   const { setUp } = await tsImport('./setup.ts', import.meta.url);
   const failure = await setUp(options);
   if (failure) fail(failure);
+}
+
+const options = readOptions();
+checkNode();
+// So that child processes end with this one.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(130));
+await alone(root, async () => {
+  if (!packagesAreInstalled()) installPackages();
+  await alone(resolve(root, process.env.NAS_RUNTIME || '.runtime'), setUpRuntime);
 });
 process.exit(0);

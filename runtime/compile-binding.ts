@@ -20,12 +20,25 @@ const flags = ['-O2', '-std=c++17', '-fPIC', '-shared', '-DNAPI_VERSION=8', '-Wl
 
 const packageFolder = (name: string): string => dirname(require.resolve(`${name}/package.json`));
 
-const versionOf = async (name: string): Promise<string> =>
-  (JSON.parse(await readFile(join(packageFolder(name), 'package.json'), 'utf8')) as { version: string }).version;
+async function versionOf(name: string): Promise<string> {
+  const { version }: { version: string } = JSON.parse(
+    await readFile(join(packageFolder(name), 'package.json'), 'utf8'),
+  );
+  return version;
+}
+
+/** What a failed child process wrote to its error output. */
+const errorOutput = (error: unknown): string =>
+  (error instanceof Error && 'stderr' in error && String(error.stderr).trim()) || String(error);
 
 /** A digest of what the binding is made from: the two packages, the library it is linked to, the flags. */
 export async function bindingIdentity(library: Pin): Promise<string> {
-  return identityOf(await versionOf('@tensorflow/tfjs-node-gpu'), await versionOf('node-api-headers'), library.line, flags);
+  return identityOf(
+    await versionOf('@tensorflow/tfjs-node-gpu'),
+    await versionOf('node-api-headers'),
+    library.line,
+    flags,
+  );
 }
 
 /** Whether the binding of a device was compiled from these inputs, passed its smoke test and is in use. */
@@ -39,9 +52,8 @@ async function testBinding(file: string): Promise<void> {
   try {
     await run(process.execPath, ['--import', tsx, smokeTest, file], { timeout: 120_000 });
   } catch (error) {
-    const output = (error as { stderr?: string }).stderr?.trim() || String(error);
     throw new SetupError(
-      `setup: expected libtensorflow to compute a convolution, got: ${output}; remove the .runtime folder and run it again`,
+      `setup: expected libtensorflow to compute a convolution, got: ${errorOutput(error)}; remove the .runtime folder and run it again`,
     );
   }
 }
@@ -57,12 +69,18 @@ export async function installBinding(home: string, device: Device, identity: str
   await step('compiling the binding between Node and libtensorflow', () =>
     run(compiler, [
       ...flags,
-      ...[join(packageFolder('node-api-headers'), 'include'), join(library, 'include')].map((path) => `-I${path}`),
-      ...[join(sources, 'tfjs_backend.cc'), join(sources, 'tfjs_binding.cc')],
-      ...[`-L${library}`, '-ltensorflow', '-ltensorflow_framework', '-o', fresh],
-    ]).catch((error: { stderr: string }) => {
+      `-I${join(packageFolder('node-api-headers'), 'include')}`,
+      `-I${join(library, 'include')}`,
+      join(sources, 'tfjs_backend.cc'),
+      join(sources, 'tfjs_binding.cc'),
+      `-L${library}`,
+      '-ltensorflow',
+      '-ltensorflow_framework',
+      '-o',
+      fresh,
+    ]).catch((error: unknown) => {
       throw new SetupError(
-        `setup: expected ${compiler} to compile the binding, got: ${error.stderr.slice(0, 2000)}; use g++ 9 or later (CXX=…)`,
+        `setup: expected ${compiler} to compile the binding, got: ${errorOutput(error).slice(0, 2000)}; use g++ 9 or later (CXX=…)`,
       );
     }),
   );

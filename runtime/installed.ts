@@ -18,7 +18,7 @@ export function identityOf(...inputs: unknown[]): string {
 /** Whether a piece was made from these inputs and all its files are still there in their full size. */
 export async function isInstalled(home: string, name: string, identity: string): Promise<boolean> {
   try {
-    const account = JSON.parse(await readFile(accountFile(home, name), 'utf8')) as Account;
+    const account: Account = JSON.parse(await readFile(accountFile(home, name), 'utf8'));
     if (account.identity !== identity) return false;
     const files = Object.entries(account.files);
     const checks = files.map(async ([path, size]) => (await stat(join(home, path))).size === size);

@@ -13,17 +13,23 @@ export interface Pin {
   readonly unpacked: number;
 }
 
-const entry = /^# (\d+) MB, unpacked (\d+) MB\n([\w-]+)==([\w.]+)(?: ; platform_machine == "(\w+)")?((?: --hash=sha256:\w{64})+)$/;
+const entry =
+  /^# (\d+) MB, unpacked (\d+) MB\n([\w-]+)==([\w.]+)(?: ; platform_machine == "(\w+)")?((?: --hash=sha256:\w{64})+)$/;
 
 /** The pins of a hash-checked requirements file that are meant for this machine (`x86_64`, `aarch64`). */
 export async function readRequirements(path: string, machine: string): Promise<Pin[]> {
   const text = (await readFile(path, 'utf8')).replaceAll(/\s*\\\n\s*/g, ' ');
-  const paragraphs = text.trim().split(/\n\n+/).filter((paragraph) => /^[^#]/m.test(paragraph));
+  const paragraphs = text
+    .trim()
+    .split(/\n\n+/)
+    .filter((paragraph) => /^[^#]/m.test(paragraph));
   const pins: Pin[] = [];
   for (const paragraph of paragraphs) {
     const [, download, unpacked, name, version, only, hashes] = entry.exec(paragraph) ?? [];
     if (!name || !version || !hashes) {
-      throw new SetupError(`${path}: expected "# N MB, unpacked N MB", name==version and its hashes, got "${paragraph}"`);
+      throw new SetupError(
+        `${path}: expected "# N MB, unpacked N MB", name==version and its hashes, got "${paragraph}"`,
+      );
     }
     if (only && only !== machine) continue;
     const line = `${name}==${version}${hashes}`;

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import type { Binding } from './binding.ts';
 
 process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
-const binding = createRequire(import.meta.url)(process.argv[2] ?? '') as Binding;
+const binding: Binding = createRequire(import.meta.url)(process.argv[2] ?? '');
 
 const ones = (shape: number[]): number =>
   binding.createTensor(shape, binding.TF_FLOAT, new Float32Array(shape.reduce((a, b) => a * b)).fill(1));

@@ -27,6 +27,12 @@ const tensorflowLinks = {
   'libtensorflow_framework.so': 'libtensorflow_framework.so.2',
 };
 
+/** A pinned wheel and what is wanted of it. */
+export interface Wheel {
+  readonly pin: Pin;
+  readonly contents: Contents;
+}
+
 /** Says what to take out of the wheel of a pin. The GPU folder is laid out as site-packages, where libtensorflow's RUNPATH looks. */
 export function contentsOf(pin: Pin, device: Device): Contents {
   const { name, version } = pin;
@@ -36,12 +42,20 @@ export function contentsOf(pin: Pin, device: Device): Contents {
     return { include: [from], exclude: [], from, to: `bin/${executable}`, links: {} };
   }
   if (name === 'tensorflow' || name === 'tensorflow-cpu') {
-    return { include: tensorflowMembers, exclude: [], from: 'tensorflow', to: `${device}/tensorflow`, links: tensorflowLinks };
+    return {
+      include: tensorflowMembers,
+      exclude: [],
+      from: 'tensorflow',
+      to: `${device}/tensorflow`,
+      links: tensorflowLinks,
+    };
   }
   const library = /^nvidia-(.+)-cu12$/.exec(name)?.[1]?.replaceAll('-', '_');
   if (library) {
     const from = `nvidia/${library}`;
     return { include: [`${from}/*`], exclude: ['*/include/*', '*.a'], from, to: `${device}/${from}`, links: {} };
   }
-  throw new SetupError(`setup: expected a wheel whose contents are known, got ${name}; describe it in runtime/wheels.ts`);
+  throw new SetupError(
+    `setup: expected a wheel whose contents are known, got ${name}; describe it in runtime/wheels.ts`,
+  );
 }
