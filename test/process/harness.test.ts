@@ -1,0 +1,97 @@
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { failureType } from '../../nas/process/harness.ts';
+import { jobOf, startStage } from '../support/stage-process.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+const toy = 'test/support/toy-stage.ts';
+
+function start(ending: string) {
+  const folder = temporaryFolder();
+  return startStage(toy, jobOf('train-supernet', folder, 'toy', { ending }), folder);
+}
+
+describe('a stage process', () => {
+  test('says what it made and ends with 0, with the threads it was given', async () => {
+    const stage = start('done');
+    expect(await stage.ended).toMatchObject({ code: 0 });
+    expect(stage.messages).toEqual([{ version: 1, type: 'done', outputs: { threads: '1' } }]);
+  });
+
+  test('stops when told to, says so and ends with 0', async () => {
+    const stage = start('never');
+    await stage.when(({ type }) => type === 'progress');
+    stage.child.kill('SIGTERM');
+    expect(await stage.ended).toMatchObject({ code: 0, signal: null });
+    expect(stage.messages.at(-1)).toEqual({ version: 1, type: 'stopped' });
+  });
+
+  test('reports progress a few times a second, not at every step', async () => {
+    const stage = start('never');
+    const begin = Date.now();
+    await stage.when((message) => message.type === 'progress' && message.step > 0);
+    expect(stage.messages.length).toBeLessThanOrEqual(3 + (Date.now() - begin) / 100);
+    stage.child.kill('SIGKILL');
+  });
+
+  test('ends at once when its parent is lost', async () => {
+    const stage = start('never');
+    await stage.when(({ type }) => type === 'progress');
+    const begin = Date.now();
+    stage.child.disconnect();
+    expect(await stage.ended).toMatchObject({ code: 1 });
+    expect(Date.now() - begin).toBeLessThan(5000);
+    expect(stage.messages.every(({ type }) => type === 'progress')).toBe(true);
+  });
+
+  test('fails for good on NaN, and for another try on an error that nobody awaited', async () => {
+    const [nan, crash] = [start('nan'), start('crash')];
+    expect(await nan.ended).toMatchObject({ code: 1 });
+    expect(nan.messages.at(-1)).toMatchObject({ error: { type: 'NaNLoss', retryable: false } });
+    expect(await crash.ended).toMatchObject({ code: 1, log: expect.stringContaining('nobody awaits') });
+    expect(crash.messages.at(-1)).toMatchObject({ error: { type: 'Crashed', retryable: true } });
+  });
+
+  test('refuses a bad job by naming every wrong key', async () => {
+    const folder = temporaryFolder();
+    const job = { ...jobOf('train-supernet', folder, 'toy', {}), version: 2, threads: 0 };
+    const stage = startStage(toy, job, folder);
+    expect(await stage.ended).toMatchObject({ code: 1 });
+    const message: unknown = expect.stringMatching(/job-.*\.json\.version: .*\n.*\.threads: /);
+    expect(stage.messages[0]).toMatchObject({ error: { type: 'BadInput', retryable: false, message } });
+  });
+
+  test('refuses a kind that it does not do', async () => {
+    const folder = temporaryFolder();
+    const stage = startStage(toy, jobOf('evaluate-subnets', folder, 'toy', {}), folder);
+    await stage.ended;
+    expect(stage.messages[0]).toMatchObject({
+      error: { message: expect.stringMatching(/^job\.kind: expected .*train-supernet/) },
+    });
+  });
+
+  test('prints its messages as JSON lines when it is run by hand', () => {
+    const folder = temporaryFolder();
+    const file = path.join(folder, 'job.json');
+    writeFileSync(file, JSON.stringify(jobOf('train-supernet', folder, 'toy', { ending: 'done' })));
+    const output = execFileSync(process.execPath, ['--import', 'tsx', toy, file], { encoding: 'utf8' });
+    expect(
+      output
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as unknown),
+    ).toEqual([{ version: 1, type: 'done', outputs: { threads: '1' } }]);
+  });
+});
+
+const named = (name: string): Error => Object.assign(new Error('x'), { name });
+
+test('errors are told apart by what they are', () => {
+  expect(failureType(named('FencedError'))).toBe('Fenced');
+  expect(failureType(named('DatasetError'))).toBe('BadInput');
+  expect(failureType(Object.assign(named('TensorFlowError'), { outOfMemory: true }))).toBe('OutOfMemory');
+  expect(failureType(Object.assign(named('TensorFlowError'), { outOfMemory: false }))).toBe('Crashed');
+  expect(failureType('a string')).toBe('Crashed');
+});
