@@ -12,6 +12,7 @@ import {
   YAMLException,
 } from 'js-yaml';
 import type { Event } from 'js-yaml';
+import { valueAt } from './json.ts';
 import type { Json } from './plan.ts';
 import { problem } from './problems.ts';
 import type { Path, Place, Problem } from './problems.ts';
@@ -31,6 +32,7 @@ export interface Source {
 export const LARGEST_BYTES = 1024 * 1024;
 
 interface Offsets {
+  readonly path: Path;
   readonly key: number;
   readonly value: number;
 }
@@ -52,13 +54,36 @@ export function readYaml(file: string, text: string): { source: Source | null; p
     const events = parseEvents(text, { filename: file });
     const { offsets, problems } = walk(events, text, place);
     if (problems.length > 0) return { source: null, problems };
-    const documents: unknown[] = constructFromEvents(events, { source: text, filename: file, maxAliases: 0 });
-    const [value] = documents;
-    if (documents.length !== 1 || !isJson(value)) {
-      const got = documents.length === 1 ? 'infinity or not-a-number' : `${documents.length}`;
-      const expected = documents.length === 1 ? 'finite numbers' : 'one YAML document';
-      return { source: null, problems: [problem(whole, [], `expected ${expected}, got ${got}; correct the file`)] };
+    const [value, ...more]: unknown[] = constructFromEvents(events, { source: text, filename: file, maxAliases: 0 });
+    if (value === undefined || more.length > 0 || !isJson(value)) {
+      return {
+        source: null,
+        problems: [
+          problem(
+            whole,
+            [],
+            `expected one YAML document, got ${value === undefined ? 'none' : 'several'}; correct the file`,
+          ),
+        ],
+      };
     }
+    const inexact = [...offsets.values()].flatMap(({ path, value: at }) => {
+      const number = valueAt(value, path);
+      const exact =
+        typeof number !== 'number' ||
+        Number.isSafeInteger(number) ||
+        (Number.isFinite(number) && !Number.isInteger(number));
+      return exact
+        ? []
+        : [
+            problem(
+              place(at),
+              path,
+              `expected a number that can be kept exactly, got ${number}; put it in quotes if it is a text`,
+            ),
+          ];
+    });
+    if (inexact.length > 0) return { source: null, problems: inexact };
     return { source: sourceOf(file, value, offsets, place), problems: [] };
   } catch (error) {
     if (!(error instanceof YAMLException)) throw error;
@@ -81,7 +106,7 @@ function sourceOf(
       const found = offsets.get(pointer(path.slice(0, length)));
       if (found) return found;
     }
-    return { key: 0, value: 0 };
+    return { path: [], key: 0, value: 0 };
   };
   return {
     file,
@@ -156,7 +181,8 @@ function walk(
     frame.items += frame.keys || frame.items < 0 ? 0 : 1;
     const key = frame.key?.offset ?? start;
     frame.key = null;
-    if (!offsets.has(pointer(path))) offsets.set(pointer(path), { key, value: start < 0 || container ? key : start });
+    if (!offsets.has(pointer(path)))
+      offsets.set(pointer(path), { path, key, value: start < 0 || container ? key : start });
     if (container) frames.push({ path, keys: event.type === EVENT_MAPPING ? new Set() : null, key: null, items: 0 });
   }
   return { offsets, problems };
@@ -188,9 +214,9 @@ function pointer(path: Path): string {
   return JSON.stringify(path.map(String));
 }
 
+/** The core schema gives nothing else; numbers are looked at apart. */
 function isJson(value: unknown): value is Json {
-  if (typeof value === 'number') return Number.isFinite(value);
   if (typeof value !== 'object' || value === null)
-    return ['string', 'boolean'].includes(typeof value) || value === null;
+    return ['string', 'boolean', 'number'].includes(typeof value) || value === null;
   return Object.values(value).every(isJson);
 }

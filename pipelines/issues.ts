@@ -1,0 +1,125 @@
+/** What zod found wrong, in our words: `expected X, got Y; remedy`, at the place where it was written. */
+import type { z } from 'zod';
+import { references } from './expressions.ts';
+import { valueAt } from './json.ts';
+import type { Layer } from './layers.ts';
+import type { Json } from './plan.ts';
+import { nearest, problem, shown } from './problems.ts';
+import type { Path, Place, Problem } from './problems.ts';
+import { keysAt } from './schema-keys.ts';
+
+type Issue = z.core.$ZodIssue;
+
+/** What was checked. */
+export interface Checked {
+  /** Where its values were written, and as what: references included. */
+  readonly written: Layer;
+  /** What the schema saw. */
+  readonly value: Json;
+  readonly schema: z.ZodType;
+  /** What comes before the paths in messages: `stages`, `one-shot`, `with`. */
+  readonly prefix: Path;
+  /** Where a param was given that the file does not decide; undefined for the others. */
+  readonly given: (param: string) => Place | undefined;
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  string: 'a text',
+  number: 'a number',
+  int: 'an integer',
+  boolean: 'true or false',
+  array: 'a list',
+  tuple: 'a list',
+  object: 'a map',
+  record: 'a map',
+  null: 'null',
+};
+
+/** Problems for issues, those below one reference only once. */
+export function issueProblems(issues: readonly Issue[], checked: Checked): Problem[] {
+  const found = issues.flatMap((issue) => flat(issue, [])).flatMap((issue) => explained(issue, checked));
+  const seen = new Set<string>();
+  return found.filter(({ at, message, source }) => {
+    const key = JSON.stringify([source, at, message]);
+    return seen.has(key) ? false : seen.add(key);
+  });
+}
+
+function explained(issue: Issue, checked: Checked): Problem[] {
+  const path = issue.path.map((name) => (typeof name === 'symbol' ? String(name) : name));
+  const { written, prefix } = checked;
+  if (issue.code === 'unrecognized_keys') {
+    const known = keysAt(checked.schema, path);
+    return issue.keys.map((key) => {
+      const message = `expected a known name, got ${JSON.stringify(key)}${nearest(key, known)}`;
+      return problem(written.keyPlace([...path, key]), [...prefix, ...path, key], message);
+    });
+  }
+  const value = valueAt(checked.value, path);
+  const expected = expectation(issue);
+  const [reference] = referencesAbove(written.value, path);
+  if (reference === undefined) {
+    const remedy = value === undefined ? 'add it' : 'correct it';
+    const at = issue.code === 'invalid_key' || value === undefined ? written.keyPlace(path) : written.place(path);
+    return [problem(at, [...prefix, ...path], completed(expected, shown(value), remedy))];
+  }
+  const { length, text, param } = reference;
+  const place = (param === null ? undefined : checked.given(param)) ?? written.place(path.slice(0, length));
+  const inside = path.slice(length);
+  const where = inside.length === 0 ? '' : ` at ${inside.join('.')}`;
+  const remedy = param === null ? 'refer to another output' : `correct the param ${param}`;
+  const message = completed(`${expected}${where}`, `${shown(value)} from \${{ ${text} }}`, remedy);
+  return [problem(place, [...prefix, ...path.slice(0, length)], message)];
+}
+
+/** A union's issue as that of the branch that got furthest, or as all the types that it would take. */
+function flat(issue: Issue, above: Path): Issue[] {
+  const path = [...above, ...issue.path];
+  if (issue.code !== 'invalid_union' || issue.message.startsWith('expected')) return [{ ...issue, path }];
+  const branches = issue.errors.map((errors) => errors.flatMap((inner) => flat(inner, [])));
+  const deep = branches.find(
+    (branch) => branch.length > 0 && branch.every((inner) => inner.path.length > 0 || inner.code !== 'invalid_type'),
+  );
+  if (deep) return deep.map((inner) => ({ ...inner, path: [...path, ...inner.path] }));
+  const types = [...new Set(branches.flat().map(expectation))].map((text) => text.replace(/^expected /, ''));
+  const known = types.length > 0 ? types.join(' or ') : `a known ${issue.discriminator ?? 'form'}`;
+  return [{ code: 'custom', path, message: `expected ${known}`, input: undefined }];
+}
+
+function expectation(issue: Issue): string {
+  if (issue.message.startsWith('expected')) return issue.message;
+  if (issue.code === 'invalid_type') return `expected ${WORDS[issue.expected] ?? issue.expected}`;
+  if (issue.code === 'invalid_value')
+    return `expected ${issue.values.map(String).join(', ')}`.replace(/, ([^,]*)$/, ' or $1');
+  if (issue.code === 'too_small')
+    return `expected ${bound(issue.origin, issue.inclusive === false ? 'more than' : 'at least', issue.minimum)}`;
+  if (issue.code === 'too_big')
+    return `expected ${bound(issue.origin, issue.inclusive === false ? 'less than' : 'at most', issue.maximum)}`;
+  if (issue.code === 'not_multiple_of') return `expected a multiple of ${issue.divisor}`;
+  if (issue.code === 'invalid_key' && issue.issues[0]) return expectation(issue.issues[0]);
+  return `expected a value that passes: ${issue.message}`;
+}
+
+function bound(origin: string, relation: string, limit: number | bigint): string {
+  if (origin === 'string') return `${relation} ${limit} characters`;
+  if (origin === 'array') return `a list of ${relation} ${limit}`;
+  return `${relation} ${limit}`;
+}
+
+/** Adds what a message does not say itself. */
+function completed(expected: string, got: string, remedy: string): string {
+  if (/; /.test(expected)) return expected.includes(', got ') ? expected : expected.replace('; ', `, got ${got}; `);
+  return `${expected}${expected.includes(', got ') ? '' : `, got ${got}`}; ${remedy}`;
+}
+
+/** The reference that a value came from, if a text at the path or above it was one. */
+function referencesAbove(value: Json, path: Path): { length: number; text: string; param: string | null }[] {
+  for (let length = path.length; length > 0; length--) {
+    const text = valueAt(value, path.slice(0, length));
+    if (typeof text !== 'string') continue;
+    return references(text).map(({ scope, path: names, text: name }) => {
+      return { length, text: name, param: scope === 'params' ? (names[0] ?? null) : null };
+    });
+  }
+  return [];
+}
