@@ -1,6 +1,6 @@
 // What the training kinds take as `with`. Keys that the original has carry its names; pure zod, so the pipeline loader reads it too.
 import { z } from 'zod';
-import { DatasetConfig, PartName } from '../../configs/dataset-schema.ts';
+import { DatasetConfig, PartName, partImages } from '../../configs/dataset-schema.ts';
 import { SpaceConfig } from '../../configs/space-schema.ts';
 
 const positive = z.int().positive();
@@ -161,10 +161,6 @@ function checkImages(
   wrong: (path: string[], message: string) => void,
 ): void {
   const native = space.resolutions.at(-1);
-  const images = (part: PartName): number => {
-    const size = dataset.parts[part];
-    return typeof size === 'number' ? size : size.images;
-  };
   if (classes !== dataset.classes) {
     wrong(['n_classes'], `expected ${dataset.classes}, as the data set ${dataset.name} has, got ${classes}`);
   }
@@ -174,17 +170,17 @@ function checkImages(
   if (native !== dataset.resolution) {
     wrong(['space'], `expected a largest resolution of ${dataset.resolution}, as ${dataset.name} has, got ${native}`);
   }
-  if (dropLast && batchSize > images(training)) {
+  if (dropLast && batchSize > partImages(dataset, training)) {
     wrong(
       ['batch_size'],
-      `expected at most the ${images(training)} images of ${training} (drop_last is on), got ${batchSize}`,
+      `expected at most the ${partImages(dataset, training)} images of ${training} (drop_last is on), got ${batchSize}`,
     );
   }
   const wanted = calibration.batches * calibration.batch_size;
-  if (wanted > images(calibration.part)) {
+  if (wanted > partImages(dataset, calibration.part)) {
     wrong(
       ['calibration'],
-      `expected at most the ${images(calibration.part)} images of ${calibration.part}, got ${wanted}; lower batches`,
+      `expected at most the ${partImages(dataset, calibration.part)} images of ${calibration.part}, got ${wanted}; lower batches`,
     );
   }
 }
