@@ -1,0 +1,2 @@
+// The bundle's only entry.
+export { pipeline } from './pipeline.ts';

@@ -1,0 +1,55 @@
+import type { StageInput } from '../activities/contract.ts';
+import { resolve } from '../pipelines/expressions.ts';
+import type { Json, JsonObject, Plan, PlanStage } from '../pipelines/plan.ts';
+import { isMap } from './json.ts';
+import type { Work } from './records.ts';
+import { childIdOf } from './run.ts';
+import type { Run } from './run.ts';
+
+/** What the activity of a stage (or of its cell) gets: every reference replaced. Throws ExpressionError. */
+export function inputOf(run: Run, stage: PlanStage, work: Work, cell: JsonObject): StageInput {
+  const scope = run.scope(cell);
+  const directory = `${run.plan.id}/${textOf(resolve(stage.directory, scope))}`;
+  const config = withValues(objectOf(resolve(stage.with, scope)), work.set);
+  return { stage: work.id, uses: stage.uses, directory, round: work.rounds + 1, with: config };
+}
+
+/** The plan that a stage of kind `pipeline` runs as a child, its params resolved. */
+export function childPlanOf(run: Run, plan: Plan, work: Work, cell: JsonObject): Plan {
+  const { params = {} } = withValues({ params: resolve(plan.params, run.scope(cell)) }, work.set);
+  return {
+    ...plan,
+    id: childIdOf(run.plan, work.id),
+    params: objectOf(params),
+  };
+}
+
+/** `config` with each dotted key of `set` replaced. */
+export function withValues(config: JsonObject, set: Readonly<Record<string, Json>>): JsonObject {
+  return Object.entries(set).reduce((changed, [key, value]) => put(changed, key.split('.'), value), config);
+}
+
+/** Whether a dotted key names something in `config`. */
+export function hasKey(config: JsonObject, key: string): boolean {
+  let value: Json | undefined = config;
+  for (const name of key.split('.')) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return false;
+    value = new Map<string, Json>(Object.entries(value)).get(name);
+  }
+  return true;
+}
+
+function put(config: JsonObject, [name = '', ...rest]: readonly string[], value: Json): JsonObject {
+  if (rest.length === 0) return { ...config, [name]: value };
+  return { ...config, [name]: put(objectOf(config[name] ?? {}), rest, value) };
+}
+
+function objectOf(value: Json): JsonObject {
+  if (isMap(value)) return value;
+  throw new TypeError(`expected a map, got ${JSON.stringify(value)}`);
+}
+
+function textOf(value: Json): string {
+  if (typeof value === 'string') return value;
+  throw new TypeError(`directory: expected text, got ${JSON.stringify(value)}`);
+}

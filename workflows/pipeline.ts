@@ -1,0 +1,74 @@
+import {
+  allHandlersFinished,
+  ApplicationFailure,
+  CancellationScope,
+  condition,
+  continueAsNew,
+  isCancellation,
+} from '@temporalio/workflow';
+import type { Json, JsonObject, Plan } from '../pipelines/plan.ts';
+import { listen } from './listen.ts';
+import { emptyRecords, outputsOf, stateOf } from './records.ts';
+import type { Records } from './records.ts';
+import { Run } from './run.ts';
+import { isStageOver, runStage } from './stage.ts';
+
+export interface PipelineResult {
+  /** Outputs by stage; null for a stage that was skipped. */
+  readonly outputs: JsonObject;
+}
+
+/**
+ * The interpreter: runs the stages of a plan, independent ones side by side, and ends when every stage has. It fails if
+ * a stage was given up. `carried` is what a run that continued as new knows of itself.
+ */
+export async function pipeline(plan: Plan, carried?: Records): Promise<PipelineResult> {
+  refuseUnknownVersion(plan);
+  const run = new Run(plan, carried ?? emptyRecords(plan));
+  listen(run);
+  run.show();
+  const walked = walk(run);
+  const isQuiet = CancellationScope.nonCancellable(() => condition(() => run.shouldContinueAsNew()));
+  await Promise.race([walked, isQuiet]);
+  await condition(allHandlersFinished);
+  if (plan.stages.every((stage) => isStageOver(run, stage))) return end(run);
+  return await continueAsNew<typeof pipeline>(plan, run.records);
+}
+
+async function walk(run: Run): Promise<void> {
+  const ends = new Map<string, Promise<void>>();
+  // In topological order, so every need is there before the stage that has it.
+  for (const stage of run.plan.stages) {
+    const needs = stage.needs.flatMap((id) => ends.get(id) ?? []);
+    ends.set(stage.id, runStage(run, stage, needs));
+  }
+  // Waits for all, also when cancelled: a trainer has to write its checkpoint before the run is over.
+  const settled = await Promise.allSettled(ends.values());
+  for (const one of settled) {
+    if (one.status === 'fulfilled') continue;
+    if (isCancellation(one.reason)) run.ended = 'cancelled';
+    run.show();
+    throw one.reason;
+  }
+}
+
+function end(run: Run): PipelineResult {
+  const failed = run.plan.stages.filter((stage) => stateOf(run.record(stage.id)) === 'failed').map(({ id }) => id);
+  run.ended = failed.length > 0 ? 'failed' : 'done';
+  run.show();
+  if (failed.length > 0) {
+    throw ApplicationFailure.nonRetryable(`run ${run.plan.id}: given up: ${failed.join(', ')}`, 'StageFailed');
+  }
+  const outputs = run.plan.stages.map((stage): [string, Json] => [stage.id, outputsOf(stage, run.record(stage.id))]);
+  return { outputs: Object.fromEntries(outputs) };
+}
+
+function refuseUnknownVersion(plan: Plan): void {
+  // Plans come from clients of other releases, whatever the type says.
+  const version: unknown = plan.version;
+  if (version === 1) return;
+  throw ApplicationFailure.nonRetryable(
+    `plan ${plan.id}: expected version 1, got ${JSON.stringify(version)}; start it with the release that runs the workers`,
+    'PlanVersion',
+  );
+}

@@ -1,0 +1,56 @@
+import { proxyActivities } from '@temporalio/workflow';
+import type { ActivityOptions } from '@temporalio/workflow';
+import type { Ending, SelectInput, StageInput, StageResult } from '../activities/contract.ts';
+import type { PlanStage } from '../pipelines/plan.ts';
+import { CONTROL_QUEUE } from './messages.ts';
+
+/** Ends that a further attempt would only repeat, or that the interpreter answers itself. */
+const endsForGood: readonly Ending[] = ['BadInput', 'NaNLoss', 'Fenced', 'WorkerShutdown'];
+
+type StageActivity = (input: StageInput) => Promise<StageResult>;
+
+/**
+ * Runs the activity that `uses` names. Heavy work lives for hours: it heartbeats, and a lost worker is noticed by that;
+ * light work takes seconds and is bounded by its time-out alone.
+ */
+export async function performStage(
+  stage: PlanStage,
+  input: StageInput,
+  { activityId, summary }: { activityId: string; summary: string },
+): Promise<StageResult> {
+  const activities = proxyActivities<Record<string, StageActivity>>({
+    activityId,
+    summary,
+    taskQueue: stage.queue,
+    startToCloseTimeout: stage.timeout.startToCloseMs,
+    ...(stage.timeout.heartbeatMs === null ? {} : { heartbeatTimeout: stage.timeout.heartbeatMs }),
+    retry: retryOf(stage),
+  });
+  // The proxy has a function for every name.
+  return await activities[stage.uses]!(input);
+}
+
+/** Records which epoch was chosen; the stage's outputs come back. */
+export async function performSelection(
+  input: SelectInput,
+  { activityId, summary }: { activityId: string; summary: string },
+): Promise<StageResult> {
+  const activities = proxyActivities<{ 'select-epoch': (input: SelectInput) => Promise<StageResult> }>({
+    activityId,
+    summary,
+    taskQueue: CONTROL_QUEUE,
+    startToCloseTimeout: '10 minutes',
+    retry: { maximumAttempts: 5, nonRetryableErrorTypes: [...endsForGood] },
+  });
+  return await activities['select-epoch'](input);
+}
+
+function retryOf(stage: PlanStage): NonNullable<ActivityOptions['retry']> {
+  return {
+    maximumAttempts: stage.retry.maximumAttempts,
+    initialInterval: stage.retry.initialIntervalMs,
+    backoffCoefficient: stage.retry.backoffCoefficient,
+    maximumInterval: '5 minutes',
+    nonRetryableErrorTypes: [...endsForGood],
+  };
+}
