@@ -1,0 +1,250 @@
+import { integer, integers, marginsBehind, memo, scalar } from './constants.ts';
+import { attribute, constant, dispose, run, runMany } from './tensorflow.ts';
+import type { DType, Tensor } from './tensorflow.ts';
+
+type Attributes = Parameters<typeof run>[1];
+
+/**
+ * The operations a network is made of, one TensorFlow kernel each wherever there is one. Images are NHWC, convolution
+ * weights HWIO. Attribute lists are built once: operands' types are inferred, so one list serves every precision.
+ */
+
+const NONE = constant(new Float32Array(0), [0]);
+const convolutions = new Map<number, Attributes>();
+const normalisations = new Map<number, Attributes>();
+const sums = new Map<number, Attributes>();
+const casts = new Map<DType, Attributes>();
+const windows = new Map<number, Attributes>();
+const MAX_POOL = [attribute.int('ksize', [1, 3, 3, 1]), attribute.int('strides', [1, 2, 2, 1]), ...padding(1)];
+const MATMUL = [false, true].flatMap((a) =>
+  [false, true].map((b) => [attribute.bool('transpose_a', a), attribute.bool('transpose_b', b)]),
+);
+
+/** y: [n, ⌈h/stride⌉, ⌈w/stride⌉, out]. Padding is kernel // 2 on every side, as PyTorch pads. */
+export function conv2d(x: Tensor, weight: Tensor, stride: number): Tensor {
+  return run('Conv2D', convolution(weight.shape[0]!, stride), [x, weight]);
+}
+
+/** dLoss/dx of `conv2d`, of x's shape. */
+export function conv2dInputGradient(shape: readonly number[], weight: Tensor, dy: Tensor, stride: number): Tensor {
+  return run('Conv2DBackpropInput', convolution(weight.shape[0]!, stride), [integers(shape), weight, dy]);
+}
+
+/** dLoss/dweight of `conv2d`, of the weight's shape. */
+export function conv2dWeightGradient(x: Tensor, shape: readonly number[], dy: Tensor, stride: number): Tensor {
+  return run('Conv2DBackpropFilter', convolution(shape[0]!, stride), [x, integers(shape), dy]);
+}
+
+/** What the gradient of a batch normalisation needs of its forward pass. */
+export type NormState = readonly Tensor[];
+
+/** Normalises by the batch's own statistics. x: [n, h, w, c]; gamma, beta: [c]. */
+export function batchNorm(
+  x: Tensor,
+  gamma: Tensor,
+  beta: Tensor,
+  epsilon: number,
+): { y: Tensor; mean: Tensor; variance: Tensor; state: NormState } {
+  const [y, mean, variance, ...state] = runMany(
+    'FusedBatchNormV3',
+    normalisation(epsilon, true),
+    [x, gamma, beta, NONE, NONE],
+    6,
+  );
+  // `variance` is the unbiased one (n - 1), as PyTorch's running_var; the gradient uses the biased one in `state`.
+  return { y: y!, mean: mean!, variance: variance!, state };
+}
+
+/** Normalises by given statistics. */
+export function batchNormWith(
+  x: Tensor,
+  gamma: Tensor,
+  beta: Tensor,
+  mean: Tensor,
+  variance: Tensor,
+  epsilon: number,
+): Tensor {
+  const [y, ...rest] = runMany('FusedBatchNormV3', normalisation(epsilon, false), [x, gamma, beta, mean, variance], 6);
+  dispose(...rest);
+  return y!;
+}
+
+/** Gradients of `batchNorm`; x is its input. */
+export function batchNormGradient(
+  dy: Tensor,
+  x: Tensor,
+  gamma: Tensor,
+  state: NormState,
+  epsilon: number,
+): { dx: Tensor; dGamma: Tensor; dBeta: Tensor } {
+  const [dx, dGamma, dBeta, ...rest] = runMany(
+    'FusedBatchNormGradV3',
+    normalisation(epsilon, true),
+    [dy, x, gamma, ...state],
+    5,
+  );
+  dispose(...rest);
+  return { dx: dx!, dGamma: dGamma!, dBeta: dBeta! };
+}
+
+export function relu(x: Tensor): Tensor {
+  return run('Relu', [], [x]);
+}
+
+/** y is the output of the forward pass. */
+export function reluGradient(dy: Tensor, y: Tensor): Tensor {
+  return run('ReluGrad', [], [dy, y]);
+}
+
+/** a + b with broadcasting. */
+export function add(a: Tensor, b: Tensor): Tensor {
+  return run('AddV2', [], [a, b]);
+}
+
+/** a · b, element by element, with broadcasting. */
+export function multiply(a: Tensor, b: Tensor): Tensor {
+  return run('Mul', [], [a, b]);
+}
+
+/** x · factor, x in float32. */
+export function scale(x: Tensor, factor: number): Tensor {
+  return run('Mul', [], [x, scalar(factor)]);
+}
+
+/** Sum of float32 tensors of one shape. */
+export function addN(terms: readonly Tensor[]): Tensor {
+  const count = terms.length;
+  return run(
+    'AddN',
+    memo(sums, count, () => [attribute.int('N', count), attribute.type('T', 'float32')]),
+    terms,
+  );
+}
+
+/** Every element forced into [-limit, limit], x in float32. */
+export function clipByValue(x: Tensor, limit: number): Tensor {
+  return run('ClipByValue', [], [x, scalar(-limit), scalar(limit)]);
+}
+
+/** The leading part of a tensor: x[:size0, :size1, …]. */
+export function leading(x: Tensor, size: readonly number[]): Tensor {
+  return run('Slice', [], [x, integers(size.map(() => 0)), integers(size)]);
+}
+
+/** The inverse of `leading`: zeros behind x up to the shape. */
+export function padTo(x: Tensor, shape: readonly number[]): Tensor {
+  return run('Pad', [], [x, marginsBehind(x.shape, shape)]);
+}
+
+export function reshape(x: Tensor, shape: readonly number[]): Tensor {
+  return run('Reshape', [], [x, integers(shape)]);
+}
+
+export function transpose(x: Tensor, order: readonly number[]): Tensor {
+  return run('Transpose', [], [x, integers(order)]);
+}
+
+export function cast(x: Tensor, dtype: DType): Tensor {
+  return run(
+    'Cast',
+    memo(casts, dtype, () => [attribute.type('DstT', dtype)]),
+    [x],
+  );
+}
+
+/** 3×3 maximum of stride 2, padding 1. */
+export function maxPool(x: Tensor): Tensor {
+  return run('MaxPool', MAX_POOL, [x]);
+}
+
+export function maxPoolGradient(dy: Tensor, x: Tensor, y: Tensor): Tensor {
+  return run('MaxPoolGrad', MAX_POOL, [x, y, dy]);
+}
+
+/** Mean over height and width: [n, h, w, c] → [n, c]. */
+export function meanPool(x: Tensor): Tensor {
+  return run('Mean', [], [x, integers([1, 2])]);
+}
+
+/** dLoss/dx of `meanPool`; dy: [n, c] → the shape [n, h, w, c]. */
+export function meanPoolGradient(dy: Tensor, shape: readonly number[]): Tensor {
+  const [n, h, w, c] = imageShape(shape);
+  const window = memo(windows, h * 65536 + w, () => [
+    attribute.int('ksize', [1, h, w, 1]),
+    attribute.int('strides', [1, 1, 1, 1]),
+    attribute.string('padding', 'VALID'),
+  ]);
+  const square = reshape(dy, [n, 1, 1, c]);
+  const dx = run('AvgPoolGrad', window, [integers(shape), square]);
+  dispose(square);
+  return dx;
+}
+
+/** a · b, either transposed on request. */
+export function matmul(a: Tensor, b: Tensor, transposeA = false, transposeB = false): Tensor {
+  return run('MatMul', MATMUL[Number(transposeA) * 2 + Number(transposeB)]!, [a, b]);
+}
+
+/** x + bias over the last axis. */
+export function biasAdd(x: Tensor, bias: Tensor): Tensor {
+  return run('BiasAdd', [], [x, bias]);
+}
+
+/** Sum over all axes but the last. */
+export function biasGradient(dy: Tensor): Tensor {
+  return run('BiasAddGrad', [], [dy]);
+}
+
+/** Mean over all elements: a scalar. */
+export function average(x: Tensor): Tensor {
+  return run('Mean', [], [x, integers(x.shape.map((_, axis) => axis))]);
+}
+
+/** Over the last axis. logits: [n, classes]. */
+export function softmax(logits: Tensor): Tensor {
+  return run('Softmax', [], [logits]);
+}
+
+/** [n] → [n, classes]: `on` where the class is the label, `off` elsewhere. */
+export function oneHot(labels: Tensor, classes: number, on = 1, off = 0): Tensor {
+  return run('OneHot', [], [labels, integer(classes), scalar(on), scalar(off)]);
+}
+
+/**
+ * Cross-entropy of logits against target probabilities, both [n, classes].
+ * @returns loss of each sample [n], and dloss/dlogits [n, classes] of each sample (to be scaled by 1/n for the mean)
+ */
+export function softmaxCrossEntropy(logits: Tensor, targets: Tensor): { loss: Tensor; gradient: Tensor } {
+  const [loss, gradient] = runMany('SoftmaxCrossEntropyWithLogits', [], [logits, targets], 2);
+  return { loss: loss!, gradient: gradient! };
+}
+
+/** The four extents of images or feature maps. Throws RangeError for another rank. */
+export function imageShape([n, h, w, c]: readonly number[]): [n: number, h: number, w: number, c: number] {
+  if (n === undefined || h === undefined || w === undefined || c === undefined) {
+    throw new RangeError(`images: expected the shape [n, h, w, channels], got [${[n, h, w].join()}]`);
+  }
+  return [n, h, w, c];
+}
+
+function convolution(kernel: number, stride: number): Attributes {
+  return memo(convolutions, 2 * kernel + stride, () => [
+    attribute.int('strides', [1, stride, stride, 1]),
+    ...padding((kernel - 1) / 2),
+  ]);
+}
+
+function normalisation(epsilon: number, training: boolean): Attributes {
+  return memo(normalisations, training ? epsilon : -epsilon, () => [
+    attribute.float('epsilon', epsilon),
+    attribute.bool('is_training', training),
+  ]);
+}
+
+function padding(size: number): Attributes {
+  if (size === 0) return [attribute.string('padding', 'VALID')];
+  return [
+    attribute.string('padding', 'EXPLICIT'),
+    attribute.int('explicit_paddings', [0, 0, size, size, size, size, 0, 0]),
+  ];
+}

@@ -1,0 +1,90 @@
+import type { Supernet } from './network.ts';
+import {
+  biasAdd,
+  biasGradient,
+  cast,
+  matmul,
+  maxPool,
+  maxPoolGradient,
+  meanPool,
+  meanPoolGradient,
+  multiply,
+  relu,
+  reluGradient,
+} from './ops.ts';
+import { dispose } from './tensorflow.ts';
+import type { Tensor } from './tensorflow.ts';
+import { unitBackwardLast, unitForward } from './trained-unit.ts';
+import type { UnitRecord } from './trained-unit.ts';
+
+/** The stem: what its backward pass needs. `owned` are tensors made of the images; y is the stem's output. */
+export interface StemRecord {
+  readonly unit: UnitRecord;
+  readonly activated: Tensor;
+  readonly y: Tensor;
+  readonly owned: readonly Tensor[];
+}
+
+/** images [n, h, w, channels] → record.y [n, h', w', width]. */
+export function trainedStemForward(net: Supernet, images: Tensor, width: number, owned: readonly Tensor[]): StemRecord {
+  const { stride, pool } = net.space.stem;
+  const { y: normalised, record } = unitForward(net.modules.stem, images, width, stride, net.epsilon);
+  const activated = relu(normalised);
+  dispose(normalised);
+  return { unit: record, activated, y: pool ? maxPool(activated) : activated, owned };
+}
+
+/** Adds the stem's gradients into its parameters, frees dy and the record. Images need no gradient. */
+export function trainedStemBackward({ unit, activated, y, owned }: StemRecord, dy: Tensor): void {
+  const dActivated = y === activated ? dy : maxPoolGradient(dy, activated, y);
+  const dNormalised = reluGradient(dActivated, activated);
+  dispose(dy, y, dActivated, activated);
+  unitBackwardLast(unit, dNormalised);
+  dispose(dNormalised, ...owned);
+}
+
+/** Pooling, dropout and the linear layer: what their backward pass needs. */
+export interface HeadRecord {
+  readonly group: number;
+  readonly features: Tensor;
+  readonly mask: Tensor | null;
+  readonly x: Tensor;
+}
+
+/**
+ * x [n, h, w, c] → logits [n, classes], in float32 whatever the precision.
+ * @param mask dropout: [n, c], 0 or 1 / (1 - rate); freed with the record
+ */
+export function trainedHeadForward(
+  net: Supernet,
+  x: Tensor,
+  group: number,
+  mask: Tensor | null,
+): { logits: Tensor; record: HeadRecord } {
+  const { weight, bias } = net.modules.classifiers[group]!;
+  const full = x.dtype === 'float32' ? x : cast(x, 'float32');
+  const pooled = meanPool(full);
+  if (full !== x) dispose(full);
+  const features = mask ? multiply(pooled, mask) : pooled;
+  if (mask) dispose(pooled);
+  const product = matmul(features, weight.slice(net.classes, features.shape[1]));
+  const logits = biasAdd(product, bias.value());
+  dispose(product);
+  return { logits, record: { group, features, mask, x } };
+}
+
+/** Adds the head's gradients into its parameters, frees the record and returns dLoss/dx. dLogits is not freed. */
+export function trainedHeadBackward(net: Supernet, { group, features, mask, x }: HeadRecord, dLogits: Tensor): Tensor {
+  const { weight, bias } = net.modules.classifiers[group]!;
+  bias.accumulate(biasGradient(dLogits));
+  weight.accumulate(matmul(features, dLogits, true, false));
+  const dFeatures = matmul(dLogits, weight.slice(net.classes, features.shape[1]), false, true);
+  const dPooled = mask ? multiply(dFeatures, mask) : dFeatures;
+  const dFull = meanPoolGradient(dPooled, x.shape);
+  dispose(features, dFeatures, dPooled);
+  if (mask) dispose(mask);
+  if (x.dtype === 'float32') return dFull;
+  const dx = cast(dFull, x.dtype);
+  dispose(dFull);
+  return dx;
+}
