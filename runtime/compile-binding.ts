@@ -47,7 +47,7 @@ export function bindingIsInstalled(home: string, device: Device, identity: strin
 }
 
 /** Computes a convolution in a process of its own, because a broken library can take its process with it. */
-async function testBinding(file: string): Promise<void> {
+export async function testBinding(file: string): Promise<void> {
   const tsx = import.meta.resolve('tsx');
   try {
     await run(process.execPath, ['--import', tsx, smokeTest, file], { timeout: 120_000 });

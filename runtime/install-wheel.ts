@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chmod, mkdir, readdir, rename, rm, stat, symlink } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat, symlink } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -44,7 +44,6 @@ export async function installWheel(home: string, wheel: Wheel): Promise<void> {
     await rm(file);
     for (const [name, member] of Object.entries(contents.links))
       await symlink(member, join(unpacked, contents.from, name));
-    if ((await stat(join(unpacked, contents.from))).isFile()) await chmod(join(unpacked, contents.from), 0o755);
     const target = join(home, contents.to);
     await mkdir(dirname(target), { recursive: true });
     await rm(target, { recursive: true, force: true });

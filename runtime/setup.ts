@@ -20,7 +20,7 @@ interface Plan {
 }
 
 /** The device in use, or undefined before the first set-up. */
-async function deviceInUse(): Promise<Device | undefined> {
+export async function deviceInUse(): Promise<Device | undefined> {
   const link = await readlink(join(home, 'current')).catch(() => undefined);
   return link === 'cpu' || link === 'gpu' ? link : undefined;
 }

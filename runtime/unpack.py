@@ -1,6 +1,7 @@
 """Unpacks chosen members of a wheel: unpack.py WHEEL FOLDER [--exclude PATTERN]... PATTERN...   (* also matches /)"""
 import argparse
 import fnmatch
+import os
 import zipfile
 
 parser = argparse.ArgumentParser()
@@ -16,6 +17,8 @@ def matches(name, patterns):
 
 
 with zipfile.ZipFile(arguments.wheel) as wheel:
-    for name in wheel.namelist():
-        if matches(name, arguments.patterns) and not matches(name, arguments.exclude) and not name.endswith("/"):
-            wheel.extract(name, arguments.folder)
+    for member in wheel.infolist():
+        name = member.filename
+        if matches(name, arguments.patterns) and not matches(name, arguments.exclude) and not member.is_dir():
+            path = wheel.extract(member, arguments.folder)
+            os.chmod(path, 0o755 if member.external_attr >> 16 & 0o100 else 0o644)  # extract() forgets what is executable
