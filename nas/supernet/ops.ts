@@ -45,26 +45,22 @@ export function batchNorm(
   beta: Tensor,
   epsilon: number,
 ): { y: Tensor; mean: Tensor; variance: Tensor; state: NormState } {
-  const [y, mean, variance, ...state] = runMany(
-    'FusedBatchNormV3',
-    normalisation(epsilon, true),
-    [x, gamma, beta, NONE, NONE],
-    6,
-  );
+  const inputs = [x, gamma, beta, NONE, NONE];
+  const [y, average, variance, ...state] = runMany('FusedBatchNormV3', normalisation(epsilon, true), inputs, 6);
   // `variance` is the unbiased one (n - 1), as PyTorch's running_var; the gradient uses the biased one in `state`.
-  return { y: y!, mean: mean!, variance: variance!, state };
+  return { y: y!, mean: average!, variance: variance!, state };
 }
 
-/** Normalises by given statistics. */
+/** Normalises by given statistics, [c] each. */
 export function batchNormWith(
   x: Tensor,
   gamma: Tensor,
   beta: Tensor,
-  mean: Tensor,
-  variance: Tensor,
+  statistics: { readonly mean: Tensor; readonly variance: Tensor },
   epsilon: number,
 ): Tensor {
-  const [y, ...rest] = runMany('FusedBatchNormV3', normalisation(epsilon, false), [x, gamma, beta, mean, variance], 6);
+  const inputs = [x, gamma, beta, statistics.mean, statistics.variance];
+  const [y, ...rest] = runMany('FusedBatchNormV3', normalisation(epsilon, false), inputs, 6);
   dispose(...rest);
   return y!;
 }
@@ -196,7 +192,7 @@ export function biasGradient(dy: Tensor): Tensor {
 }
 
 /** Mean over all elements: a scalar. */
-export function average(x: Tensor): Tensor {
+export function mean(x: Tensor): Tensor {
   return run('Mean', [], [x, integers(x.shape.map((_, axis) => axis))]);
 }
 

@@ -52,7 +52,7 @@ export class Parameter implements ParameterSpec {
     const value = this.value();
     const whole = out === this.shape[0] && input === (this.shape[1] ?? 1);
     if (whole && !this.#halves) return value;
-    const part = whole ? value : keep(leading(value, this.#internal(out, input)));
+    const part = whole ? value : keep(leading(value, internalShape(this.shape, out, input)));
     if (!this.#halves) return part;
     const half = keep(cast(part, 'bfloat16'));
     if (part !== value) dispose(part);
@@ -83,7 +83,7 @@ export class Parameter implements ParameterSpec {
     // Slices of one size are added before they are padded.
     const bySize = new Map<string, Tensor[]>();
     for (const part of this.#gathered) memo(bySize, part.shape.join(), () => []).push(part);
-    const whole = this.#internal(this.shape[0]!, this.shape[1] ?? 1);
+    const whole = internalShape(this.shape);
     const parts = [...bySize.values()].map((same) => {
       const sum = total(same);
       if (sum.shape.join() === whole.join()) return sum;
@@ -150,13 +150,6 @@ export class Parameter implements ParameterSpec {
     dispose(turned);
     return data;
   }
-
-  /** Shape of a slice in TensorFlow's order. */
-  #internal(out: number, input: number): number[] {
-    const [, , height, width] = this.shape;
-    if (height !== undefined) return [height, width!, input, out];
-    return this.shape.length === 2 ? [input, out] : [out];
-  }
 }
 
 /** All parameters of a supernet, in the original's order. */
@@ -190,6 +183,13 @@ export class Parameters implements Iterable<Parameter> {
   dispose(): void {
     for (const parameter of this) parameter.dispose();
   }
+}
+
+/** Of a parameter with this shape in PyTorch's order: the shape of its leading part in TensorFlow's. */
+export function internalShape(shape: readonly number[], out = shape[0]!, input = shape[1] ?? 1): number[] {
+  const [, , height, width] = shape;
+  if (height !== undefined && width !== undefined) return [height, width, input, out];
+  return shape.length === 2 ? [input, out] : [out];
 }
 
 /** A parameter's values from PyTorch's order to TensorFlow's. */
