@@ -26,6 +26,8 @@ export interface Claim {
   readonly fingerprint: string;
   readonly config: Manifest['config'];
   readonly environment: Manifest['environment'];
+  /** Where the attempt runs: `cpu`, `gpu:0` … */
+  readonly device: string;
   /** When the attempt was put into the queue, ISO 8601. */
   readonly queued: string;
 }
@@ -46,12 +48,12 @@ export async function claimStage(root: string, directory: string, token: Token, 
     const base: Manifest = same ? found : emptyManifest(token, claim);
     const attempts = found?.attempts ?? [];
     const known = attempts.some((attempt) => sameToken(attempt.token, token));
-    const ours = { token, host: hostname(), pid: process.pid, queued: claim.queued, started: now() };
+    const ours = { token, host: hostname(), pid: process.pid, device: claim.device, queued: claim.queued };
     return await write(root, directory, {
       ...base,
       token,
       environment: claim.environment,
-      attempts: known ? attempts : [...attempts, { ...ours, ended: null, ending: null }],
+      attempts: known ? attempts : [...attempts, { ...ours, started: now(), ended: null, ending: null }],
     });
   });
 }
@@ -81,6 +83,23 @@ export async function commit(
       throw new FencedError(directory, token, found?.token ?? null);
     }
     for (const file of files) await rename(file.from, placeOf(root, file.to));
+    return await write(root, directory, change(found));
+  });
+}
+
+/**
+ * Changes the manifest of a stage that is done, where no attempt writes any more: records a choice. Throws FencedError
+ * if the stage is being worked on.
+ */
+export async function amend(
+  root: string,
+  directory: string,
+  token: Token,
+  change: (manifest: Manifest) => Manifest,
+): Promise<Manifest> {
+  return await locked(root, directory, async () => {
+    const found = await readManifest(root, directory);
+    if (found?.state !== 'done') throw new FencedError(directory, token, found?.token ?? null);
     return await write(root, directory, change(found));
   });
 }

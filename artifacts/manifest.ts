@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
+import type { Json } from '../pipelines/plan.ts';
 import { isErrno } from './errno.ts';
 import { fileNames, placeOf } from './paths.ts';
 import { Token } from './token.ts';
@@ -10,6 +11,7 @@ const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits');
 const reference = z.string().min(1);
 const accuracies = z.strictObject({ top1: z.number(), top5: z.number() });
 const time = z.iso.datetime();
+const json: z.ZodType<Json> = z.json();
 
 /** One epoch of a supernet: `tau` against the ground truth (null where all subnets tie), accuracies as fractions 0..1. */
 export const EpochRecord = z.strictObject({
@@ -47,10 +49,11 @@ export const ChunkRecord = z.strictObject({
 });
 export type ChunkRecord = z.infer<typeof ChunkRecord>;
 
-/** Which epoch was chosen, by whom (a rule or a person), when and why. */
+/** Which epoch was chosen, by whom, when and why. */
 export const Selection = z.strictObject({
   epoch: z.int().min(0),
   tau: z.number().nullable(),
+  by: z.enum(['rule', 'person']),
   who: z.string(),
   when: time,
   why: z.string(),
@@ -62,6 +65,8 @@ export const Attempt = z.strictObject({
   token: Token,
   host: z.string(),
   pid: z.int(),
+  /** `cpu`, `gpu:0` … */
+  device: z.string(),
   queued: time,
   started: time,
   ended: time.nullable(),
@@ -77,12 +82,13 @@ export const Manifest = z.strictObject({
   fingerprint: z.string().min(1),
   state: z.enum(['running', 'done']),
   token: Token.nullable(),
-  config: z.json(),
-  environment: z.record(z.string(), z.json()),
+  config: json,
+  environment: z.record(z.string(), json),
   epochs: z.array(EpochRecord),
   checkpoints: z.array(CheckpointRecord),
   chunks: z.array(ChunkRecord),
-  outputs: z.record(z.string(), z.json()).nullable(),
+  /** What the stage passes on; null until it is done, and of a trained supernet until its epoch is chosen. */
+  outputs: z.record(z.string(), json).nullable(),
   selection: Selection.nullable(),
   attempts: z.array(Attempt),
 });

@@ -16,6 +16,7 @@ const claim: Claim = {
   fingerprint: 'f'.repeat(64),
   config: {},
   environment: {},
+  device: 'cpu',
   queued: '2026-01-01T00:00:00Z',
 };
 const chunk = (from: number) => ({ from, to: from + 1, file: 'quick/x', sha256: '0'.repeat(64) });
@@ -24,8 +25,7 @@ function startWriter(root: string, attempt: number) {
   const child = fork(path.join(import.meta.dirname, '../support/fenced-writer.ts'), [root, String(attempt)], {
     execArgv: ['--import', 'tsx'],
   });
-  const message = () =>
-    new Promise<string>((resolve) => child.once('message', (text) => resolve(JSON.stringify(text))));
+  const message = () => new Promise<unknown>((resolve) => child.once('message', resolve));
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   return { child, message, exited };
 }

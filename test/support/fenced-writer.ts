@@ -10,6 +10,7 @@ const claim = {
   fingerprint: 'f'.repeat(64),
   config: {},
   environment: {},
+  device: 'cpu',
   queued: '2026-01-01T00:00:00Z',
 };
 const say = (text: string) => new Promise<void>((resolve) => process.send?.(text, () => resolve()));
