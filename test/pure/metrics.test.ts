@@ -1,0 +1,103 @@
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { kendallTau, pearson, ranks, spearman, standardised } from '../../nas/evaluation/metrics.ts';
+import fixture from './fixtures/scipy-correlations.json' with { type: 'json' };
+
+/** Tau-b by looking at every pair. */
+function plainTau(a: readonly number[], b: readonly number[]): number {
+  let difference = 0;
+  let untiedA = 0;
+  let untiedB = 0;
+  for (let i = 0; i < a.length; i++) {
+    for (let j = 0; j < i; j++) {
+      const x = Math.sign(a[i]! - a[j]!);
+      const y = Math.sign(b[i]! - b[j]!);
+      difference += x * y;
+      untiedA += Math.abs(x);
+      untiedB += Math.abs(y);
+    }
+  }
+  return difference / Math.sqrt(untiedA * untiedB);
+}
+
+const expectSame = (ours: number, theirs: number | null): void => {
+  if (theirs === null) expect(ours).toBeNaN();
+  else expect(Math.abs(ours - theirs)).toBeLessThan(1e-12);
+};
+
+describe('correlations', () => {
+  test.each(fixture.cases)('of $title are those of scipy to 1e-12', ({ a, b, ...scipy }) => {
+    expectSame(kendallTau(a, b), scipy.kendallTau);
+    expectSame(spearman(a, b), scipy.spearman);
+    expectSame(pearson(a, b), scipy.pearson);
+  });
+
+  test('tau is what looking at every pair gives', () => {
+    const lists = fc.array(fc.tuple(fc.integer({ min: 0, max: 9 }), fc.integer({ min: 0, max: 9 })), { maxLength: 60 });
+    fc.assert(
+      fc.property(lists, (pairs) => {
+        const [a, b] = [pairs.map(([x]) => x), pairs.map(([, y]) => y)];
+        const plain = plainTau(a, b);
+        const fast = kendallTau(a, b);
+        if (Number.isNaN(plain)) expect(fast).toBeNaN();
+        else expect(fast).toBeCloseTo(plain, 12);
+      }),
+    );
+  });
+
+  test('change sign with the order and stay within -1..1', () => {
+    const lists = fc.array(
+      fc.tuple(fc.double({ noNaN: true, min: -1e6, max: 1e6 }), fc.double({ noNaN: true, min: -1e6, max: 1e6 })),
+    );
+    fc.assert(
+      fc.property(lists, (pairs) => {
+        const [a, b] = [pairs.map(([x]) => x), pairs.map(([, y]) => y)];
+        for (const statistic of [kendallTau, spearman, pearson]) {
+          const value = statistic(a, b);
+          if (Number.isNaN(value)) continue;
+          expect(Math.abs(value)).toBeLessThanOrEqual(1);
+          expect(
+            statistic(
+              a,
+              b.map((y) => -y),
+            ),
+          ).toBeCloseTo(-value, 9);
+        }
+      }),
+    );
+  });
+
+  test('are NaN where a list is constant or too short', () => {
+    for (const statistic of [kendallTau, spearman, pearson]) {
+      expect(statistic([0.1, 0.1, 0.1], [1, 2, 3])).toBeNaN();
+      expect(statistic([1, 2, 3], [5, 5, 5])).toBeNaN();
+      expect(statistic([1], [2])).toBeNaN();
+      expect(statistic([], [])).toBeNaN();
+    }
+  });
+
+  test('refuse lists of different lengths and NaN', () => {
+    for (const statistic of [kendallTau, spearman, pearson]) {
+      expect(() => statistic([1, 2], [1])).toThrow('expected two lists of one length, got 2 and 1');
+      expect(() => statistic([1, 2], [1, NaN])).toThrow('expected numbers, got NaN at position 1');
+    }
+  });
+
+  test('of 45,000 take a fraction of a second', () => {
+    const values = Array.from({ length: 45_000 }, (_, index) => (index * 7919) % 45_000);
+    const started = performance.now();
+    expect(Math.abs(kendallTau(values, [...values.keys()]))).toBeLessThan(1);
+    expect(performance.now() - started).toBeLessThan(2000);
+  });
+});
+
+describe('ranks and standard values', () => {
+  test('share ranks between ties', () => {
+    expect([...ranks([3, 1, 3, 2, 3])]).toEqual([4, 1, 4, 2, 4]);
+  });
+
+  test('have mean 0 and deviation 1; constants become 0', () => {
+    expect([...standardised([1, 3])]).toEqual([-1, 1]);
+    expect([...standardised([2, 2])]).toEqual([0, 0]);
+  });
+});
