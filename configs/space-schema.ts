@@ -55,7 +55,7 @@ const resolutions = z
   .min(1, expected('at least one resolution'))
   .refine((list) => isStrictly(list, (a, b) => a < b), expected('rising resolutions, each once'));
 
-/** What a `configs/spaces/*.yml` file may say; parse with `reportInput`, and messages read `expected X, got Y`. */
+/** What a `configs/spaces/*.yml` file may say; its messages read `expected X, got Y`. */
 export const SpaceConfig: z.ZodType<Space> = z
   .strictObject(
     {
@@ -88,7 +88,7 @@ export const SpaceConfig: z.ZodType<Space> = z
  * @throws SpaceError with a line `where: key: expected X, got Y` for every wrong key
  */
 export function parseSpace(text: string, where: string): Space {
-  const parsed = SpaceConfig.safeParse(parseYaml(text, where), { reportInput: true });
+  const parsed = SpaceConfig.safeParse(parseYaml(text, where));
   if (parsed.success) return parsed.data;
   const lines = parsed.error.issues.map(({ path, message }) =>
     [where, keyOf(path), message].filter(Boolean).join(': '),
