@@ -7,7 +7,7 @@ import { SetupError } from './setup-error.ts';
 
 // Any Python fetches the same file: the wheel for CPython 3.11, of which only the C++ libraries are taken.
 const target = ['--implementation', 'cp', '--python-version', '3.11', '--abi', 'cp311', '--abi', 'none'];
-const platforms = ['_2_28', '_2_27', '_2_25', '_2_18', '_2_17', '2014', '_2_12', '2010'];
+const platforms = ['_2_27', '_2_25', '2014', '2010'];
 
 /** pip's arguments to fetch pinned wheels, from the folder NAS_WHEELS if that is set, else from pip's own index. */
 function pipArguments(requirements: string, folder: string): string[] {

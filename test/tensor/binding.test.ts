@@ -1,0 +1,28 @@
+import { expect, test } from 'vitest';
+import { loadTensorFlow } from '../../runtime/binding.ts';
+
+test('raw handles and TensorFlow.js work on the same library', () => {
+  const tensorflow = loadTensorFlow();
+  const { binding, tf } = tensorflow;
+  expect(binding.TF_Version).toBe('2.21.0');
+  expect(tf.getBackend()).toBe('tensorflow');
+  const before = binding.getNumOfTensors();
+  const id = binding.createTensor([2, 2], binding.TF_FLOAT, new Float32Array([1, 2, 3, 4]));
+  const type = { name: 'T', type: binding.TF_ATTR_TYPE, value: binding.TF_FLOAT };
+  const [square] = binding.executeOp('Square', [type], [id], 1);
+  expect(square?.shape).toEqual([2, 2]);
+  expect([...binding.tensorDataSync(square?.id ?? -1)]).toEqual([1, 4, 9, 16]);
+  for (const handle of [id, square?.id ?? -1]) binding.deleteTensor(handle);
+  expect(binding.getNumOfTensors()).toBe(before);
+  const gradient = tf.tidy(() => [
+    ...tf
+      .grad((x: typeof tf.Tensor.prototype) => x.square().sum())(tf.tensor1d([3, 5]))
+      .dataSync(),
+  ]);
+  expect(gradient).toEqual([6, 10]);
+});
+
+test('an op that TensorFlow refuses throws its message', () => {
+  const { binding } = loadTensorFlow();
+  expect(() => binding.executeOp('NoSuchOp', [], [], 1)).toThrow(/NoSuchOp/);
+});
