@@ -1,0 +1,109 @@
+import { mkdir, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { z } from 'zod';
+import { sha256File, temporaryName } from '../../artifacts/atomic-write.ts';
+import { commit } from '../../artifacts/fence.ts';
+import type { CheckpointRecord, Manifest } from '../../artifacts/manifest.ts';
+import { fileNames, placeOf } from '../../artifacts/paths.ts';
+import type { Job } from '../process/protocol.ts';
+import type { Supernet } from '../supernet/network.ts';
+import { readSafetensors, writeSafetensors } from '../supernet/safetensors.ts';
+import type { NamedTensor } from '../supernet/safetensors.ts';
+import type { Sgd } from './sgd.ts';
+
+/** Where training stands: `step` steps of `epoch` are done. */
+export interface Position {
+  readonly epoch: number;
+  readonly step: number;
+}
+
+/** What a loop carries from step to step beside weights and momentum. Numbers come back bit for bit: JSON is exact. */
+const LoopState = z.record(z.string(), z.union([z.number(), z.array(z.number())]));
+export type LoopState = z.infer<typeof LoopState>;
+
+const MOMENTUM = 'momentum.';
+/** The newest may be damaged by what stopped us; then the one before serves. */
+const KEPT = 2;
+
+/** Writes weights, momentum and state to one file, commits it to the manifest, and removes all but the last two. */
+export async function saveCheckpoint(job: Job, net: Supernet, sgd: Sgd, at: Position, state: LoopState): Promise<void> {
+  const file = `${job.directory}/${fileNames.checkpoints}/${at.epoch}-${at.step}.safetensors`;
+  const from = temporaryName(placeOf(job.results, file));
+  await mkdir(path.dirname(from), { recursive: true });
+  const tensors = [
+    ...[...net.parameters].map((parameter) => entry(parameter.name, parameter, () => parameter.read())),
+    ...sgd.moving().map((parameter) => entry(MOMENTUM + parameter.name, parameter, () => parameter.readMomentum())),
+  ];
+  const { sha256 } = writeSafetensors(from, tensors, {
+    epoch: String(at.epoch),
+    step: String(at.step),
+    state: JSON.stringify(state),
+  });
+  let dropped: readonly CheckpointRecord[] = [];
+  const place = [{ from, to: file }];
+  await commit(
+    job.results,
+    job.directory,
+    job.token,
+    (manifest) => {
+      const others = manifest.checkpoints.filter((record) => record.file !== file);
+      const all = [...others, { ...at, file, sha256 }];
+      dropped = all.slice(0, -KEPT);
+      return { ...manifest, checkpoints: all.slice(-KEPT) };
+    },
+    place,
+  );
+  await Promise.all(dropped.map((record) => rm(placeOf(job.results, record.file), { force: true })));
+}
+
+/**
+ * Loads the newest checkpoint that is whole into `net` and `sgd`; null where there is none. A damaged one is set aside
+ * with a warning, and the one before it is taken: what it lacks is trained again, to the same bits.
+ */
+export async function restoreCheckpoint(
+  job: Job,
+  manifest: Manifest,
+  net: Supernet,
+  sgd: Sgd,
+): Promise<{ at: Position; state: LoopState } | null> {
+  for (const record of manifest.checkpoints.toReversed()) {
+    const place = placeOf(job.results, record.file);
+    const damage = await damageOf(place, record.sha256);
+    if (damage === null) {
+      const { metadata, tensors } = readSafetensors(place);
+      for (const { name, data } of tensors) {
+        if (name.startsWith(MOMENTUM)) sgd.restore(name.slice(MOMENTUM.length), data);
+        else net.parameters.get(name).assign(data);
+      }
+      const state = LoopState.parse(JSON.parse(metadata['state'] ?? '{}'));
+      return { at: { epoch: record.epoch, step: record.step }, state };
+    }
+    console.warn(`${record.file}: ${damage}; it is set aside, training goes on from the checkpoint before it`);
+    await commit(job.results, job.directory, job.token, (current) => ({
+      ...current,
+      checkpoints: current.checkpoints.filter(({ file }) => file !== record.file),
+    }));
+    await rename(place, `${place}.damaged`).catch(() => undefined);
+  }
+  return null;
+}
+
+async function damageOf(place: string, expected: string): Promise<string | null> {
+  try {
+    const found = await sha256File(place);
+    return found === expected ? null : `expected sha256 ${expected}, got ${found}`;
+  } catch (error) {
+    return `expected a readable file, got ${String(error)}`;
+  }
+}
+
+/** A tensor that is copied out when its turn comes, so that one at a time is in memory twice. */
+function entry(name: string, { shape }: { shape: readonly number[] }, read: () => Float32Array): NamedTensor {
+  return {
+    name,
+    shape,
+    get data(): Float32Array {
+      return read();
+    },
+  };
+}

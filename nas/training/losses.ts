@@ -1,0 +1,42 @@
+import { oneHot, scale, softmaxCrossEntropy } from '../supernet/ops.ts';
+import { dispose, tensor } from '../supernet/tensorflow.ts';
+import type { Tensor } from '../supernet/tensorflow.ts';
+
+/**
+ * What hard labels ask for: 1 - smoothing on the label, plus smoothing spread evenly over all classes.
+ * @returns [n, classes]
+ */
+export function smoothedTargets(labels: Int32Array, classes: number, smoothing: number): Tensor {
+  const given = tensor(labels, [labels.length]);
+  const rest = smoothing / classes;
+  const targets = oneHot(given, classes, 1 - smoothing + rest, rest);
+  dispose(given);
+  return targets;
+}
+
+/**
+ * Cross-entropy against target probabilities, both [n, classes]. With `smoothedTargets` it is the label-smoothed loss,
+ * with `softmax(teacher)` in-place distillation: targets are values, nothing flows back into them.
+ * @returns the loss of each sample [n], and d(their mean)/dlogits [n, classes]
+ */
+export function crossEntropy(logits: Tensor, targets: Tensor): { losses: Tensor; gradient: Tensor } {
+  const each = softmaxCrossEntropy(logits, targets);
+  const gradient = scale(each.gradient, 1 / logits.shape[0]!);
+  dispose(each.gradient);
+  return { losses: each.loss, gradient };
+}
+
+/** How many rows of logits [n, classes] have their label first, and among the first five; ties count for the label. */
+export function countCorrect(logits: Float32Array, labels: Int32Array): { top1: number; top5: number } {
+  const classes = logits.length / labels.length;
+  let top1 = 0;
+  let top5 = 0;
+  labels.forEach((label, row) => {
+    const own = logits[row * classes + label]!;
+    let before = 0;
+    for (let at = row * classes; at < (row + 1) * classes; at++) if (logits[at]! > own) before++;
+    if (before < 1) top1++;
+    if (before < 5) top5++;
+  });
+  return { top1, top5 };
+}

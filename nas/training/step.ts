@@ -1,0 +1,78 @@
+import type { Batch } from '../data/batches.ts';
+import { randomOf } from '../space/random.ts';
+import type { Supernet } from '../supernet/network.ts';
+import type { ForwardOptions } from '../supernet/network.ts';
+import { softmax } from '../supernet/ops.ts';
+import { readFloats, scope, tensor } from '../supernet/tensorflow.ts';
+import type { Tensor } from '../supernet/tensorflow.ts';
+import { countCorrect, crossEntropy, smoothedTargets } from './losses.ts';
+import type { SandwichNet } from './sandwich.ts';
+import type { Sgd } from './sgd.ts';
+
+/** How the nets of an iteration learn. */
+export interface StepOptions {
+  /** Iterations before this one, over all epochs: what masks are drawn by, together with the seed. */
+  readonly iteration: number;
+  readonly seed: number;
+  /** Learning rate. */
+  readonly rate: number;
+  readonly labelSmoothing: number;
+  /** Whether the nets after the max net learn its logits, and not the labels. */
+  readonly distill: boolean;
+  /** Of the max net alone. */
+  readonly dropout: number;
+  readonly dropConnect: { readonly rate: number; readonly onlyLastTwoStages: boolean };
+}
+
+/** What an iteration gives to look at; accuracies are those of its last net, before the update. */
+export interface StepResult {
+  /** Of each net, in order. */
+  readonly losses: number[];
+  readonly top1: number;
+  readonly top5: number;
+}
+
+/**
+ * One iteration: every net forward and backward on the same images, gradients summed, one update.
+ * Reads losses and the last net's logits once, when all is under way.
+ */
+export function trainStep(
+  net: Supernet,
+  sgd: Sgd,
+  batch: Batch,
+  nets: readonly SandwichNet[],
+  options: StepOptions,
+): StepResult {
+  return scope(() => {
+    const side = net.space.resolutions.at(-1)!;
+    const images = tensor(batch.images, [batch.labels.length, side, side, net.space.channels]); // [n, h, w, c]
+    let targets = smoothedTargets(batch.labels, net.classes, options.labelSmoothing); // [n, classes]
+    const losses: Tensor[] = []; // [n] of each net
+    let logits: Tensor | undefined;
+    for (const { role, subnet, resolution } of nets) {
+      const pass = net.forward(images, subnet, { resolution, ...(role === 'max' && regularisation(options)) });
+      logits = pass.logits; // [n, classes]
+      const { losses: each, gradient } = crossEntropy(logits, targets);
+      net.backward(pass.tape, gradient);
+      losses.push(each);
+      if (role === 'max' && options.distill) targets = softmax(logits);
+    }
+    sgd.step(options.rate);
+    return {
+      losses: losses.map((each) => mean(readFloats(each))),
+      ...countCorrect(readFloats(logits!), batch.labels),
+    };
+  });
+}
+
+function regularisation({ seed, iteration, dropout, dropConnect }: StepOptions): ForwardOptions {
+  const random = (purpose: string) => randomOf(seed, purpose, iteration);
+  return {
+    ...(dropout > 0 && { dropout: { rate: dropout, random: random('dropout') } }),
+    ...(dropConnect.rate > 0 && { dropConnect: { ...dropConnect, random: random('drop connect') } }),
+  };
+}
+
+function mean(values: Float32Array): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
