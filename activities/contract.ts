@@ -1,3 +1,4 @@
+import type { TrainerErrorType } from '../nas/process/protocol.ts';
 import type { JsonObject } from '../pipelines/plan.ts';
 import type { Choice } from '../workflows/messages.ts';
 
@@ -42,4 +43,4 @@ export interface SelectInput extends StageInput {
 }
 
 /** The ways an attempt can end without a result; `activities/endings.ts` says what each means. */
-export type Ending = 'BadInput' | 'NaNLoss' | 'OutOfMemory' | 'Fenced' | 'Stalled' | 'Crashed' | 'WorkerShutdown';
+export type Ending = TrainerErrorType | 'WorkerShutdown' | 'Interrupted';

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
-import type { Json } from '../pipelines/plan.ts';
 import { isErrno } from './errno.ts';
+import { JsonMap, JsonValue } from './json.ts';
 import { fileNames, placeOf } from './paths.ts';
 import { Token } from './token.ts';
 
@@ -11,7 +11,6 @@ const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits');
 const reference = z.string().min(1);
 const accuracies = z.strictObject({ top1: z.number(), top5: z.number() });
 const time = z.iso.datetime();
-const json: z.ZodType<Json> = z.json();
 
 /** One epoch of a supernet: `tau` against the ground truth (null where all subnets tie), accuracies as fractions 0..1. */
 export const EpochRecord = z.strictObject({
@@ -82,13 +81,13 @@ export const Manifest = z.strictObject({
   fingerprint: z.string().min(1),
   state: z.enum(['running', 'done']),
   token: Token.nullable(),
-  config: json,
-  environment: z.record(z.string(), json),
+  config: JsonValue,
+  environment: JsonMap,
   epochs: z.array(EpochRecord),
   checkpoints: z.array(CheckpointRecord),
   chunks: z.array(ChunkRecord),
   /** What the stage passes on; null until it is done, and of a trained supernet until its epoch is chosen. */
-  outputs: z.record(z.string(), json).nullable(),
+  outputs: JsonMap.nullable(),
   selection: Selection.nullable(),
   attempts: z.array(Attempt),
 });

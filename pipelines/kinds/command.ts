@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { DAY, defineKind, heavy } from './kind.ts';
 import { samples } from './references.ts';
 
-const CommandConfig = z.strictObject({
+export const CommandConfig = z.strictObject({
   /** The program and its arguments, run without a shell in the stage's own directory. */
   run: z.array(z.string()).min(1),
   /** Added to the worker's environment. The program also gets NAS_RESULTS (absolute) and NAS_STAGE (its directory below it). */

@@ -3,7 +3,7 @@ import { SpaceConfig } from '../../configs/space-schema.ts';
 import { defineKind, light } from './kind.ts';
 import { samples, StandaloneResultReference } from './references.ts';
 
-const GroundTruthTableConfig = z.strictObject({
+export const GroundTruthTableConfig = z.strictObject({
   space: SpaceConfig,
   n_classes: z.int().positive(),
   /** Usually `${{ stages.<standalone>.result }}`. */

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { defineKind, light } from './kind.ts';
 import { RankingPartReference, samples } from './references.ts';
 
-const MergeResultsConfig = z.strictObject({
+export const MergeResultsConfig = z.strictObject({
   /** Every part of one set, usually `${{ stages.<evaluation>.part }}`; missing, doubled or foreign subnets are refused. */
   parts: z.array(RankingPartReference).min(1),
 });

@@ -3,7 +3,7 @@ import { SpaceConfig } from '../../configs/space-schema.ts';
 import { defineKind, light } from './kind.ts';
 import { RankingReference, samples, SelectedSupernetReference } from './references.ts';
 
-const ReportConfig = z.strictObject({
+export const ReportConfig = z.strictObject({
   space: SpaceConfig,
   n_classes: z.int().positive(),
   /** The accuracies that tau was measured against; the baselines are measured against them too. */

@@ -1,0 +1,24 @@
+// Stands between the worker and a program that knows nothing of it: ends the program when the worker is gone. It leads
+// the process group, so signals to the group reach the program by themselves.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { z } from 'zod';
+
+const order = process.argv[2] ?? '';
+const { run } = z.object({ run: z.array(z.string()).min(1) }).parse(JSON.parse(readFileSync(order, 'utf8')));
+const [program = '', ...rest] = run;
+
+process.on('disconnect', () => process.kill(-process.pid, 'SIGKILL'));
+// Outlives the program it guards, to tell how that ended.
+process.on('SIGTERM', () => undefined);
+
+const child = spawn(program, rest, { cwd: path.dirname(order), stdio: ['ignore', 'inherit', 'inherit'] });
+child.on('error', (error) => {
+  console.error(`${program}: expected a program that can be started, got ${error.message}`);
+  process.exit(127);
+});
+await once(child, 'exit');
+if (child.signalCode === 'SIGKILL') process.kill(process.pid, 'SIGKILL');
+process.exit(child.exitCode ?? 1);

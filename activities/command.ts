@@ -1,0 +1,50 @@
+import path from 'node:path';
+import { atomicWrite, sha256File } from '../artifacts/atomic-write.ts';
+import { fileNames, placeOf, referenceTo } from '../artifacts/paths.ts';
+import { CommandConfig } from '../pipelines/kinds/command.ts';
+import type { JsonObject } from '../pipelines/plan.ts';
+import type { StageInput, StageResult } from './contract.ts';
+import { environmentOf } from './devices.ts';
+import { errorOf, failure } from './endings.ts';
+import { performStage } from './stage-activity.ts';
+import type { StageAttempt } from './stage-activity.ts';
+import { superviseProcess } from './trainer-process.ts';
+
+const GRACE_MS = 60_000;
+
+/** Runs any program in the stage's folder: exit code 0 and every promised file there, or the stage failed. */
+export async function command(input: StageInput, device: string): Promise<StageResult> {
+  return await performStage(input, runCommand, device);
+}
+
+async function runCommand(attempt: StageAttempt): Promise<JsonObject> {
+  const { input, root, folder, device } = attempt;
+  const config = CommandConfig.parse(input.with);
+  const order = path.join(folder, fileNames.job);
+  await atomicWrite(order, `${JSON.stringify({ run: config.run }, null, 1)}\n`);
+  const log = path.join(folder, fileNames.trainerLog);
+  const end = await superviseProcess(
+    {
+      file: path.join(import.meta.dirname, 'command-guard.ts'),
+      arguments: [order],
+      environment: { ...environmentOf(device), NAS_RESULTS: root, NAS_STAGE: input.directory, ...config.env },
+      log,
+    },
+    // A foreign program says nothing of its progress: its time-out alone bounds it.
+    { graceMs: GRACE_MS, stalledMs: () => null, heard: () => undefined },
+  );
+  if (end.interruption !== null) {
+    throw errorOf({ how: 'interrupted', by: end.interruption, detail: 'it begins anew' }, attempt.attempt);
+  }
+  if (end.code !== 0) throw errorOf({ how: 'died', ...end, log: referenceTo(root, log) }, attempt.attempt);
+  const files = Object.entries(config.outputs).map(async ([name, file]) => {
+    const reference = `${input.directory}/${file}`;
+    const sha256 = await sha256File(placeOf(root, reference)).catch(() => null);
+    if (sha256 === null) {
+      const message = `${input.stage}: expected the program to write ${reference}, got no such file; see its log`;
+      throw failure('Crashed', message, attempt.attempt);
+    }
+    return [name, { file: reference, sha256 }] as const;
+  });
+  return { files: Object.fromEntries(await Promise.all(files)) };
+}

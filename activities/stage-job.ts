@@ -1,0 +1,91 @@
+import path from 'node:path';
+import { atomicWrite } from '../artifacts/atomic-write.ts';
+import { JsonMap } from '../artifacts/json.ts';
+import { fileNames, referenceTo } from '../artifacts/paths.ts';
+import { Job, TrainerMessage } from '../nas/process/protocol.ts';
+import type { StageProcessKind } from '../nas/process/protocol.ts';
+import type { JsonObject } from '../pipelines/plan.ts';
+import { errorOf } from './endings.ts';
+import type { HowEnded } from './endings.ts';
+import { environmentOf } from './devices.ts';
+import type { StageAttempt } from './stage-activity.ts';
+import { StallWatch } from './stall-watch.ts';
+import { superviseProcess } from './trainer-process.ts';
+import type { ProcessEnd } from './trainer-process.ts';
+
+const GRACE_MS = 60_000;
+
+/** The process entry of each kind, relative to the project. */
+const entries: Readonly<Record<StageProcessKind, string>> = {
+  'train-supernet': '../nas/training/main.ts',
+  'train-standalone': '../nas/training/main.ts',
+  'evaluate-subnets': '../nas/evaluation/main.ts',
+};
+
+/** Runs a stage's process on its `job.json`; its outputs, or an error of the type its end deserves. */
+export async function runJob(
+  kind: StageProcessKind,
+  attempt: StageAttempt,
+  entry = entries[kind],
+): Promise<JsonObject> {
+  const { input, root, folder, token, fingerprint, device } = attempt;
+  const { threads } = input.with;
+  const job = Job.parse({
+    version: 1,
+    kind,
+    token,
+    results: root,
+    directory: input.directory,
+    fingerprint,
+    threads,
+    with: input.with,
+  });
+  const file = path.join(folder, fileNames.job);
+  await atomicWrite(file, `${JSON.stringify(job, null, 1)}\n`);
+  const watch = new StallWatch(performance.now());
+  const said: TrainerMessage[] = [];
+  const log = path.join(folder, fileNames.trainerLog);
+  const end = await superviseProcess(
+    {
+      file: path.resolve(import.meta.dirname, entry),
+      arguments: [file],
+      environment: environmentOf(device),
+      log,
+    },
+    {
+      graceMs: GRACE_MS,
+      stalledMs: () => watch.stalledMs(performance.now()),
+      heard: (data) => {
+        const message = TrainerMessage.parse(data);
+        if (message.type === 'progress') {
+          watch.heard(message, performance.now());
+          return message;
+        }
+        said.push(message);
+        return undefined;
+      },
+    },
+  );
+  const done = said.find((message) => message.type === 'done');
+  // What was promised as done is done, also if the word to stop came in the same moment.
+  if (done !== undefined && end.code === 0) return JsonMap.parse(done.outputs);
+  throw errorOf(howEnded(said, end, referenceTo(root, log)), attempt.attempt);
+}
+
+// The first reason counts: what we did to it, then what it said of itself, then how the system saw it die.
+function howEnded(said: readonly TrainerMessage[], end: ProcessEnd, log: string): HowEnded {
+  const failed = said.find((message) => message.type === 'failed');
+  const stopped = said.some((message) => message.type === 'stopped');
+  const detail = stopped ? 'a checkpoint is written' : 'the next attempt goes on at the last checkpoint';
+  if (end.interruption !== null) return { how: 'interrupted', by: end.interruption, detail };
+  if (failed !== undefined) return { how: 'failed', type: failed.error.type, message: failed.error.message };
+  if (end.complaint !== null) {
+    return {
+      how: 'failed',
+      type: 'Crashed',
+      message: `expected messages of the protocol, got ${end.complaint.message}`,
+    };
+  }
+  if (stopped) return { how: 'interrupted', by: 'operator', detail };
+  return { how: 'died', code: end.code, signal: end.signal, log };
+}
