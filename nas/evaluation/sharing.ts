@@ -1,0 +1,119 @@
+// What the subnets of a prefix tree share in a forward pass. The channels of a narrow convolution are a prefix of a wide one's,
+// and BN works on each channel alone: siblings share the stem and conv1 at the widest, and those with the same mid the whole block.
+import type { BlockNode, PrefixTree } from '../space/prefix-tree.ts';
+import { hasShortcut } from '../space/space.ts';
+import { Statistics } from './statistics.ts';
+
+/** The stem, at the widest that any subnet asks for. */
+export interface Trunk {
+  readonly width: number;
+  readonly norm: Statistics;
+  readonly branches: readonly Branch[];
+}
+
+/** Activations that are a prefix of some wider ones, and what is computed from them. */
+export interface Branch {
+  readonly width: number;
+  /** Subnets whose last block made these activations, as positions in the tree's list. */
+  readonly subnets: readonly number[];
+  /** Whose classifier those subnets take. */
+  readonly group: number;
+  readonly families: readonly Family[];
+}
+
+/** The same block of siblings: one conv1, one shortcut. */
+export interface Family {
+  readonly stage: number;
+  readonly group: number;
+  readonly block: number;
+  readonly in: number;
+  readonly stride: 1 | 2;
+  /** The widest mid. */
+  readonly mid: number;
+  readonly norm: Statistics;
+  /** The shortcut's convolution at the widest out; null where all have the identity. */
+  readonly shortcut: { readonly out: number; readonly norm: Statistics } | null;
+  readonly members: readonly Member[];
+}
+
+/** Siblings with the same mid: one conv2, one sum, at the widest out. */
+export interface Member {
+  readonly mid: number;
+  readonly out: number;
+  readonly norm: Statistics;
+  readonly identity: boolean;
+  readonly branches: readonly Branch[];
+}
+
+export function sharing(tree: PrefixTree): Trunk {
+  return {
+    width: Math.max(...tree.stems.map(({ out }) => out)),
+    norm: new Statistics(),
+    branches: tree.stems.map(({ out, children }) => ({
+      width: out,
+      subnets: [],
+      group: 0,
+      families: familiesOf(children),
+    })),
+  };
+}
+
+/** Calls `visit` with every statistic below. */
+export function eachNorm(trunk: Trunk, visit: (norm: Statistics) => void): void {
+  const below = (branches: readonly Branch[]): void => {
+    for (const family of branches.flatMap(({ families }) => families)) {
+      visit(family.norm);
+      if (family.shortcut) visit(family.shortcut.norm);
+      for (const member of family.members) {
+        visit(member.norm);
+        below(member.branches);
+      }
+    }
+  };
+  visit(trunk.norm);
+  below(trunk.branches);
+}
+
+function familiesOf(nodes: readonly BlockNode[]): Family[] {
+  return grouped(nodes, ({ stage, group }) => `${stage}/${group}`).map((siblings) => {
+    const { stage, group, block, in: input, stride } = siblings[0]!;
+    const convolved = siblings.filter(hasShortcut);
+    return {
+      stage,
+      group,
+      block,
+      in: input,
+      stride,
+      mid: widest(siblings, 'mid'),
+      norm: new Statistics(),
+      shortcut: convolved.length > 0 ? { out: widest(convolved, 'out'), norm: new Statistics() } : null,
+      members: grouped(siblings, (node) => `${node.mid}/${hasShortcut(node)}`).map((same) => ({
+        mid: same[0]!.mid,
+        out: widest(same, 'out'),
+        norm: new Statistics(),
+        identity: !hasShortcut(same[0]!),
+        branches: same.map(({ out, subnets, children }) => ({
+          width: out,
+          subnets,
+          group,
+          families: familiesOf(children),
+        })),
+      })),
+    };
+  });
+}
+
+function widest(nodes: readonly BlockNode[], of: 'mid' | 'out'): number {
+  return Math.max(...nodes.map((node) => node[of]));
+}
+
+function grouped<T>(items: readonly T[], keyOf: (item: T) => string): T[][] {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    const group = groups.get(key);
+    if (group) group.push(item);
+    else groups.set(key, [item]);
+  }
+  return [...groups.values()];
+}
