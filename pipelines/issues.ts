@@ -64,12 +64,19 @@ function explained(issue: Issue, checked: Checked): Problem[] {
     return [problem(at, [...prefix, ...path], completed(expected, shown(value), remedy))];
   }
   const { length, text, param } = reference;
-  const place = (param === null ? undefined : checked.given(param)) ?? written.place(path.slice(0, length));
+  const place = originOf(written, path, checked.given);
   const inside = path.slice(length);
   const where = inside.length === 0 ? '' : ` at ${inside.join('.')}`;
   const remedy = param === null ? 'refer to another output' : `correct the param ${param}`;
   const message = completed(`${expected}${where}`, `${shown(value)} from \${{ ${text} }}`, remedy);
   return [problem(place, [...prefix, ...path.slice(0, length)], message)];
+}
+
+/** Where a value comes from: the flag or the parent that gave its param, else where it is written. */
+export function originOf(written: Layer, path: Path, given: Checked['given']): Place {
+  const [reference] = referencesAbove(written.value, path);
+  const param = reference?.param ?? null;
+  return (param === null ? undefined : given(param)) ?? written.place(path.slice(0, reference?.length));
 }
 
 /** A union's issue as that of the branch that got furthest, or as all the types that it would take. */

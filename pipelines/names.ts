@@ -21,7 +21,7 @@ const FOLDERS = {
 } as const;
 
 /** A value, or why there is none. */
-type Found<T> = { readonly value: T } | { readonly problems: readonly Problem[] };
+export type Found<T> = { readonly value: T } | { readonly problems: readonly Problem[] };
 
 /** The project folder as one load sees it: every file is read once. */
 export class Project {

@@ -65,7 +65,7 @@ export const StageFile = z.strictObject({
   /** Stages that must be done before. */
   needs: z.union([name.transform((id) => [id]), z.array(name)]).default([]),
   /** Folder of its results below the run's; the id where absent. */
-  directory: z.string().min(1).max(200).optional(),
+  directory: z.union([z.string().min(1).max(200), z.number().transform(String)]).optional(),
   /** What the kind is told; merged over the pipeline's `with`, that over the config files. */
   with: z.record(z.string(), z.json()).default({}),
   /** One cell for each combination of values. */
@@ -91,6 +91,6 @@ export const PipelineFile = z.strictObject({
   params: z.record(name, z.json()).default({}),
   /** For every stage whose kind knows the key. */
   with: z.record(z.string(), z.json()).default({}),
-  stages: z.record(name, z.unknown()).refine((stages) => Object.keys(stages).length > 0, 'expected at least one stage'),
+  stages: z.record(name, z.json()).refine((stages) => Object.keys(stages).length > 0, 'expected at least one stage'),
 });
 export type PipelineFile = z.infer<typeof PipelineFile>;

@@ -1,0 +1,263 @@
+/** A read pipeline file → a plan: the file's own shape, its params and layers, then stage by stage in order. */
+import { directoryProblems } from './directories.ts';
+import { ExpressionError, references, resolve } from './expressions.ts';
+import { isObject } from './json.ts';
+import { kinds } from './kinds/index.ts';
+import { only, sourceLayer } from './layers.ts';
+import type { Layer } from './layers.ts';
+import { wrongIn } from './links.ts';
+import type { Sight } from './links.ts';
+import type { Project } from './names.ts';
+import { graphOf } from './order.ts';
+import type { Graph } from './order.ts';
+import type { Json, JsonObject, Plan, PlanStage } from './plan.ts';
+import type { Source } from './positions.ts';
+import { nearest, problem } from './problems.ts';
+import type { Place, Problem } from './problems.ts';
+import { PipelineFile, StageFile } from './schema.ts';
+import type { Settings } from './settings.ts';
+import { shaped } from './shape.ts';
+import { compileStage } from './stage.ts';
+import type { SubPlan, SubRequest } from './stage.ts';
+
+export interface Compiling {
+  readonly project: Project;
+  /** Run id; null: the pipeline's name. */
+  readonly id: string | null;
+  readonly settings: Settings;
+  /** The files on the way here, this one last: a pipeline may not stand inside itself. */
+  readonly files: readonly string[];
+  /** In a sub-pipeline, the params that only the parent's run decides, as the parent wrote them. */
+  readonly deferred: JsonObject;
+}
+
+export interface Compiled {
+  readonly plan: Plan | null;
+  /** Outputs as they could be, by stage. */
+  readonly samples: JsonObject;
+  readonly problems: readonly Problem[];
+}
+
+const DEEPEST = 4;
+
+/** Compiles a file. The plan is null where there are problems. */
+export function compilePipeline(source: Source, compiling: Compiling): Compiled {
+  const problems: Problem[] = [];
+  const report = (...more: readonly Problem[]): void => void problems.push(...more);
+  const given = (param: string): Place | undefined => compiling.settings.params.get(param)?.place;
+  if (!isObject(source.value))
+    report(problem(source.place([]), [], 'expected a map with name and stages, got none; write one'));
+  const written = sourceLayer(source, []);
+  const file = isObject(source.value)
+    ? shaped(PipelineFile, source.value, { written, prefix: [], given }, report)
+    : null;
+  if (!file) return { plan: null, samples: {}, problems };
+  const context: Context = {
+    ...compiling,
+    source,
+    file,
+    params: paramsOf(file, source, compiling.settings, report),
+    given,
+    report,
+  };
+  const ids = Object.keys(file.stages);
+  const shapes = new Map<string, StageFile>();
+  for (const id of ids) {
+    const shape = shapeOf(id, context);
+    if (shape) shapes.set(id, shape);
+  }
+  const needs = new Map(ids.map((id) => [id, shapes.get(id)?.needs ?? []]));
+  const graph = checkedGraph(needs, context);
+  const below = layersBelow(context);
+  const unknown = [...compiling.settings.layers].filter(([id]) => !ids.includes(id));
+  report(
+    ...unknown.flatMap(([id, layers]) =>
+      layers.map((layer) => problem(layer.place([]), [], `expected a stage, got ${id}${nearest(id, ids)}`)),
+    ),
+  );
+  const outputs = new Map<string, JsonObject>();
+  const stages: PlanStage[] = [];
+  for (const id of [...graph.order, ...ids.filter((one) => !graph.order.includes(one))]) {
+    const shape = shapes.get(id);
+    if (!shape) continue;
+    const sight = { stage: id, params: context.params, ids, ancestors: graph.ancestors.get(id) ?? null, outputs };
+    const compiled = compileStage(shape, {
+      project: compiling.project,
+      layers: layersOf(id, shape, below, context),
+      sight,
+      deferred: new Set(Object.keys(compiling.deferred)),
+      given,
+      place: (path) => source.place(['stages', id, ...path]),
+      subPlan: (request) => subPlan(request, context),
+      report,
+    });
+    if (!compiled) continue;
+    outputs.set(id, compiled.samples);
+    stages.push(compiled.stage);
+  }
+  report(...directoryProblems(stages, (id) => source.place(['stages', id, 'directory'])));
+  const plan: Plan = {
+    version: 1,
+    name: file.name,
+    id: compiling.id ?? file.name,
+    source: source.file,
+    params: { ...context.params, ...compiling.deferred },
+    stages,
+  };
+  return { plan: problems.length > 0 ? null : plan, samples: Object.fromEntries(outputs), problems };
+}
+
+interface Context extends Compiling {
+  readonly source: Source;
+  readonly file: PipelineFile;
+  readonly params: JsonObject;
+  readonly given: (param: string) => Place | undefined;
+  readonly report: (...problems: readonly Problem[]) => void;
+}
+
+/** The params of the file, those given from outside over them. */
+function paramsOf(file: PipelineFile, source: Source, settings: Settings, report: Context['report']): JsonObject {
+  const params: Record<string, Json> = { ...file.params };
+  for (const [name, { value, place }] of settings.params) {
+    if (Object.hasOwn(file.params, name)) params[name] = value;
+    else
+      report(
+        problem(place, [], `expected a param of ${source.file}, got ${name}${nearest(name, Object.keys(file.params))}`),
+      );
+  }
+  for (const [name, value] of Object.entries(params)) {
+    if (!JSON.stringify(value).includes('${{')) continue;
+    const place = settings.params.get(name)?.place ?? source.place(['params', name]);
+    report(
+      problem(
+        place,
+        ['params', name],
+        'expected a value, got a reference; params do not refer to anything, write the value',
+      ),
+    );
+  }
+  return params;
+}
+
+/** The shape of one stage, params put in everywhere but in `with` and `if`, which are looked at apart. */
+function shapeOf(id: string, { source, file, params, deferred, given, report }: Context): StageFile | null {
+  const raw = file.stages[id] ?? null;
+  if (!isObject(raw)) {
+    report(problem(source.place(['stages', id]), ['stages', id], 'expected a map with uses, got none; write one'));
+    return null;
+  }
+  const sight: Sight = { stage: id, params, matrix: null, ids: [], ancestors: null, outputs: new Map() };
+  const filled: Record<string, Json> = {};
+  for (const [key, value] of Object.entries(raw)) {
+    try {
+      const inPlace = key === 'with' || key === 'if';
+      const wrong = inPlace
+        ? []
+        : references(value)
+            .filter(({ scope }) => scope === 'params')
+            .flatMap((one) => wrongIn(one, sight) ?? []);
+      if (wrong.length === 0)
+        filled[key] = inPlace ? value : resolve(value, { params }, new Set(Object.keys(deferred)));
+      report(...wrong.map((message) => problem(source.place(['stages', id, key]), ['stages', id, key], message)));
+    } catch (error) {
+      if (!(error instanceof ExpressionError)) throw error;
+      report(
+        problem(source.place(['stages', id, key]), ['stages', id, key], `${error.message}; correct the reference`),
+      );
+    }
+  }
+  const where = { written: sourceLayer(source, ['stages', id]), prefix: ['stages', id], given };
+  return shaped(StageFile, filled, where, report);
+}
+
+function checkedGraph(needs: ReadonlyMap<string, readonly string[]>, { source, report }: Context): Graph {
+  const ids = [...needs.keys()];
+  for (const [id, list] of needs) {
+    list.forEach((need, index) => {
+      const path = ['stages', id, 'needs', ...(source.has(['stages', id, 'needs', index]) ? [index] : [])];
+      if (need === id) report(problem(source.place(path), path, `expected another stage, got ${id} itself; remove it`));
+      else if (!needs.has(need))
+        report(problem(source.place(path), path, `expected a stage of this file, got ${need}${nearest(need, ids)}`));
+    });
+  }
+  const graph = graphOf(needs);
+  for (const cycle of graph.cycles.filter(({ length }) => length > 2)) {
+    const path = ['stages', cycle[0] ?? '', 'needs'];
+    report(
+      problem(
+        source.place(path),
+        path,
+        `expected stages without a cycle, got ${cycle.join(' needs ')}; remove one of these needs`,
+      ),
+    );
+  }
+  return graph;
+}
+
+/** What lies below the `with` of every stage: the config files in order, then the pipeline's own. */
+function layersBelow({ source, file, project, report }: Context): Layer[] {
+  const configs = file.config.flatMap((name, index) => {
+    const path = source.has(['config', index]) ? ['config', index] : ['config'];
+    const found = project.yaml(`configs/${name}`, source.place(path), path);
+    if ('value' in found && isObject(found.value.value)) return [sourceLayer(found.value, [])];
+    const wrong = problem(source.place(path), path, `expected configs/${name} to hold a map, got none; write one`);
+    report(...('problems' in found ? found.problems : [wrong]));
+    return [];
+  });
+  const layers = [...configs, sourceLayer(source, ['with'])];
+  const known = [...new Set([...kinds.values()].flatMap(({ keys }) => keys))];
+  for (const layer of layers) {
+    for (const key of Object.keys(layer.value).filter((one) => !known.includes(one))) {
+      report(
+        problem(
+          layer.keyPlace([key]),
+          [key],
+          `expected a key that some kind of stage knows, got ${JSON.stringify(key)}${nearest(key, known)}`,
+        ),
+      );
+    }
+  }
+  return layers;
+}
+
+function layersOf(id: string, { uses }: StageFile, below: readonly Layer[], { source, settings }: Context): Layer[] {
+  const keys = kinds.get(uses)?.keys ?? [];
+  return [
+    ...below.map((layer) => only(layer, keys)),
+    sourceLayer(source, ['stages', id, 'with']),
+    ...(settings.layers.get(id) ?? []),
+  ];
+}
+
+/** Compiles the file that a stage runs as a sub-pipeline. */
+function subPlan({ file, params, sampled, place, at }: SubRequest, context: Context): SubPlan | null {
+  const { project, files, report, source } = context;
+  const chain = [...files, file];
+  if (files.includes(file) || chain.length > DEEPEST) {
+    const got = files.includes(file) ? 'one inside itself' : `more than ${DEEPEST} inside one another`;
+    report(problem(place, at, `expected another pipeline, got ${got} (${chain.join(' runs ')}); take this stage out`));
+    return null;
+  }
+  const found = project.yaml(file, place, at);
+  if ('problems' in found) {
+    report(...found.problems);
+    return null;
+  }
+  const given = Object.entries(sampled).map(([name, value]) => {
+    const path = [...at.slice(0, -1), 'params', name];
+    return [name, { value, place: source.place(path) }] as const;
+  });
+  const deferred = Object.fromEntries(
+    Object.entries(params).filter(([, value]) => JSON.stringify(value).includes('${{')),
+  );
+  const settings: Settings = { params: new Map(given), layers: new Map(), problems: [] };
+  const { plan, samples, problems } = compilePipeline(found.value, {
+    project,
+    id: context.id,
+    settings,
+    files: chain,
+    deferred,
+  });
+  report(...problems);
+  return plan && { plan, samples };
+}

@@ -1,0 +1,180 @@
+/** The `with` of a stage: layers merged, params put in, names frozen, every cell checked against its kind. */
+import { SpaceConfig } from '../configs/space-schema.ts';
+import type { Space } from '../nas/space/space.ts';
+import type { ListedSubnet } from '../nas/space/subnet-list.ts';
+import { ExpressionError, resolve } from './expressions.ts';
+import { issueProblems, originOf } from './issues.ts';
+import { isObject } from './json.ts';
+import type { Kind, Lists } from './kinds/kind.ts';
+import { merged } from './layers.ts';
+import type { Layer } from './layers.ts';
+import { linked, scopeOf } from './links.ts';
+import type { Sight } from './links.ts';
+import type { Found } from './names.ts';
+import type { Cost, Json, JsonObject, Plan } from './plan.ts';
+import { problem } from './problems.ts';
+import type { Path, Place } from './problems.ts';
+import type { Surroundings } from './stage.ts';
+
+export interface CompiledWith {
+  readonly with: JsonObject;
+  /** Outputs as they could be, of each cell. */
+  readonly samples: readonly JsonObject[];
+  readonly cost: Cost | null;
+  readonly plan: Plan | null;
+}
+
+/** Null where something is wrong, which is then reported. `cells` is [null] for a stage without matrix. */
+export function compileWith(
+  kind: Kind,
+  around: Surroundings,
+  cells: readonly (JsonObject | null)[],
+): CompiledWith | null {
+  const { sight, deferred, report } = around;
+  const written = merged(around.layers);
+  const prefix: Path = ['stages', sight.stage, 'with'];
+  const links = linked(written.value, { ...sight, matrix: cells[0] ?? null });
+  report(...links.problems.map(({ path, message }) => problem(written.place(path), [...prefix, ...path], message)));
+  const known = resolve(links.value, { params: sight.params }, deferred);
+  if (!isObject(known)) return null;
+  const frozen = freeze(kind, known, written, around);
+  const unknown = [...links.unknown, ...frozen.unknown];
+  const fine = cells.flatMap((cell) => examineCell(kind, cell, { frozen, written, unknown, prefix }, around) ?? []);
+  if (unknown.length > 0 || fine.length < cells.length) return null;
+  return {
+    with: frozen.value,
+    samples: fine.map(({ samples }) => samples),
+    cost: totalCost(fine.map(({ cost }) => cost)),
+    plan: fine[0]?.plan ?? null,
+  };
+}
+
+/** The space a stage works in; null where it has none, or a wrong one (which `compileWith` reports). */
+export function spaceOf({ layers, sight, project }: Surroundings): Space | null {
+  try {
+    const given = resolve(merged(layers).value['space'] ?? null, { params: sight.params });
+    const found = typeof given === 'string' ? project.named('space', given, { source: '' }, []) : { value: given };
+    return 'value' in found ? (SpaceConfig.safeParse(found.value).data ?? null) : null;
+  } catch (error) {
+    if (error instanceof ExpressionError) return null;
+    throw error;
+  }
+}
+
+interface Frozen {
+  readonly value: JsonObject;
+  readonly lists: Lists;
+  /** What could not be frozen. */
+  readonly unknown: readonly Path[];
+}
+
+/** Puts spaces and data sets in for their names, and hashes beside the names of files. */
+function freeze(
+  kind: Kind,
+  known: JsonObject,
+  written: Layer,
+  { sight, project, given, report }: Surroundings,
+): Frozen {
+  const value: Record<string, Json> = { ...known };
+  const lists: Record<string, readonly ListedSubnet[]> = {};
+  const unknown: Path[] = [];
+  const settle = (key: string, find: (name: string, place: Place, at: Path) => Found<Json>): void => {
+    const name = value[key];
+    if (typeof name !== 'string' || !kind.keys.includes(key)) return;
+    const place = originOf(written, [key], given);
+    const at = ['stages', sight.stage, 'with', key];
+    const found = name.includes('${{')
+      ? {
+          problems: [
+            problem(place, at, `expected a name that is known before the run, got ${name}; use a param for it`),
+          ],
+        }
+      : find(name, place, at);
+    if ('value' in found) value[key] = found.value;
+    else {
+      unknown.push([key]);
+      report(...found.problems);
+    }
+  };
+  settle('space', (name, place, at) => project.named('space', name, place, at));
+  settle('dataset', (name, place, at) => project.named('dataset', name, place, at));
+  const space = SpaceConfig.safeParse(value['space']).data;
+  for (const key of kind.lists) {
+    settle(key, (name, place, at) => {
+      const file = project.file(name, place, at);
+      if ('problems' in file) return file;
+      const subnets = space ? project.subnets(name, space, place, at) : { value: [] };
+      if ('problems' in subnets) return subnets;
+      lists[key] = subnets.value;
+      const bare = key === 'ground_truth' && subnets.value.find(({ accuracy }) => accuracy === null);
+      if (bare)
+        return {
+          problems: [
+            problem(place, at, `expected subnets with their accuracies, got none for ${bare.id} in ${name}; add "acc"`),
+          ],
+        };
+      return { value: { file: name, sha256: file.value.sha256 } };
+    });
+  }
+  return { value, lists, unknown };
+}
+
+interface Cell {
+  readonly samples: JsonObject;
+  readonly cost: Cost | null;
+  readonly plan: Plan | null;
+}
+
+/** Checks the `with` of one cell, samples in the place of what only the run knows. */
+function examineCell(
+  kind: Kind,
+  cell: JsonObject | null,
+  { frozen, written, unknown, prefix }: { frozen: Frozen; written: Layer; unknown: readonly Path[]; prefix: Path },
+  { sight, given, report, subPlan }: Surroundings,
+): Cell | null {
+  const value = sampled(frozen.value, { ...sight, matrix: cell }, (message) =>
+    report(problem(written.place([]), prefix, message)),
+  );
+  if (!isObject(value)) return null;
+  const examined = kind.examine(value, frozen.lists);
+  if ('issues' in examined) {
+    const below = (path: readonly PropertyKey[]): boolean =>
+      unknown.some((one) => one.every((name, index) => path[index] === name));
+    const issues = examined.issues.filter(({ path }) => !below(path));
+    report(...issueProblems(issues, { written, value, schema: kind.schema, prefix, given }));
+    return null;
+  }
+  if (kind.name !== 'pipeline' || unknown.length > 0) return { ...examined, plan: null };
+  const { file = '', params = {} } = frozen.value;
+  const request = {
+    file: typeof file === 'string' ? file : '',
+    place: originOf(written, ['file'], given),
+    at: [...prefix, 'file'],
+  };
+  const inner = subPlan({
+    ...request,
+    params: isObject(params) ? params : {},
+    sampled: isObject(value['params']) ? value['params'] : {},
+  });
+  return (
+    inner && { samples: inner.samples, cost: totalCost(inner.plan.stages.map(({ cost }) => cost)), plan: inner.plan }
+  );
+}
+
+function sampled(value: JsonObject, sight: Sight, refuse: (message: string) => void): Json {
+  try {
+    return resolve(value, scopeOf(sight));
+  } catch (error) {
+    if (!(error instanceof ExpressionError)) throw error;
+    refuse(`${error.message}; correct the reference`);
+    return null;
+  }
+}
+
+function totalCost(costs: readonly (Cost | null)[]): Cost | null {
+  const known = costs.flatMap((cost) => cost ?? []);
+  const [first] = known;
+  if (!first) return null;
+  const gmacs = known.reduce((sum, cost) => sum + cost.gmacs, 0);
+  return { gmacs, note: known.length === 1 ? first.note : `${known.length} times about: ${first.note}` };
+}
