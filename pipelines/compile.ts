@@ -1,7 +1,7 @@
 /** A read pipeline file → a plan: the file's own shape, its params and layers, then stage by stage in order. */
 import { directoryProblems } from './directories.ts';
 import { ExpressionError, references, resolve } from './expressions.ts';
-import { isObject } from './json.ts';
+import { isObject, valueAt } from './json.ts';
 import { kinds } from './kinds/index.ts';
 import { only, sourceLayer } from './layers.ts';
 import type { Layer } from './layers.ts';
@@ -13,10 +13,11 @@ import type { Graph } from './order.ts';
 import type { Json, JsonObject, Plan, PlanStage } from './plan.ts';
 import type { Source } from './positions.ts';
 import { nearest, problem } from './problems.ts';
-import type { Place, Problem } from './problems.ts';
+import type { Path, Place, Problem } from './problems.ts';
 import { PipelineFile, StageFile } from './schema.ts';
 import type { Settings } from './settings.ts';
 import { shaped } from './shape.ts';
+import type { Shaped } from './shape.ts';
 import { compileStage } from './stage.ts';
 import type { SubPlan, SubRequest } from './stage.ts';
 
@@ -48,8 +49,9 @@ export function compilePipeline(source: Source, compiling: Compiling): Compiled 
   if (!isObject(source.value))
     report(problem(source.place([]), [], 'expected a map with name and stages, got none; write one'));
   const written = sourceLayer(source, []);
+  const where = { written, prefix: [], given };
   const file = isObject(source.value)
-    ? shaped(PipelineFile, source.value, { written, prefix: [], given }, report)
+    ? shaped(PipelineFile, source.value, where, report, { name: 'nameless' })?.value
     : null;
   if (!file) return { plan: null, samples: {}, problems };
   const context: Context = {
@@ -61,12 +63,12 @@ export function compilePipeline(source: Source, compiling: Compiling): Compiled 
     report,
   };
   const ids = Object.keys(file.stages);
-  const shapes = new Map<string, StageFile>();
+  const shapes = new Map<string, Shaped<StageFile>>();
   for (const id of ids) {
     const shape = shapeOf(id, context);
     if (shape) shapes.set(id, shape);
   }
-  const needs = new Map(ids.map((id) => [id, shapes.get(id)?.needs ?? []]));
+  const needs = new Map(ids.map((id) => [id, shapes.get(id)?.value.needs ?? []]));
   const graph = checkedGraph(needs, context);
   const below = layersBelow(context);
   const unknown = [...compiling.settings.layers].filter(([id]) => !ids.includes(id));
@@ -80,11 +82,14 @@ export function compilePipeline(source: Source, compiling: Compiling): Compiled 
   for (const id of [...graph.order, ...ids.filter((one) => !graph.order.includes(one))]) {
     const shape = shapes.get(id);
     if (!shape) continue;
-    const sight = { stage: id, params: context.params, ids, ancestors: graph.ancestors.get(id) ?? null, outputs };
+    // Where needs are wrong themselves, what comes before is not known.
+    const ancestors = shape.wrong.has('needs') ? null : (graph.ancestors.get(id) ?? null);
+    const sight = { stage: id, params: context.params, ids, ancestors, outputs };
     const compiled = compileStage(shape, {
       project: compiling.project,
-      layers: layersOf(id, shape, below, context),
+      layers: layersOf(id, shape.value, below, context),
       sight,
+      matrixNames: namesAt(source, ['stages', id, 'matrix']),
       deferred: new Set(Object.keys(compiling.deferred)),
       given,
       place: (path) => source.place(['stages', id, ...path]),
@@ -105,6 +110,11 @@ export function compilePipeline(source: Source, compiling: Compiling): Compiled 
     stages,
   };
   return { plan: problems.length > 0 ? null : plan, samples: Object.fromEntries(outputs), problems };
+}
+
+function namesAt(source: Source, path: Path): string[] {
+  const value = valueAt(source.value, path);
+  return isObject(value) ? Object.keys(value) : [];
 }
 
 interface Context extends Compiling {
@@ -140,7 +150,7 @@ function paramsOf(file: PipelineFile, source: Source, settings: Settings, report
 }
 
 /** The shape of one stage, params put in everywhere but in `with` and `if`, which are looked at apart. */
-function shapeOf(id: string, { source, file, params, deferred, given, report }: Context): StageFile | null {
+function shapeOf(id: string, { source, file, params, deferred, given, report }: Context): Shaped<StageFile> | null {
   const raw = file.stages[id] ?? null;
   if (!isObject(raw)) {
     report(problem(source.place(['stages', id]), ['stages', id], 'expected a map with uses, got none; write one'));

@@ -63,11 +63,10 @@ function explained(issue: Issue, checked: Checked): Problem[] {
     const at = issue.code === 'invalid_key' || value === undefined ? written.keyPlace(path) : written.place(path);
     return [problem(at, [...prefix, ...path], completed(expected, shown(value), remedy))];
   }
-  const { length, text, param } = reference;
+  const { length, text, remedy } = reference;
   const place = originOf(written, path, checked.given);
   const inside = path.slice(length);
   const where = inside.length === 0 ? '' : ` at ${inside.join('.')}`;
-  const remedy = param === null ? 'refer to another output' : `correct the param ${param}`;
   const message = completed(`${expected}${where}`, `${shown(value)} from \${{ ${text} }}`, remedy);
   return [problem(place, [...prefix, ...path.slice(0, length)], message)];
 }
@@ -120,12 +119,20 @@ function completed(expected: string, got: string, remedy: string): string {
 }
 
 /** The reference that a value came from, if a text at the path or above it was one. */
-function referencesAbove(value: Json, path: Path): { length: number; text: string; param: string | null }[] {
+function referencesAbove(
+  value: Json,
+  path: Path,
+): { length: number; text: string; param: string | null; remedy: string }[] {
   for (let length = path.length; length > 0; length--) {
     const text = valueAt(value, path.slice(0, length));
     if (typeof text !== 'string') continue;
     return references(text).map(({ scope, path: names, text: name }) => {
-      return { length, text: name, param: scope === 'params' ? (names[0] ?? null) : null };
+      const [first = ''] = names;
+      const remedy =
+        scope === 'stages'
+          ? 'refer to another output'
+          : `correct ${scope === 'params' ? `the param ${first}` : 'the matrix'}`;
+      return { length, text: name, param: scope === 'params' ? first : null, remedy };
     });
   }
   return [];

@@ -16,7 +16,7 @@ export function sourceLayer(source: Source, prefix: Path): Layer {
   const value = valueAt(source.value, prefix);
   return {
     value: isObject(value) ? value : {},
-    has: (path) => source.has([...prefix, ...path]),
+    has: (path) => path.length === 0 || source.has([...prefix, ...path]),
     place: (path) => source.place([...prefix, ...path]),
     keyPlace: (path) => source.keyPlace([...prefix, ...path]),
   };

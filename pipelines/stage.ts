@@ -15,6 +15,7 @@ import type { Json, JsonObject, Plan, PlanStage, Retry, Select, Timeout } from '
 import { nearest, problem } from './problems.ts';
 import type { Path, Place, Problem } from './problems.ts';
 import type { StageFile } from './schema.ts';
+import type { Shaped } from './shape.ts';
 import { compileWith, spaceOf } from './with.ts';
 
 /** What a stage is compiled among. */
@@ -23,6 +24,8 @@ export interface Surroundings {
   /** Layers of `with`: config files, the pipeline's, the stage's own, `--set`. */
   readonly layers: readonly Layer[];
   readonly sight: Omit<Sight, 'matrix'>;
+  /** Names of the stage's matrix as written, right or wrong. */
+  readonly matrixNames: readonly string[];
   readonly deferred: Deferred;
   /** Where a param was given from outside. */
   readonly given: (param: string) => Place | undefined;
@@ -48,7 +51,10 @@ export interface SubPlan {
 }
 
 /** The stage and samples of its outputs; null where something is wrong, which is then reported. */
-export function compileStage(file: StageFile, around: Surroundings): { stage: PlanStage; samples: JsonObject } | null {
+export function compileStage(
+  { value: file, wrong }: Shaped<StageFile>,
+  around: Surroundings,
+): { stage: PlanStage; samples: JsonObject } | null {
   const { sight, place } = around;
   const at: Path = ['stages', sight.stage];
   const problems: Problem[] = [];
@@ -68,14 +74,15 @@ export function compileStage(file: StageFile, around: Surroundings): { stage: Pl
     : null;
   problems.push(...(matrix?.problems ?? []));
   // A wrong matrix still has its names: one cell without values, so that the rest is checked.
-  const nameless = Object.fromEntries(Object.keys(file.matrix ?? {}).map((name) => [name, null]));
-  const cells = matrix === null ? [null] : matrix.cells.length > 0 ? matrix.cells : [nameless];
+  const nameless = Object.fromEntries(around.matrixNames.map((name) => [name, null]));
+  const isWrong = wrong.has('matrix') || matrix?.cells.length === 0;
+  const cells = isWrong ? [nameless] : (matrix?.cells ?? [null]);
   checkCondition(file.if, { ...sight, matrix: null }, refuse);
   checkOptions(file, kind, refuse);
   const directory = directoryOf(file.directory, sight.stage, matrix && (cells[0] ?? null));
   const config = compileWith(kind, { ...around, report: (...more) => void problems.push(...more) }, cells);
   around.report(...problems);
-  if (problems.length > 0 || config === null) return null;
+  if (problems.length > 0 || wrong.size > 0 || config === null) return null;
   const stage: PlanStage = {
     id: sight.stage,
     uses: kind.name,

@@ -13,7 +13,7 @@ import type { Sight } from './links.ts';
 import type { Found } from './names.ts';
 import type { Cost, Json, JsonObject, Plan } from './plan.ts';
 import { problem } from './problems.ts';
-import type { Path, Place } from './problems.ts';
+import type { Path, Place, Problem } from './problems.ts';
 import type { Surroundings } from './stage.ts';
 
 export interface CompiledWith {
@@ -31,6 +31,15 @@ export function compileWith(
   cells: readonly (JsonObject | null)[],
 ): CompiledWith | null {
   const { sight, deferred, report } = around;
+  // Cells that differ only in what they got are told once.
+  const told = new Set<string>();
+  const reportOnce = (...problems: readonly Problem[]): void => {
+    for (const one of problems) {
+      const key = JSON.stringify([one.source, one.at, one.message.split(', got ')[0]]);
+      if (!told.has(key)) report(one);
+      told.add(key);
+    }
+  };
   const written = merged(around.layers);
   const prefix: Path = ['stages', sight.stage, 'with'];
   const links = linked(written.value, { ...sight, matrix: cells[0] ?? null });
@@ -39,7 +48,9 @@ export function compileWith(
   if (!isObject(known)) return null;
   const frozen = freeze(kind, known, written, around);
   const unknown = [...links.unknown, ...frozen.unknown];
-  const fine = cells.flatMap((cell) => examineCell(kind, cell, { frozen, written, unknown, prefix }, around) ?? []);
+  const fine = cells.flatMap(
+    (cell) => examineCell(kind, cell, { frozen, written, unknown, prefix }, { ...around, report: reportOnce }) ?? [],
+  );
   if (unknown.length > 0 || fine.length < cells.length) return null;
   return {
     with: frozen.value,
@@ -139,7 +150,7 @@ function examineCell(
   const examined = kind.examine(value, frozen.lists);
   if ('issues' in examined) {
     const below = (path: readonly PropertyKey[]): boolean =>
-      unknown.some((one) => one.every((name, index) => path[index] === name));
+      unknown.some((one) => one.every((name, index) => String(path[index]) === String(name)));
     const issues = examined.issues.filter(({ path }) => !below(path));
     report(...issueProblems(issues, { written, value, schema: kind.schema, prefix, given }));
     return null;

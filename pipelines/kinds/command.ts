@@ -2,13 +2,13 @@ import { z } from 'zod';
 import { DAY, defineKind, heavy } from './kind.ts';
 import { samples } from './references.ts';
 
+export const text = z.union([z.string(), z.number(), z.boolean()]).transform(String);
+
 export const CommandConfig = z.strictObject({
   /** The program and its arguments, run without a shell in the stage's own directory. */
-  run: z.array(z.string()).min(1),
+  run: z.array(text).min(1),
   /** Added to the worker's environment. The program also gets NAS_RESULTS (absolute) and NAS_STAGE (its directory below it). */
-  env: z
-    .record(z.string().regex(/^[A-Za-z_]\w*$/, 'expected the name of an environment variable'), z.string())
-    .default({}),
+  env: z.record(z.string().regex(/^[A-Za-z_]\w*$/, 'expected the name of an environment variable'), text).default({}),
   /** Files it promises, by name, relative to its directory: hashed when it ends, `${{ stages.<id>.files.<name> }}`. */
   outputs: z
     .record(
