@@ -5,10 +5,14 @@ import type { RunStatus } from '../workflows/messages.ts';
 export interface RunView {
   readonly status: RunStatus;
   readonly work: readonly Work[];
-  /** Milliseconds since the epoch; `endedAt` is null while the run is open. */
+  /** Milliseconds since the epoch; `endedAt` and `ending` are null while the run is open. */
   readonly startedAt: number;
   readonly endedAt: number | null;
+  readonly ending: Ending | null;
 }
+
+/** `failed` also stands for a run that was terminated or timed out. */
+export type Ending = 'done' | 'failed' | 'cancelled';
 
 /** One activity at work: a stage, or one cell of a matrix stage. */
 export interface Work {

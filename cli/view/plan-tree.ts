@@ -16,7 +16,7 @@ export function planTree(plan: Plan): string {
   const params = Object.entries(plan.params).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
   return [
     `${pc.bold(plan.name)} ${pc.dim(plan.source)}`,
-    `run ${plan.id}: ${plan.stages.length} stages${total > 0 ? `, ${gmacs(total * 1e9)} GMACs` : ''}`,
+    `run ${plan.id}: ${plan.stages.length} ${plan.stages.length === 1 ? 'stage' : 'stages'}${total > 0 ? `, ${gmacs(total * 1e9)} GMACs` : ''}`,
     ...(params.length > 0 ? [`params ${params.join(' ')}`] : []),
     '',
     ...columns(rows(forest(plan), '')),

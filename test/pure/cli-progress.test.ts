@@ -79,6 +79,7 @@ const view: RunView = {
   status,
   startedAt: 0,
   endedAt: null,
+  ending: null,
   work: [
     work('few-shot-2', { progress: progress({ stepsPerSecond: 12.345, loss: 1.5, tau: 0.69 }), attempt: 2 }),
     work('evaluate', {

@@ -1,0 +1,9 @@
+import type { Command } from 'commander';
+import { abortStageUpdate } from '../workflows/messages.ts';
+import { defineForParked, move } from './parked.ts';
+
+export function define(command: Command): void {
+  defineForParked(command).action(async (run: string, stage: string, { json }: { json?: true }) => {
+    await move(abortStageUpdate, run, { stage }, 'aborted', json);
+  });
+}

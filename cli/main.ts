@@ -1,0 +1,54 @@
+import { Command, CommanderError } from 'commander';
+import packageJson from '../package.json' with { type: 'json' };
+import { explain } from './explain.ts';
+
+/** Adds a verb's arguments, options and action to its command. Every verb's file exports one as `define`. */
+type Define = (command: Command) => void;
+
+// A verb's file is loaded only when that verb is asked for: `nas --help` needs none of them.
+const VERBS: Readonly<Record<string, readonly [description: string, load: () => Promise<{ define: Define }>]>> = {
+  up: ['start the server and the workers of this clone, until Ctrl-C', () => import('./up.ts')],
+  worker: ['start workers for a server that runs already', () => import('./worker.ts')],
+  quickstart: ['run pipelines/quickstart.yml from server to summary', () => import('./quickstart.ts')],
+  plan: ['check a pipeline and show what it would do', () => import('./plan.ts')],
+  start: ['start a pipeline, or attach to the run that has its id', () => import('./start.ts')],
+  watch: ['follow a run until it ends', () => import('./watch.ts')],
+  status: ['show every stage of a run', () => import('./status.ts')],
+  select: ['choose the epoch that a stage passes on', () => import('./select.ts')],
+  retry: ['try a parked stage again', () => import('./retry.ts')],
+  skip: ['go on without a parked stage', () => import('./skip.ts')],
+  abort: ['give a parked stage up, and with it the run', () => import('./abort.ts')],
+  pause: ['start no further stages', () => import('./pause.ts')],
+  resume: ['go on after a pause', () => import('./resume.ts')],
+  cancel: ['checkpoint what runs, then end the run', () => import('./cancel.ts')],
+  report: ['print the summary of a run', () => import('./report.ts')],
+  doctor: ['check what this clone needs to run', () => import('./doctor.ts')],
+};
+
+/** Runs the command line; sets the exit code: 0, 1 (failed), 2 (bad input). */
+export async function main(argv: readonly string[]): Promise<void> {
+  const program = new Command('nas')
+    .description('Few-shot neural architecture search as one durable workflow.')
+    .version(packageJson.version)
+    .exitOverride()
+    .showHelpAfterError('(`nas --help` lists the verbs, `nas <verb> --help` their options)');
+  const asked = argv.find((argument) => Object.hasOwn(VERBS, argument));
+  try {
+    for (const [name, [description, load]] of Object.entries(VERBS)) {
+      const command = program.command(name).description(description);
+      if (name === asked) (await load()).define(command);
+    }
+    await program.parseAsync(argv, { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
+    else complain(error, argv.includes('--json'));
+  }
+}
+
+function complain(error: unknown, json: boolean): void {
+  const { message, ...rest } = explain(error);
+  if (json) process.stdout.write(`${JSON.stringify({ error: message, ...rest }, null, 2)}\n`);
+  else process.stderr.write(`${message}\n`);
+  if (process.env['NAS_DEBUG'] === '1') console.error(error);
+  process.exitCode = rest.exitCode;
+}

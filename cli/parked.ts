@@ -1,0 +1,27 @@
+import type { UpdateDefinition } from '@temporalio/common';
+import type { Command } from 'commander';
+import type { StageMessage } from '../workflows/messages.ts';
+import { withServer } from './connection.ts';
+import { jsonOption, output } from './output.ts';
+
+/** Adds what the verbs for parked stages share: `<run> <stage>` and `--json`. */
+export function defineForParked(command: Command): Command {
+  return command
+    .argument('<run>', 'id of the run')
+    .argument('<stage>', 'a parked stage, or <stage>.<n> for one cell of it')
+    .addOption(jsonOption());
+}
+
+/** Sends an update about a parked stage and says which pieces of work it moved: `done` is a past participle. */
+export async function move<Message extends StageMessage>(
+  update: UpdateDefinition<string[], [Message]>,
+  run: string,
+  message: Message,
+  done: string,
+  json: boolean | undefined,
+): Promise<void> {
+  await withServer(async ({ client }) => {
+    const works = await client.workflow.getHandle(run).executeUpdate(update, { args: [message] });
+    output(json, { run, [done]: works }, () => `${run}: ${works.join(', ')} ${done}`);
+  });
+}

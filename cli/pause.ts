@@ -1,0 +1,9 @@
+import type { Command } from 'commander';
+import { pauseSignal } from '../workflows/messages.ts';
+import { defineForRun, tell } from './tell.ts';
+
+export function define(command: Command): void {
+  defineForRun(command).action(async (run: string, { json }: { json?: true }) => {
+    await tell(run, (handle) => handle.signal(pauseSignal), `will pause; go on with \`nas resume ${run}\``, json);
+  });
+}

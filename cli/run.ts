@@ -1,0 +1,59 @@
+import type { WorkflowHandle } from '@temporalio/client';
+import { defaultPayloadConverter } from '@temporalio/common';
+import { Progress } from '../nas/process/protocol.ts';
+import { parseActivityId, statusQuery } from '../workflows/messages.ts';
+import { duration } from './view/format.ts';
+import type { Ending, RunView, Work } from './run-view.ts';
+
+type Description = Awaited<ReturnType<WorkflowHandle['describe']>>;
+type PendingActivity = NonNullable<Description['raw']['pendingActivities']>[number];
+
+/** Asks a run how it stands: its own account by query (a worker must be up for that), and its activities' last heartbeats. */
+export async function readRun(handle: WorkflowHandle): Promise<RunView> {
+  const description = await handle.describe();
+  return {
+    status: await handle.query(statusQuery),
+    work: (description.raw.pendingActivities ?? []).map(workOf),
+    startedAt: description.startTime.getTime(),
+    endedAt: description.closeTime?.getTime() ?? null,
+    ending: endingOf(description),
+  };
+}
+
+const ENDINGS: Readonly<Partial<Record<Description['status']['name'], Ending>>> = {
+  COMPLETED: 'done',
+  CANCELLED: 'cancelled',
+  FAILED: 'failed',
+  TERMINATED: 'failed',
+  TIMED_OUT: 'failed',
+};
+
+/** How a run ended; null while it is open. */
+export function endingOf({ status }: Pick<Description, 'status'>): Ending | null {
+  return ENDINGS[status.name] ?? null;
+}
+
+/** How a run ended, in one line; with what its workflow said where that is not in the account of its stages. */
+export async function endInWords(handle: WorkflowHandle, view: RunView): Promise<string> {
+  const time = duration((view.endedAt ?? view.startedAt) - view.startedAt);
+  const line = `run ${view.status.id}: ${view.ending} after ${time}`;
+  if (view.ending === 'done') return line;
+  const said = await handle.result().then(
+    () => '',
+    (error: unknown) => (error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : ''),
+  );
+  return line + said;
+}
+
+function workOf(pending: PendingActivity): Work {
+  const { stage, cell } = parseActivityId(pending.activityId ?? '');
+  const [details] = pending.heartbeatDetails?.payloads ?? [];
+  const progress = details == null ? null : Progress.safeParse(defaultPayloadConverter.fromPayload(details));
+  return {
+    stage,
+    cell,
+    attempt: pending.attempt ?? 1,
+    queued: pending.lastStartedTime == null,
+    progress: progress?.success === true ? progress.data : null,
+  };
+}

@@ -1,0 +1,30 @@
+import type { Command } from 'commander';
+import { selectEpochUpdate } from '../workflows/messages.ts';
+import { wholeNumber } from './arguments.ts';
+import { withServer } from './connection.ts';
+import { jsonOption, output } from './output.ts';
+import { tau } from './view/format.ts';
+
+interface Options {
+  readonly why?: string;
+  readonly json?: true;
+}
+
+export function define(command: Command): void {
+  command
+    .argument('<run>', 'id of the run')
+    .argument('<stage>', 'a stage that waits for a choice')
+    .argument('<epoch>', 'one of the epochs that `nas status` lists', wholeNumber)
+    .option('--why <reason>', 'recorded with the choice')
+    .addOption(jsonOption())
+    .action(select);
+}
+
+async function select(run: string, stage: string, epoch: number, { why, json }: Options): Promise<void> {
+  await withServer(async ({ client }) => {
+    const message = { stage, epoch, who: process.env['USER'] ?? 'nas', ...(why === undefined ? {} : { why }) };
+    const choice = await client.workflow.getHandle(run).executeUpdate(selectEpochUpdate, { args: [message] });
+    const score = choice.score === null ? '' : `, tau ${tau(choice.score, choice.interval ?? undefined)}`;
+    output(json, { run, stage, ...choice }, () => `${run}: ${stage} goes on with epoch ${choice.key}${score}`);
+  });
+}

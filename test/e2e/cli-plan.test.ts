@@ -1,0 +1,58 @@
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import { nas } from '../support/nas.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+function pipelineFile(name: string, text: string): string {
+  const file = path.join(temporaryFolder(), name);
+  writeFileSync(file, text);
+  return file;
+}
+
+test('nas plan shows every error of a file with its place, and ends with exit code 2', async () => {
+  const file = pipelineFile('bad.yml', 'name: bad\nstages:\n  one:\n    uses: comand\n    needs: nobody\n');
+  const { code, stdout, stderr } = await nas(['plan', file]);
+  expect(code).toBe(2);
+  expect(stdout).toBe('');
+  expect(stderr).toContain(`${file}:4:11: stages.one.uses:`);
+  expect(stderr).toContain(`${file}:5:12: stages.one.needs:`);
+  expect(stderr).not.toContain('    at ');
+});
+
+test('with --json an error is one document on stdout, with each problem in it', async () => {
+  const file = pipelineFile('worse.yml', 'name: worse\nstages:\n  one:\n    uses: comand\n');
+  const { code, stdout, stderr } = await nas(['plan', file, '--json']);
+  expect(code).toBe(2);
+  expect(stderr).toBe('');
+  expect(JSON.parse(stdout)).toMatchObject({ exitCode: 2, problems: [{ line: 4, column: 11, at: 'stages.one.uses' }] });
+});
+
+test('nas plan prints the tree, --mermaid the chart, and --json the plan itself', async () => {
+  const text =
+    'name: good\nparams: { word: hello }\nstages:\n  one:\n    uses: command\n    with: { run: [echo, "${{ params.word }}"] }\n';
+  const file = pipelineFile('good.yml', text);
+  const [tree, chart, json] = await Promise.all([
+    nas(['plan', file, '--id', 'x']),
+    nas(['plan', file, '--mermaid']),
+    nas(['plan', file, '--json', '--set', 'word=bye']),
+  ]);
+  expect(tree.stdout).toContain('run x: 1 stage\n');
+  expect(chart.stdout).toMatch(/^flowchart TD\n/);
+  expect(JSON.parse(json.stdout)).toMatchObject({ id: 'good', stages: [{ with: { run: ['echo', 'bye'] } }] });
+});
+
+test('wrong usage ends with exit code 2 and says where help is', async () => {
+  const [verb, argument] = await Promise.all([nas(['bogus']), nas(['plan'])]);
+  expect(verb).toMatchObject({ code: 2, stdout: '' });
+  expect(verb.stderr).toContain('nas --help');
+  expect(argument).toMatchObject({ code: 2, stdout: '' });
+});
+
+test('nas doctor --json is one document that says whether all is well', async () => {
+  const { code, stdout } = await nas(['doctor', '--json']);
+  expect(JSON.parse(stdout)).toMatchObject({
+    ok: code === 0,
+    checks: expect.arrayContaining([expect.objectContaining({ name: 'libtensorflow' })]),
+  });
+});
