@@ -1,9 +1,7 @@
-import type { Plan } from '../pipelines/plan.ts';
-
 const MOST = 10;
 
 /** How two plans differ, one line a value, ten at most: `stages.one-shot.with.epochs: 3 here, 5 in the run`. Empty if they are the same. */
-export function differences(here: Plan, inRun: Plan): string[] {
+export function differences(here: object, inRun: object): string[] {
   const ours = leaves(here);
   const theirs = leaves(inRun);
   const changed = [...new Set([...ours.keys(), ...theirs.keys()])].filter((key) => ours.get(key) !== theirs.get(key));

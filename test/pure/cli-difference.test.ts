@@ -1,9 +1,7 @@
 import { expect, test } from 'vitest';
 import { differences } from '../../cli/difference.ts';
-import type { Json, Plan } from '../../pipelines/plan.ts';
 
-const plan = (stages: Json[], params: Plan['params'] = {}): Plan =>
-  ({ version: 1, name: 'p', id: 'p', source: 'p.yml', params, stages }) as unknown as Plan;
+const plan = (stages: object[], params: object = {}): object => ({ version: 1, name: 'p', params, stages });
 
 test('a plan does not differ from itself', () => {
   expect(differences(plan([{ id: 'a', needs: [] }]), plan([{ id: 'a', needs: [] }]))).toEqual([]);
