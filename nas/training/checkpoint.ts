@@ -1,4 +1,4 @@
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { sha256File, temporaryName } from '../../artifacts/atomic-write.ts';
@@ -21,6 +21,12 @@ export interface Position {
 const LoopState = z.record(z.string(), z.union([z.number(), z.array(z.number())]));
 export type LoopState = z.infer<typeof LoopState>;
 
+/** What a stage goes on from. */
+export interface Resumed {
+  readonly at: Position;
+  readonly state: LoopState;
+}
+
 const MOMENTUM = 'momentum.';
 /** The newest may be damaged by what stopped us; then the one before serves. */
 const KEPT = 2;
@@ -31,8 +37,8 @@ export async function saveCheckpoint(job: Job, net: Supernet, sgd: Sgd, at: Posi
   const from = temporaryName(placeOf(job.results, file));
   await mkdir(path.dirname(from), { recursive: true });
   const tensors = [
-    ...[...net.parameters].map((parameter) => entry(parameter.name, parameter, () => parameter.read())),
-    ...sgd.moving().map((parameter) => entry(MOMENTUM + parameter.name, parameter, () => parameter.readMomentum())),
+    ...[...net.parameters].map((parameter) => lazily(parameter.name, parameter, () => parameter.read())),
+    ...sgd.moving().map((parameter) => lazily(MOMENTUM + parameter.name, parameter, () => parameter.readMomentum())),
   ];
   const { sha256 } = writeSafetensors(from, tensors, {
     epoch: String(at.epoch),
@@ -65,7 +71,8 @@ export async function restoreCheckpoint(
   manifest: Manifest,
   net: Supernet,
   sgd: Sgd,
-): Promise<{ at: Position; state: LoopState } | null> {
+): Promise<Resumed | null> {
+  await removeStrays(job, manifest);
   for (const record of manifest.checkpoints.toReversed()) {
     const place = placeOf(job.results, record.file);
     const damage = await damageOf(place, record.sha256);
@@ -88,6 +95,15 @@ export async function restoreCheckpoint(
   return null;
 }
 
+/** Files that were put into place by an attempt that was killed before it recorded them. */
+async function removeStrays(job: Job, manifest: Manifest): Promise<void> {
+  const folder = placeOf(job.results, `${job.directory}/${fileNames.checkpoints}`);
+  const known = new Set(manifest.checkpoints.map(({ file }) => path.basename(file)));
+  const entries = await readdir(folder).catch(() => []);
+  const strays = entries.filter((entry) => entry.endsWith('.safetensors') && !known.has(entry));
+  await Promise.all(strays.map((entry) => rm(path.join(folder, entry), { force: true })));
+}
+
 async function damageOf(place: string, expected: string): Promise<string | null> {
   try {
     const found = await sha256File(place);
@@ -98,7 +114,7 @@ async function damageOf(place: string, expected: string): Promise<string | null>
 }
 
 /** A tensor that is copied out when its turn comes, so that one at a time is in memory twice. */
-function entry(name: string, { shape }: { shape: readonly number[] }, read: () => Float32Array): NamedTensor {
+function lazily(name: string, { shape }: { shape: readonly number[] }, read: () => Float32Array): NamedTensor {
   return {
     name,
     shape,

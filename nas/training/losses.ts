@@ -25,18 +25,3 @@ export function crossEntropy(logits: Tensor, targets: Tensor): { losses: Tensor;
   dispose(each.gradient);
   return { losses: each.loss, gradient };
 }
-
-/** How many rows of logits [n, classes] have their label first, and among the first five; ties count for the label. */
-export function countCorrect(logits: Float32Array, labels: Int32Array): { top1: number; top5: number } {
-  const classes = logits.length / labels.length;
-  let top1 = 0;
-  let top5 = 0;
-  labels.forEach((label, row) => {
-    const own = logits[row * classes + label]!;
-    let before = 0;
-    for (let at = row * classes; at < (row + 1) * classes; at++) if (logits[at]! > own) before++;
-    if (before < 1) top1++;
-    if (before < 5) top5++;
-  });
-  return { top1, top5 };
-}

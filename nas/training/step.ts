@@ -1,11 +1,14 @@
 import type { Batch } from '../data/batches.ts';
+import { Tally } from '../evaluation/score.ts';
+import { TrainerError } from '../process/protocol.ts';
 import { randomOf } from '../space/random.ts';
+import type { Random } from '../space/random.ts';
 import type { Supernet } from '../supernet/network.ts';
 import type { ForwardOptions } from '../supernet/network.ts';
 import { softmax } from '../supernet/ops.ts';
 import { readFloats, scope, tensor } from '../supernet/tensorflow.ts';
 import type { Tensor } from '../supernet/tensorflow.ts';
-import { countCorrect, crossEntropy, smoothedTargets } from './losses.ts';
+import { crossEntropy, smoothedTargets } from './losses.ts';
 import type { SandwichNet } from './sandwich.ts';
 import type { Sgd } from './sgd.ts';
 
@@ -19,9 +22,16 @@ export interface StepOptions {
   readonly labelSmoothing: number;
   /** Whether the nets after the max net learn its logits, and not the labels. */
   readonly distill: boolean;
-  /** Of the max net alone. */
+  readonly regularisation: Regularisation;
+}
+
+/** Of the max net alone. */
+export interface Regularisation {
+  /** Rates. */
   readonly dropout: number;
-  readonly dropConnect: { readonly rate: number; readonly onlyLastTwoStages: boolean };
+  readonly dropConnect: number;
+  /** Of drop connect. */
+  readonly onlyLastTwoStages: boolean;
 }
 
 /** What an iteration gives to look at; accuracies are those of its last net, before the update. */
@@ -50,7 +60,7 @@ export function trainStep(
     const losses: Tensor[] = []; // [n] of each net
     let logits: Tensor | undefined;
     for (const { role, subnet, resolution } of nets) {
-      const pass = net.forward(images, subnet, { resolution, ...(role === 'max' && regularisation(options)) });
+      const pass = net.forward(images, subnet, { resolution, ...(role === 'max' && regularised(options)) });
       logits = pass.logits; // [n, classes]
       const { losses: each, gradient } = crossEntropy(logits, targets);
       net.backward(pass.tape, gradient);
@@ -60,17 +70,35 @@ export function trainStep(
     sgd.step(options.rate);
     return {
       losses: losses.map((each) => mean(readFloats(each))),
-      ...countCorrect(readFloats(logits!), batch.labels),
+      ...scoreOf(readFloats(logits!), batch.labels),
     };
   });
 }
 
-function regularisation({ seed, iteration, dropout, dropConnect }: StepOptions): ForwardOptions {
-  const random = (purpose: string) => randomOf(seed, purpose, iteration);
+function regularised({ seed, iteration, regularisation }: StepOptions): ForwardOptions {
+  const { dropout, dropConnect, onlyLastTwoStages } = regularisation;
+  const random = (purpose: string): Random => randomOf(seed, purpose, iteration);
   return {
     ...(dropout > 0 && { dropout: { rate: dropout, random: random('dropout') } }),
-    ...(dropConnect.rate > 0 && { dropConnect: { ...dropConnect, random: random('drop connect') } }),
+    ...(dropConnect > 0 && { dropConnect: { rate: dropConnect, onlyLastTwoStages, random: random('drop connect') } }),
   };
+}
+
+/** Throws NaNLoss where a loss is not a number any more: the same input would only bring it back. */
+export function assertFinite(losses: readonly number[], epoch: number, step: number): void {
+  const at = losses.findIndex((loss) => !Number.isFinite(loss));
+  if (at < 0) return;
+  throw new TrainerError(
+    'NaNLoss',
+    `epoch ${epoch}, step ${step}: expected a finite loss of net ${at + 1} of ${losses.length}, got ${losses[at]}; ` +
+      'try a smaller lr_scheduler.base_lr, a longer warmup_epochs, a smaller grad_clip_value, or precision float32',
+  );
+}
+
+function scoreOf(logits: Float32Array, labels: Int32Array): { top1: number; top5: number } {
+  const tally = new Tally();
+  tally.add(logits, labels);
+  return tally.score();
 }
 
 function mean(values: Float32Array): number {

@@ -1,4 +1,6 @@
 // A whole training config, small enough to train in a second; tests change a key or two of it.
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import type { TrainStandaloneConfig, TrainSupernetConfig } from '../../nas/training/config.ts';
 
 const space: TrainSupernetConfig['space'] = {
@@ -56,6 +58,12 @@ const shared = {
   checkpoint_every_steps: 2,
 } as const;
 
+const groundTruth = 'test/fixtures/ground-truth-tiny.json';
+
+function sha256Of(file: string): string {
+  return createHash('sha256').update(readFileSync(file)).digest('hex');
+}
+
 /** One-shot training: 2 epochs of 5 steps of 64 images. */
 export function tinySupernet(changes: Partial<TrainSupernetConfig> = {}): TrainSupernetConfig {
   return {
@@ -72,7 +80,7 @@ export function tinySupernet(changes: Partial<TrainSupernetConfig> = {}): TrainS
     group_lr_factors: {},
     group_lr_blocks: null,
     selection: { part: 'selection', batch_size: 100 },
-    ground_truth: { file: 'test/fixtures/ground-truth-tiny.json', sha256: '0'.repeat(64) },
+    ground_truth: { file: groundTruth, sha256: sha256Of(groundTruth) },
     keep: { min_tau: null },
     ...changes,
   };
@@ -82,7 +90,7 @@ export function tinySupernet(changes: Partial<TrainSupernetConfig> = {}): TrainS
 export function tinyStandalone(changes: Partial<TrainStandaloneConfig> = {}): TrainStandaloneConfig {
   return {
     ...shared,
-    arch: '11122222222',
+    arch: '111222002200',
     seeds: [1, 2],
     test: { part: 'ground-truth-test', batch_size: 100 },
     ...changes,

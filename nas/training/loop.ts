@@ -1,0 +1,89 @@
+import { openDataset } from '../data/dataset.ts';
+import { claimJob } from '../process/claim.ts';
+import { parseInput } from '../process/harness.ts';
+import type { Outputs, ProcessLine } from '../process/harness.ts';
+import { resultFile } from '../process/inputs.ts';
+import type { Job } from '../process/protocol.ts';
+import { inherit } from '../supernet/inheritance.ts';
+import { Supernet } from '../supernet/network.ts';
+import { loadSupernet } from '../supernet/weights.ts';
+import { restoreCheckpoint } from './checkpoint.ts';
+import { TrainSupernetConfig } from './config.ts';
+import { trainEpoch } from './train-epoch.ts';
+import type { Training } from './train-epoch.ts';
+import { commitEpoch } from './commit-epoch.ts';
+import { baselineTaus, readGroundTruth } from './ground-truth.ts';
+import { lrFactor } from './parameter-rules.ts';
+import { sandwich } from './sandwich.ts';
+import { Sgd } from './sgd.ts';
+import { testEpoch } from './test-epoch.ts';
+
+/**
+ * `train-supernet`: the one-shot supernet, or a few-shot one that inherits (method, sections 2 and 3). Each epoch is
+ * trained, tested, saved under its tau and committed. A stage that was interrupted goes on at its last checkpoint, to
+ * the same bits. There are no outputs: an epoch is chosen by whoever started it.
+ */
+export async function trainSupernet(job: Job, line: ProcessLine): Promise<Outputs | 'stopped'> {
+  const config = parseInput(TrainSupernetConfig, job.with, 'with');
+  const { seed, epochs } = config;
+  line.send({ type: 'progress', phase: 'loading', epoch: 0, epochs, step: 0, steps: 0 });
+  const truth = await readGroundTruth(config);
+  const dataset = await openDataset(config.dataset);
+  const net = await startOf(config, job.results);
+  const sgd = new Sgd(net.parameters, config, (parameter) => lrFactor(config, parameter));
+  const manifest = await claimJob(job);
+  const resumed = await restoreCheckpoint(job, manifest, net, sgd);
+
+  const training: Training = {
+    job,
+    line,
+    config,
+    dataset,
+    part: dataset.part('training'),
+    net,
+    sgd,
+    seed,
+    netsOf: (iteration) => sandwich(config, iteration),
+    distill: config.inplace_distill,
+    regularisation: {
+      dropout: config.dropout,
+      dropConnect: config.drop_connect,
+      onlyLastTwoStages: config.drop_connect_only_last_two_stages,
+    },
+    epochs: { before: 0, all: epochs },
+    carried: {},
+  };
+  for (let epoch = resumed?.at.epoch ?? 0; epoch < epochs; epoch++) {
+    const trained = await trainEpoch(training, epoch, resumed);
+    if (trained === 'stopped') return 'stopped';
+    const isCommitted = manifest.epochs.some((record) => record.epoch === epoch);
+    if (epoch === resumed?.at.epoch && isCommitted) continue;
+
+    const { sums, pace, rate, report } = trained;
+    const tested = await testEpoch(config, dataset, net, truth, { report, stopRequested: () => line.stopRequested() });
+    if (tested === 'stopped') return 'stopped';
+    report('saving');
+    const { tau, interval } = tested;
+    const { loss } = sums;
+    await commitEpoch(job, net, { epoch, loss, ...tested }, config.keep.min_tau, {
+      train: sums.accuracies,
+      lr: rate,
+      calibration: { ...config.calibration, sha256: dataset.part(config.calibration.part).sha256 },
+      baselines: baselineTaus(truth, config),
+    });
+    line.send({ type: 'epoch', epoch, epochs, tau, interval, loss, seconds: pace.seconds });
+    console.error(`epoch ${epoch}: loss ${loss.toFixed(4)}, tau ${tau?.toFixed(4) ?? 'undefined'}, ${pace.summary()}`);
+  }
+  return {};
+}
+
+/** New weights, or those of the supernet that is inherited from, cut into K groups. */
+async function startOf(config: TrainSupernetConfig, results: string): Promise<Supernet> {
+  const { space, n_classes: classes, precision, groups, seed } = config;
+  if (config.inherit === null) return Supernet.build({ space, classes, groups, seed, precision });
+  const file = await resultFile(results, config.inherit);
+  const source = loadSupernet(file, { space, classes, groups: config.inherit.groups, precision });
+  const net = inherit(source, groups);
+  source.dispose();
+  return net;
+}

@@ -1,0 +1,134 @@
+import { atomicWrite, sha256File, temporaryName } from '../../artifacts/atomic-write.ts';
+import { commit } from '../../artifacts/fence.ts';
+import { placeOf } from '../../artifacts/paths.ts';
+import { openDataset } from '../data/dataset.ts';
+import { claimJob } from '../process/claim.ts';
+import { parseInput } from '../process/harness.ts';
+import type { Outputs, ProcessLine } from '../process/harness.ts';
+import type { Job } from '../process/protocol.ts';
+import { parseArchCode } from '../space/arch-code.ts';
+import { subnetOf } from '../space/space.ts';
+import type { Space, Subnet } from '../space/space.ts';
+import { Supernet } from '../supernet/network.ts';
+import { restoreCheckpoint } from './checkpoint.ts';
+import { TrainStandaloneConfig } from './config.ts';
+import { trainEpoch } from './train-epoch.ts';
+import { Sgd } from './sgd.ts';
+import type { StandaloneResult } from './standalone-result.ts';
+import { testSubnets } from './test-epoch.ts';
+
+/**
+ * `train-standalone`: one subnet alone, once with each seed (method, section 4), on images that no supernet sees; its
+ * accuracies make a ground truth. Epochs count on through all seeds, and an interrupted stage goes on at its last
+ * checkpoint, to the same bits.
+ */
+export async function trainStandalone(job: Job, line: ProcessLine): Promise<Outputs | 'stopped'> {
+  const config = parseInput(TrainStandaloneConfig, job.with, 'with');
+  const { epochs, seeds, n_classes: classes, precision } = config;
+  const all = epochs * seeds.length;
+  line.send({ type: 'progress', phase: 'loading', epoch: 0, epochs: all, step: 0, steps: 0 });
+  const subnet = subnetOf(config.space, parseArchCode(config.space, config.arch));
+  const space = spaceAround(config.space, subnet);
+  const dataset = await openDataset(config.dataset);
+  const begin = (seed: number): { net: Supernet; sgd: Sgd } => {
+    const net = Supernet.build({ space, classes, groups: 1, seed, precision });
+    return { net, sgd: new Sgd(net.parameters, config) };
+  };
+
+  let { net, sgd } = begin(seeds[0]!);
+  const manifest = await claimJob(job);
+  const resumed = await restoreCheckpoint(job, manifest, net, sgd);
+  const first = resumed?.at.epoch ?? 0;
+  const correct = { top1: listOf(resumed?.state['correct1']), top5: listOf(resumed?.state['correct5']) };
+
+  for (let number = first; number < all; number++) {
+    const epoch = number % epochs;
+    const seed = seeds[Math.floor(number / epochs)]!;
+    if (epoch === 0 && number > first) {
+      net.dispose();
+      ({ net, sgd } = begin(seed));
+    }
+    const trained = await trainEpoch(
+      {
+        job,
+        line,
+        config,
+        dataset,
+        part: dataset.part('ground-truth-training'),
+        net,
+        sgd,
+        seed,
+        netsOf: () => [{ role: 'max', subnet, resolution: space.resolutions.at(-1)! }],
+        distill: false,
+        regularisation: { dropout: config.dropout, dropConnect: 0, onlyLastTwoStages: false },
+        epochs: { before: number - epoch, all },
+        carried: { correct1: correct.top1, correct5: correct.top5 },
+      },
+      epoch,
+      resumed,
+    );
+    if (trained === 'stopped') return 'stopped';
+    if (epoch < epochs - 1) continue;
+    const scores = await testSubnets(
+      net,
+      [subnet],
+      dataset,
+      { calibration: config.calibration, test: config.test },
+      {
+        report: trained.report,
+        stopRequested: () => line.stopRequested(),
+      },
+    );
+    if (scores === 'stopped') return 'stopped';
+    correct.top1.push(scores[0]!.top1);
+    correct.top5.push(scores[0]!.top5);
+  }
+  return await commitResult(job, config, correct, dataset.part(config.test.part).size);
+}
+
+/** Writes `result.json` and commits it. */
+async function commitResult(
+  job: Job,
+  { arch, seeds }: TrainStandaloneConfig,
+  correct: { readonly top1: readonly number[]; readonly top5: readonly number[] },
+  images: number,
+): Promise<Outputs> {
+  const percent = (count: number): number => (100 * count) / images;
+  const accuracies = correct.top1.map(percent);
+  const n = accuracies.length;
+  const mean = accuracies.reduce((sum, value) => sum + value, 0) / n;
+  const variance = accuracies.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (n - 1);
+  const result: StandaloneResult = {
+    version: 1,
+    arch,
+    images,
+    runs: seeds.map((seed, run) => ({ seed, top1: accuracies[run]!, top5: percent(correct.top5[run]!) })),
+    mean,
+    standardError: n > 1 ? Math.sqrt(variance / n) : null,
+  };
+  const to = `${job.directory}/result.json`;
+  const from = temporaryName(placeOf(job.results, to));
+  await atomicWrite(from, `${JSON.stringify(result, null, 2)}\n`);
+  const sha256 = await sha256File(from);
+  await commit(job.results, job.directory, job.token, (manifest) => manifest, [{ from, to }]);
+  return { result: { file: to, sha256, arch, mean } };
+}
+
+/** The smallest space that the subnet is in: nothing is built that it does not use, but for mids narrower than their stage. */
+function spaceAround(space: Space, { stem, stages }: Subnet): Space {
+  return {
+    ...space,
+    stem: { ...space.stem, base: stem },
+    stages: space.stages.map((stage, index) => {
+      const blocks = stages[index]!;
+      const base = Math.max(...blocks.flatMap(({ mid, out }) => [mid, out]));
+      return { ...stage, base, depth: [blocks.length, blocks.length] };
+    }),
+    ratios: [1],
+    divisor: 1,
+  };
+}
+
+function listOf(value: number | number[] | undefined): number[] {
+  return Array.isArray(value) ? [...value] : [];
+}

@@ -1,0 +1,75 @@
+import { plainBatches } from '../data/batches.ts';
+import type { Dataset } from '../data/dataset.ts';
+import { evaluateSubnets } from '../evaluation/evaluate.ts';
+import type { Score } from '../evaluation/score.ts';
+import { maxArchitecture, minArchitecture } from '../space/sampling.ts';
+import { subnetOf } from '../space/space.ts';
+import type { Subnet } from '../space/space.ts';
+import type { Supernet } from '../supernet/network.ts';
+import type { TrainSupernetConfig } from './config.ts';
+import type { Measured } from './commit-epoch.ts';
+import { agreement } from './ground-truth.ts';
+import type { GroundTruth } from './ground-truth.ts';
+import type { Report } from './train-epoch.ts';
+
+/** Who hears of a test, and may end it. */
+export interface TestWatch {
+  readonly report: Report;
+  readonly stopRequested: () => boolean;
+}
+
+/** What subnets are tested on. */
+interface TestImages {
+  readonly calibration: TrainSupernetConfig['calibration'];
+  readonly test: TrainSupernetConfig['selection'];
+}
+
+/** Scores of subnets as the weights stand: BN statistics from one part of the data, accuracies on another. */
+export async function testSubnets(
+  net: Supernet,
+  subnets: readonly Subnet[],
+  dataset: Dataset,
+  { calibration, test }: TestImages,
+  watch: TestWatch,
+): Promise<Score[] | 'stopped'> {
+  const part = dataset.part(test.part);
+  const batches = { calibrating: calibration.batches, evaluating: Math.ceil(part.size / test.batch_size) };
+  const subnetsTotal = subnets.length;
+  return await evaluateSubnets(net, subnets, {
+    calibration: plainBatches(dataset, dataset.part(calibration.part), {
+      batchSize: calibration.batch_size,
+      limit: calibration.batches * calibration.batch_size,
+    }),
+    test: plainBatches(dataset, part, { batchSize: test.batch_size }),
+    onProgress: ({ phase, batch, share }) =>
+      watch.report(phase, {
+        step: batch,
+        steps: batches[phase],
+        subnets: Math.floor(share * subnetsTotal),
+        subnetsTotal,
+      }),
+    shouldStop: () => watch.stopRequested(),
+  });
+}
+
+/** Tests the min net, the max net and the ground truth's subnets, and takes the tau of the last. */
+export async function testEpoch(
+  config: TrainSupernetConfig,
+  dataset: Dataset,
+  net: Supernet,
+  truth: GroundTruth,
+  watch: TestWatch,
+): Promise<Omit<Measured, 'epoch' | 'loss'> | 'stopped'> {
+  const { space, calibration, selection } = config;
+  const ends = [minArchitecture(space), maxArchitecture(space)].map((architecture) => subnetOf(space, architecture));
+  const images = { calibration, test: selection };
+  const scores = await testSubnets(net, [...ends, ...truth.subnets], dataset, images, watch);
+  if (scores === 'stopped') return 'stopped';
+  const [min, max, ...others] = scores.map(fractions);
+  const groundTruth = others.map(({ top1 }) => top1);
+  return { min: min!, max: max!, groundTruth, ...agreement(truth, groundTruth, config.seed) };
+}
+
+function fractions({ top1, top5, images }: Score): { top1: number; top5: number } {
+  return { top1: top1 / images, top5: top5 / images };
+}
