@@ -1,4 +1,4 @@
-import { proxyActivities } from '@temporalio/workflow';
+import { ActivityCancellationType, proxyActivities } from '@temporalio/workflow';
 import type { ActivityOptions } from '@temporalio/workflow';
 import type { Ending, SelectInput, StageInput, StageResult } from '../activities/contract.ts';
 import type { PlanStage } from '../pipelines/plan.ts';
@@ -22,6 +22,8 @@ export async function performStage(
     activityId,
     summary,
     taskQueue: stage.queue,
+    // Said aloud: left out, the server does not wait, and a cancelled run would end before its trainers have.
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     startToCloseTimeout: stage.timeout.startToCloseMs,
     ...(stage.timeout.heartbeatMs === null ? {} : { heartbeatTimeout: stage.timeout.heartbeatMs }),
     retry: retryOf(stage),
@@ -39,6 +41,7 @@ export async function performSelection(
     activityId,
     summary,
     taskQueue: CONTROL_QUEUE,
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     startToCloseTimeout: '10 minutes',
     retry: { maximumAttempts: 5, nonRetryableErrorTypes: [...endsForGood] },
   });

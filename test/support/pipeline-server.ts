@@ -1,0 +1,136 @@
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import type { WorkerOptions } from '@temporalio/worker';
+import { afterAll, beforeAll } from 'vitest';
+import type { Plan, PlanStage } from '../../pipelines/plan.ts';
+import { temporalCli } from '../../runtime/layout.ts';
+import { workflowBundle } from '../../workers/bundle.ts';
+import { startRun } from '../../workers/client.ts';
+import { CONTROL_QUEUE, statusQuery } from '../../workflows/messages.ts';
+import type { RunStatus, StageStatus } from '../../workflows/messages.ts';
+
+type Activities = NonNullable<WorkerOptions['activities']>;
+
+/** A real development server and a worker of the pipeline workflow, for all tests of a file. */
+export class PipelineServer {
+  environment!: TestWorkflowEnvironment;
+  #stop: () => Promise<void> = async () => undefined;
+
+  get client(): TestWorkflowEnvironment['client'] {
+    return this.environment.client;
+  }
+
+  async open(activities: Activities, extraArgs: string[] = []): Promise<void> {
+    Runtime.install({ logger: new DefaultLogger('ERROR') });
+    const executable = { type: 'existing-path', path: temporalCli() } as const;
+    this.environment = await TestWorkflowEnvironment.createLocal({ server: { executable, extraArgs } });
+    this.#stop = await this.work({
+      taskQueue: CONTROL_QUEUE,
+      workflowBundle: await workflowBundle(),
+      activities,
+      shutdownGraceTime: 500,
+    });
+  }
+
+  /** Runs a further worker; the function ends it. */
+  async work(options: Omit<WorkerOptions, 'connection'>): Promise<() => Promise<void>> {
+    const worker = await Worker.create({ ...options, connection: this.environment.nativeConnection });
+    const ended = worker.run();
+    return async () => {
+      if (worker.getState() === 'RUNNING') worker.shutdown();
+      await ended;
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.#stop();
+    await this.environment.teardown();
+  }
+
+  async start(plan: Plan): Promise<TestRun> {
+    const { handle } = await startRun(this.client, plan);
+    return new TestRun(handle);
+  }
+}
+
+type Handle = Awaited<ReturnType<typeof startRun>>['handle'];
+
+/** A run under the test's hand. */
+export class TestRun {
+  readonly handle: Handle;
+
+  constructor(handle: Handle) {
+    this.handle = handle;
+  }
+
+  async status(): Promise<RunStatus> {
+    return await this.handle.query(statusQuery);
+  }
+
+  async stage(id: string): Promise<StageStatus> {
+    const found = (await this.status()).stages.find((stage) => stage.id === id);
+    if (found === undefined) throw new Error(`no stage ${id}`);
+    return found;
+  }
+
+  async states(): Promise<Record<string, string>> {
+    const { stages } = await this.status();
+    return Object.fromEntries(stages.map(({ id, state }) => [id, state]));
+  }
+
+  /** The status once it fits; fails after ten seconds. */
+  async until(fits: (status: RunStatus) => boolean): Promise<RunStatus> {
+    const deadline = Date.now() + 10_000;
+    for (;;) {
+      const status = await this.status();
+      if (fits(status)) return status;
+      if (Date.now() > deadline) throw new Error(`the run never came to it: ${JSON.stringify(status, null, 1)}`);
+      await new Promise((resolve) => setTimeout(resolve, 30));
+    }
+  }
+
+  async untilStage(id: string, state: StageStatus['state']): Promise<StageStatus> {
+    await this.until(({ stages }) => stages.some((stage) => stage.id === id && stage.state === state));
+    return await this.stage(id);
+  }
+}
+
+/** Opens a server before the tests of a file and closes it after them. */
+export function withPipelineServer(activities: Activities, extraArgs: string[] = []): PipelineServer {
+  const server = new PipelineServer();
+  beforeAll(async () => await server.open(activities, extraArgs));
+  afterAll(async () => await server.close());
+  return server;
+}
+
+let runs = 0;
+
+function directoryOf({ id, matrix }: Pick<PlanStage, 'id'> & Partial<PlanStage>): string {
+  return matrix == null ? id : `${id}/\${{ matrix.part }}`;
+}
+
+/** A plan of stages that say only what differs from the plainest one. */
+export function planOf(...stages: (Pick<PlanStage, 'id' | 'uses'> & Partial<PlanStage>)[]): Plan {
+  const plain = {
+    needs: [],
+    with: {},
+    matrix: null,
+    if: null,
+    select: null,
+    retry: { maximumAttempts: 1, initialIntervalMs: 100, backoffCoefficient: 1 },
+    timeout: { startToCloseMs: 20_000, heartbeatMs: 5000 },
+    queue: CONTROL_QUEUE,
+    work: 'light',
+    outputs: ['value'],
+    cost: null,
+    plan: null,
+  } as const;
+  return {
+    version: 1,
+    name: 'test',
+    id: `run-${process.pid}-${++runs}`,
+    source: 'pipelines/test.yml',
+    params: {},
+    stages: stages.map((stage) => ({ ...plain, directory: directoryOf(stage), ...stage })),
+  };
+}

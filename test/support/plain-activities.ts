@@ -1,0 +1,59 @@
+import { ApplicationFailure, cancelled, heartbeat } from '@temporalio/activity';
+import type { SelectInput, StageInput, StageResult } from '../../activities/contract.ts';
+import type { JsonObject } from '../../pipelines/plan.ts';
+import type { Choice } from '../../workflows/messages.ts';
+
+const nothing = { outputs: null, choices: null, chosen: null, attempt: 1, reused: null };
+
+function result(outputs: JsonObject): StageResult {
+  return { ...nothing, outputs };
+}
+
+function choice(key: number, score: number): Choice {
+  return { key, score, interval: [score - 0.1, score + 0.1] };
+}
+
+const calls: { stage: string; at: 'begin' | 'end' }[] = [];
+const failures = new Map<string, number>();
+
+/** Kinds of work that do nothing but what the interpreter has to cope with. */
+export const plainActivities = {
+  /** Gives its `with` back. */
+  async echo(input: StageInput): Promise<StageResult> {
+    calls.push({ stage: input.stage, at: 'begin' });
+    await new Promise((resolve) => setTimeout(resolve, Number(input.with['ms'] ?? 0)));
+    calls.push({ stage: input.stage, at: 'end' });
+    return result({ value: input.with['value'] ?? null, directory: input.directory, round: input.round });
+  },
+  /** Fails while `with.fails` says so for its directory. */
+  async brittle(input: StageInput): Promise<StageResult> {
+    const failed = failures.get(input.directory) ?? 0;
+    if (failed < Number(input.with['fails'])) {
+      failures.set(input.directory, failed + 1);
+      throw ApplicationFailure.create({ type: 'Crashed', message: `failure ${failed + 1}`, details: [1] });
+    }
+    return result({ value: input.with['value'] ?? 'mended', round: input.round });
+  },
+  /** Three epochs, the last two equally good. */
+  async epochs(): Promise<StageResult> {
+    return { ...nothing, choices: [choice(0, 0.4), choice(1, 0.6), choice(2, 0.6)] };
+  },
+  async 'select-epoch'({ chosen, directory }: SelectInput): Promise<StageResult> {
+    return result({ selected: { file: `${directory}/${chosen.epoch}.safetensors`, ...chosen } });
+  },
+  /** Works until it is stopped, but for its second round. */
+  async endless(input: StageInput): Promise<StageResult> {
+    if (input.round > 1) return result({ value: `round ${input.round}` });
+    const beat = setInterval(() => heartbeat({ step: 1 }), 100);
+    try {
+      return await cancelled();
+    } finally {
+      clearInterval(beat);
+    }
+  },
+};
+
+/** The order in which `echo` began and ended, of the stages of one run. */
+export function callsOf(...stages: string[]): string[] {
+  return calls.filter(({ stage }) => stages.includes(stage)).map(({ stage, at }) => `${at} ${stage}`);
+}

@@ -1,0 +1,283 @@
+import { expect, test } from 'vitest';
+import type { Plan } from '../../pipelines/plan.ts';
+import { startRun } from '../../workers/client.ts';
+import { parseActivityId } from '../../workflows/messages.ts';
+import { callsOf, plainActivities } from '../support/plain-activities.ts';
+import { planOf, TestRun, withPipelineServer } from '../support/pipeline-server.ts';
+
+const server = withPipelineServer(plainActivities);
+
+test('stages run after what they need, and independent ones side by side', async () => {
+  const slow = { uses: 'echo', with: { ms: 300 } };
+  const run = await server.start(
+    planOf(
+      { id: 'first', uses: 'echo' },
+      { id: 'left', needs: ['first'], ...slow },
+      { id: 'right', needs: ['first'], ...slow },
+      { id: 'last', needs: ['left', 'right'], uses: 'echo' },
+    ),
+  );
+  await run.handle.result();
+  const calls = callsOf('first', 'left', 'right', 'last');
+  expect(calls.slice(0, 2)).toEqual(['begin first', 'end first']);
+  expect(calls.slice(2, 4).toSorted()).toEqual(['begin left', 'begin right']);
+  expect(calls.slice(-2)).toEqual(['begin last', 'end last']);
+  expect((await run.status()).state).toBe('done');
+});
+
+test('a stage sees the outputs of stages, params and its cell; a matrix stage gives lists', async () => {
+  const plan = planOf(
+    {
+      id: 'parts',
+      uses: 'echo',
+      matrix: [{ part: 1 }, { part: 2 }, { part: 3 }],
+      with: { value: 'part ${{ matrix.part }} of ${{ params.all }}' },
+    },
+    { id: 'whole', uses: 'echo', needs: ['parts'], with: { value: '${{ stages.parts.value }}' } },
+  );
+  const run = await server.start({ ...plan, params: { all: 3 } });
+  const { outputs } = await run.handle.result();
+  expect(outputs).toMatchObject({
+    whole: { value: ['part 1 of 3', 'part 2 of 3', 'part 3 of 3'], directory: `${plan.id}/whole` },
+    parts: { directory: [1, 2, 3].map((part) => `${plan.id}/parts/${part}`) },
+  });
+  expect((await run.stage('parts')).cells).toEqual({ done: 3, total: 3, parked: [] });
+});
+
+test('a stage whose condition does not hold is skipped, and so is what needs it', async () => {
+  const run = await server.start(
+    planOf(
+      { id: 'skipped', uses: 'echo', if: '1 > 2' },
+      { id: 'after', uses: 'echo', needs: ['skipped'] },
+      {
+        id: 'anyway',
+        uses: 'echo',
+        needs: ['skipped'],
+        if: '!failure()',
+        with: { value: '${{ stages.skipped.value }}' },
+      },
+    ),
+  );
+  const { outputs } = await run.handle.result();
+  expect(await run.states()).toEqual({ skipped: 'skipped', after: 'skipped', anyway: 'done' });
+  expect(outputs).toMatchObject({ skipped: null, after: null, anyway: { value: null } });
+});
+
+test('a failed cell parks alone, and retried with other values the stage goes on', async () => {
+  const run = await server.start(
+    planOf(
+      {
+        id: 'cells',
+        uses: 'brittle',
+        matrix: [
+          { part: 1, fails: 0 },
+          { part: 2, fails: 1 },
+        ],
+        with: { fails: '${{ matrix.fails }}', value: 'old' },
+      },
+      { id: 'after', uses: 'echo', needs: ['cells'], with: { value: '${{ stages.cells.value }}' } },
+      { id: 'beside', uses: 'echo' },
+    ),
+  );
+  const parked = await run.untilStage('cells', 'parked');
+  expect(parked).toMatchObject({
+    error: 'cells.2: Crashed: failure 1',
+    cells: { done: 1, total: 2, parked: ['cells.2'] },
+  });
+  expect(await run.states()).toMatchObject({ after: 'waiting', beside: 'done' });
+  expect((await run.status()).state).toBe('waiting');
+  const retry = (set?: Record<string, string>) =>
+    run.handle.executeUpdate<string[], [object]>('retryStage', { args: [{ stage: 'cells.2', ...(set && { set }) }] });
+  await expect(retry({ nothing: 'x' })).rejects.toThrow();
+  expect(await retry({ value: 'new' })).toEqual(['cells.2']);
+  const { outputs } = await run.handle.result();
+  expect(outputs).toMatchObject({ after: { value: ['old', 'new'] } });
+});
+
+test('a parked stage can be skipped, and aborted the run fails after its other branches', async () => {
+  const stages = [
+    { id: 'broken', uses: 'brittle', with: { fails: 9 } },
+    { id: 'after', uses: 'echo', needs: ['broken'] },
+  ];
+  const skipped = await server.start(planOf(...stages));
+  await skipped.untilStage('broken', 'parked');
+  expect(await skipped.handle.executeUpdate('skipStage', { args: [{ stage: 'broken' }] })).toEqual(['broken']);
+  await skipped.handle.result();
+  expect(await skipped.states()).toEqual({ broken: 'skipped', after: 'skipped' });
+
+  const aborted = await server.start(planOf(...stages, { id: 'beside', uses: 'echo', with: { ms: 300 } }));
+  await aborted.untilStage('broken', 'parked');
+  await aborted.handle.executeUpdate('abortStage', { args: [{ stage: 'broken' }] });
+  await expect(aborted.handle.result()).rejects.toThrow();
+  expect(await aborted.states()).toEqual({ broken: 'failed', after: 'skipped', beside: 'done' });
+  expect((await aborted.status()).state).toBe('failed');
+});
+
+test('what is not parked can be neither retried, skipped nor aborted', async () => {
+  const run = await server.start(
+    planOf({ id: 'broken', uses: 'brittle', with: { fails: 9 } }, { id: 'fine', uses: 'echo' }),
+  );
+  await run.untilStage('broken', 'parked');
+  for (const name of ['retryStage', 'skipStage', 'abortStage']) {
+    const wrong: unknown[][] = [[{ stage: 'fine' }], [{ stage: 'unknown' }], ['broken'], [null], []];
+    for (const args of wrong) {
+      const refused = run.handle.executeUpdate<unknown, unknown[]>(name, { args });
+      await expect(refused, JSON.stringify(args)).rejects.toThrow();
+    }
+  }
+  expect(await run.states()).toEqual({ broken: 'parked', fine: 'done' });
+  await run.handle.executeUpdate('skipStage', { args: [{ stage: 'broken' }] });
+  await run.handle.result();
+});
+
+const byKendall = { by: 'kendall_tau', timeoutMs: null } as const;
+
+test('the rule chooses at once: the latest of the best epochs, or the first of them', async () => {
+  const run = await server.start(
+    planOf(
+      { id: 'latest', uses: 'epochs', select: { ...byKendall, rule: 'latest-of-the-best', wait: 'none' } },
+      { id: 'first', uses: 'epochs', select: { ...byKendall, rule: 'max', wait: 'none' } },
+    ),
+  );
+  await run.handle.result();
+  const [interval, tau] = [[0.5, 0.7], 0.6];
+  expect(await run.stage('latest')).toMatchObject({
+    epoch: 2,
+    tau,
+    interval,
+    supernet: expect.stringMatching(/2\.safetensors$/),
+  });
+  expect(await run.stage('first')).toMatchObject({ epoch: 1, outputs: { selected: { by: 'rule', who: 'max' } } });
+});
+
+const asked = { ...byKendall, rule: 'latest-of-the-best', wait: 'signal' } as const;
+
+test('a person chooses by update; an epoch that does not exist is refused and says which do', async () => {
+  const run = await server.start(planOf({ id: 'few-shot', uses: 'epochs', select: asked }));
+  expect((await run.untilStage('few-shot', 'selecting')).choices).toHaveLength(3);
+  const select = (epoch: unknown) =>
+    run.handle.executeUpdate('selectEpoch', { args: [{ stage: 'few-shot', epoch, who: 'ada' }] });
+  const message = expect.stringMatching(/selectEpoch few-shot: expected an epoch of 0, 1, 2, got 7/);
+  await expect(select(7)).rejects.toMatchObject({ cause: { message } });
+  await expect(select('1')).rejects.toThrow();
+  expect(await select(1)).toMatchObject({ key: 1, score: 0.6 });
+  await run.handle.result();
+  expect(await run.stage('few-shot')).toMatchObject({ epoch: 1, outputs: { selected: { by: 'person', who: 'ada' } } });
+});
+
+test('a person chooses by signal; bad signals are noted and harm nothing', async () => {
+  const run = await server.start(planOf({ id: 'few-shot', uses: 'epochs', select: asked }));
+  await run.untilStage('few-shot', 'selecting');
+  for (const bad of [
+    { stage: 'few-shot', epoch: 9 },
+    { stage: 'none', epoch: 1 },
+    'text',
+    3,
+    null,
+    [1],
+    { epoch: 1 },
+  ]) {
+    await run.handle.signal('selectEpoch', bad);
+  }
+  const { notices } = await run.until((status) => status.notices.length === 7);
+  expect(notices[0]).toMatch(/expected an epoch of 0, 1, 2, got 9/);
+  await run.handle.signal('selectEpoch', { stage: 'few-shot', epoch: 0 });
+  await run.handle.result();
+  expect((await run.stage('few-shot')).epoch).toBe(0);
+});
+
+test('where nobody chooses in time, the rule does', async () => {
+  const run = await server.start(planOf({ id: 'few-shot', uses: 'epochs', select: { ...asked, timeoutMs: 300 } }));
+  await run.handle.result();
+  expect(await run.stage('few-shot')).toMatchObject({ epoch: 2, outputs: { selected: { by: 'rule' } } });
+});
+
+test('pause stops heavy work and starts nothing, resume goes on in a new round', async () => {
+  const run = await server.start(
+    planOf({ id: 'train', uses: 'endless', work: 'heavy' }, { id: 'after', uses: 'echo', needs: ['train'] }),
+  );
+  await run.untilStage('train', 'running');
+  await run.handle.signal('pause');
+  await run.untilStage('train', 'paused');
+  expect((await run.status()).state).toBe('paused');
+  await run.handle.signal('resume');
+  const { outputs } = await run.handle.result();
+  expect(outputs).toMatchObject({ train: { value: 'round 2' } });
+});
+
+test('a cancelled run waits for its work to stop', async () => {
+  const run = await server.start(
+    planOf({ id: 'train', uses: 'endless', work: 'heavy' }, { id: 'broken', uses: 'brittle', with: { fails: 9 } }),
+  );
+  await run.untilStage('broken', 'parked');
+  await run.handle.cancel();
+  await expect(run.handle.result()).rejects.toThrow('Workflow execution cancelled');
+  expect((await run.status()).state).toBe('cancelled');
+  const { events } = await run.handle.fetchHistory();
+  expect(events?.some((event) => event.activityTaskCanceledEventAttributes != null)).toBe(true);
+});
+
+test('starting an id twice attaches to the run, and tells another plan', async () => {
+  const plan = planOf({ id: 'few-shot', uses: 'epochs', select: asked });
+  const first = await startRun(server.client, plan);
+  const second = await startRun(server.client, plan);
+  expect([first.isNew, second.isNew, second.isSamePlan]).toEqual([true, false, true]);
+  expect((await startRun(server.client, { ...plan, name: 'other' })).isSamePlan).toBe(false);
+  await new TestRun(first.handle).untilStage('few-shot', 'selecting');
+  await first.handle.executeUpdate('selectEpoch', { args: [{ stage: 'few-shot', epoch: 1 }] });
+  await first.handle.result();
+  const third = await startRun(server.client, plan);
+  expect(third.isNew).toBe(false);
+});
+
+test('a sub-pipeline is a stage: it gets params, and its stages give the outputs', async () => {
+  const inner = planOf({ id: 'echo', uses: 'echo', with: { value: '${{ params.word }}' } });
+  const run = await server.start(
+    planOf(
+      { id: 'first', uses: 'echo', with: { value: 'hello' } },
+      {
+        id: 'sub',
+        uses: 'pipeline',
+        needs: ['first'],
+        plan: { ...inner, params: { word: '${{ stages.first.value }}' } },
+      },
+      { id: 'last', uses: 'echo', needs: ['sub'], with: { value: '${{ stages.sub.echo.value }}' } },
+    ),
+  );
+  const { outputs } = await run.handle.result();
+  expect(outputs).toMatchObject({ last: { value: 'hello' } });
+});
+
+test('a plan of an unknown version is refused', async () => {
+  const text = JSON.stringify(planOf({ id: 'first', uses: 'echo' }));
+  const plan: Plan = JSON.parse(text.replace('"version":1', '"version":2'));
+  const run = await server.start(plan);
+  await expect(run.handle.result()).rejects.toMatchObject({
+    cause: { message: expect.stringMatching(/expected version 1, got 2/) },
+  });
+});
+
+test('the page of the run says how to choose and how to go on, and handlers describe themselves', async () => {
+  const run = await server.start(
+    planOf({ id: 'few-shot', uses: 'epochs', select: asked }, { id: 'broken', uses: 'brittle', with: { fails: 1 } }),
+  );
+  await run.untilStage('few-shot', 'selecting');
+  await run.untilStage('broken', 'parked');
+  const metadata = await run.handle.query<{ currentDetails: string; definition: object }>(
+    '__temporal_workflow_metadata',
+  );
+  const id = run.handle.workflowId;
+  expect(metadata.currentDetails).toContain('| few-shot | selecting | 2 | 0.600 [0.500, 0.700] |');
+  expect(metadata.currentDetails).toContain(`nas select ${id} few-shot 2`);
+  expect(metadata.currentDetails).toContain(`temporal workflow signal --workflow-id ${id} --name selectEpoch`);
+  expect(metadata.currentDetails).toContain(`nas retry ${id} broken`);
+  expect(JSON.stringify(metadata.definition)).toContain('Try a parked stage again');
+  await run.handle.signal('selectEpoch', { stage: 'few-shot', epoch: 2 });
+  await run.handle.executeUpdate('retryStage', { args: [{ stage: 'broken' }] });
+  await run.handle.result();
+});
+
+test('activity ids name the stage, the cell and the round', () => {
+  expect(parseActivityId('few-shot-3')).toEqual({ stage: 'few-shot-3', cell: null, round: 1 });
+  expect(parseActivityId('evaluate.3~2')).toEqual({ stage: 'evaluate', cell: '3', round: 2 });
+});
