@@ -85,6 +85,7 @@ const TYPE_OF_NAME: Readonly<Record<string, TrainerErrorType>> = {
   ManifestError: 'BadInput',
   PathError: 'BadInput',
   SafetensorsError: 'BadInput',
+  SubnetListError: 'BadInput',
 };
 
 /** What kind of end an error is; `Crashed` where nothing says so. */

@@ -60,6 +60,7 @@ export const Progress = z.strictObject({
   stepsPerSecond: z.number().nonnegative().optional(),
   subnets: count.optional(),
   subnetsTotal: count.optional(),
+  subnetsPerSecond: z.number().nonnegative().optional(),
 });
 export type Progress = z.infer<typeof Progress>;
 

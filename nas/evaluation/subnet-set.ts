@@ -1,0 +1,85 @@
+// The subnets that are to be ranked, and which part of the work each of them falls into. Pure but for the reading of a list.
+import { projectFile } from '../process/inputs.ts';
+import { TrainerError } from '../process/protocol.ts';
+import { formatArchCode } from '../space/arch-code.ts';
+import { prefixTree, walkOrder } from '../space/prefix-tree.ts';
+import { randomOf } from '../space/random.ts';
+import { randomArchitecture, stratifiedArchitectures } from '../space/sampling.ts';
+import { subnetOf } from '../space/space.ts';
+import type { Architecture, Space, Subnet } from '../space/space.ts';
+import { parseSubnetList } from '../space/subnet-list.ts';
+import { cutInOrder, cutTree } from '../space/tree-cost.ts';
+import type { EvaluateSubnetsConfig, SubnetSource } from './config.ts';
+
+/** A subnet under the name that result files give it. */
+export interface NamedSubnet {
+  /** `arch17` */
+  readonly id: string;
+  readonly code: string;
+  readonly subnet: Subnet;
+}
+
+/** Reads the list that the config names, or draws the sample; throws BadInput or SubnetListError where that is impossible. */
+export async function readSubnets(space: Space, source: SubnetSource): Promise<readonly NamedSubnet[]> {
+  if ('sample' in source) return sampledSubnets(space, source.sample);
+  return parseSubnetList(space, await projectFile(source), source.file);
+}
+
+/**
+ * Different subnets drawn from the space, `arch1` the first: a pure function of its arguments.
+ * @throws RangeError where the space does not give so many
+ */
+export function sampledSubnets(
+  space: Space,
+  { count, seed, way }: { readonly count: number; readonly seed: number; readonly way: 'stratified' | 'random' },
+): NamedSubnet[] {
+  const drawn = way === 'stratified' ? stratifiedArchitectures(space, count, seed) : different(space, count, seed);
+  return drawn.map((architecture, index) => ({
+    id: `arch${index + 1}`,
+    code: formatArchCode(space, architecture),
+    subnet: subnetOf(space, architecture),
+  }));
+}
+
+/**
+ * Cuts the set into parts and puts each part in the order of a walk, so that a chunk of it shares as much as possible.
+ * @returns positions of the subnets by part; every subnet in exactly one
+ * @throws BadInput for more parts than subnets
+ */
+export function cutSet(
+  { space, supernet, cut, parts }: Pick<EvaluateSubnetsConfig, 'space' | 'supernet' | 'cut' | 'parts'>,
+  subnets: readonly Subnet[],
+): number[][] {
+  if (parts > subnets.length) {
+    throw new TrainerError(
+      'BadInput',
+      `with.parts: expected at most as many as there are subnets (${subnets.length}), got ${parts}; lower parts`,
+    );
+  }
+  if (cut === 'tree') return cutTree(prefixTree(space, subnets, supernet.groups), parts, space.resolutions.at(-1)!);
+  return cutInOrder(subnets.length, parts).map((part) => {
+    const tree = prefixTree(
+      space,
+      part.map((position) => subnets[position]!),
+      supernet.groups,
+    );
+    return walkOrder(tree).map((index) => part[index]!);
+  });
+}
+
+function different(space: Space, count: number, seed: number): Architecture[] {
+  const random = randomOf(seed, 'subnets to rank', space.name);
+  const found = new Map<string, Architecture>();
+  for (let tries = 0; found.size < count; tries++) {
+    if (tries > 100 + 50 * count) {
+      throw new RangeError(
+        `space ${space.name}: expected ${count} different subnets, got ${found.size}; ask for fewer`,
+      );
+    }
+    const architecture = randomArchitecture(space, random);
+    // Different codes may round to the same widths: those are one network.
+    const key = JSON.stringify(subnetOf(space, architecture));
+    if (!found.has(key)) found.set(key, architecture);
+  }
+  return [...found.values()];
+}
