@@ -70,7 +70,10 @@ export function compilePipeline(source: Source, compiling: Compiling): Compiled 
   }
   const needs = new Map(ids.map((id) => [id, shapes.get(id)?.value.needs ?? []]));
   const graph = checkedGraph(needs, context);
-  const below = layersBelow(context);
+  const below = {
+    configs: configLayers(file.config, ['config'], context),
+    with: knownKeys(sourceLayer(source, ['with']), context),
+  };
   const unknown = [...compiling.settings.layers].filter(([id]) => !ids.includes(id));
   report(
     ...unknown.flatMap(([id, layers]) =>
@@ -115,6 +118,12 @@ export function compilePipeline(source: Source, compiling: Compiling): Compiled 
 function namesAt(source: Source, path: Path): string[] {
   const value = valueAt(source.value, path);
   return isObject(value) ? Object.keys(value) : [];
+}
+
+/** What lies below the `with` of every stage. */
+interface Below {
+  readonly configs: readonly Layer[];
+  readonly with: Layer;
 }
 
 interface Context extends Compiling {
@@ -204,39 +213,40 @@ function checkedGraph(needs: ReadonlyMap<string, readonly string[]>, { source, r
   return graph;
 }
 
-/** What lies below the `with` of every stage: the config files in order, then the pipeline's own. */
-function layersBelow({ source, file, project, report }: Context): Layer[] {
-  const configs = file.config.flatMap((name, index) => {
-    const path = source.has(['config', index]) ? ['config', index] : ['config'];
+/** The config files that are named at a path, each a layer. */
+function configLayers(names: readonly string[], at: Path, context: Context): Layer[] {
+  const { source, project, report } = context;
+  return names.flatMap((name, index) => {
+    const path = source.has([...at, index]) ? [...at, index] : at;
     const found = project.yaml(`configs/${name}`, source.place(path), path);
-    if ('value' in found && isObject(found.value.value)) return [sourceLayer(found.value, [])];
-    const wrong = problem(source.place(path), path, `expected configs/${name} to hold a map, got none; write one`);
-    report(...('problems' in found ? found.problems : [wrong]));
+    if ('problems' in found) report(...found.problems);
+    else if (isObject(found.value.value)) return [knownKeys(sourceLayer(found.value, []), context)];
+    else report(problem(source.place(path), path, `expected configs/${name} to hold a map, got none; write one`));
     return [];
   });
-  const layers = [...configs, sourceLayer(source, ['with'])];
-  const known = [...new Set([...kinds.values()].flatMap(({ keys }) => keys))];
-  for (const layer of layers) {
-    for (const key of Object.keys(layer.value).filter((one) => !known.includes(one))) {
-      report(
-        problem(
-          layer.keyPlace([key]),
-          [key],
-          `expected a key that some kind of stage knows, got ${JSON.stringify(key)}${nearest(key, known)}`,
-        ),
-      );
-    }
-  }
-  return layers;
 }
 
-function layersOf(id: string, { uses }: StageFile, below: readonly Layer[], { source, settings }: Context): Layer[] {
+/** Reports keys that no kind of stage knows; those of another kind are left out stage by stage. */
+function knownKeys(layer: Layer, { report }: Context): Layer {
+  const known = [...new Set([...kinds.values()].flatMap(({ keys }) => keys))];
+  for (const key of Object.keys(layer.value).filter((one) => !known.includes(one))) {
+    report(
+      problem(
+        layer.keyPlace([key]),
+        [key],
+        `expected a key that some kind of stage knows, got ${JSON.stringify(key)}${nearest(key, known)}`,
+      ),
+    );
+  }
+  return layer;
+}
+
+/** Config files of the pipeline, then of the stage; `with` of the pipeline, then of the stage; `--set`. */
+function layersOf(id: string, { uses, config }: StageFile, below: Below, context: Context): Layer[] {
   const keys = kinds.get(uses)?.keys ?? [];
-  return [
-    ...below.map((layer) => only(layer, keys)),
-    sourceLayer(source, ['stages', id, 'with']),
-    ...(settings.layers.get(id) ?? []),
-  ];
+  const shared = [...below.configs, ...configLayers(config, ['stages', id, 'config'], context), below.with];
+  const own = sourceLayer(context.source, ['stages', id, 'with']);
+  return [...shared.map((layer) => only(layer, keys)), own, ...(context.settings.layers.get(id) ?? [])];
 }
 
 /** Compiles the file that a stage runs as a sub-pipeline. */

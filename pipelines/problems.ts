@@ -34,18 +34,34 @@ export class PipelineError extends Error {
   override readonly name = 'PipelineError';
   readonly problems: readonly Problem[];
 
-  constructor(problems: readonly Problem[]) {
-    const sources = [...new Set(problems.map((found) => found.source))];
-    const ordered = problems.toSorted(
-      (a, b) =>
-        sources.indexOf(a.source) - sources.indexOf(b.source) ||
-        (a.line ?? 0) - (b.line ?? 0) ||
-        (a.column ?? 0) - (b.column ?? 0),
-    );
-    const texts = new Map(ordered.map((found) => [problemText(found), found]));
-    super([...texts.keys()].join('\n'));
-    this.problems = [...texts.values()];
+  constructor(found: readonly Problem[]) {
+    const problems = ordered(joined(found));
+    super(problems.map(problemText).join('\n'));
+    this.problems = problems;
   }
+}
+
+/** One problem where several stages have inherited it from one place. */
+function joined(problems: readonly Problem[]): Problem[] {
+  const groups = new Map<string, Problem[]>();
+  for (const one of problems) {
+    const key = JSON.stringify([one.source, one.line, one.column, one.message]);
+    groups.set(key, [...(groups.get(key) ?? []), one]);
+  }
+  return [...groups.values()].flatMap(([first, ...same]) => {
+    const others = new Set(same.map(({ at }) => at).filter((at) => at !== first?.at)).size;
+    return first ? [others === 0 ? first : { ...first, at: `${first.at} (and ${others} more)` }] : [];
+  });
+}
+
+function ordered(problems: readonly Problem[]): Problem[] {
+  const sources = [...new Set(problems.map(({ source }) => source))];
+  return problems.toSorted(
+    (a, b) =>
+      sources.indexOf(a.source) - sources.indexOf(b.source) ||
+      (a.line ?? 0) - (b.line ?? 0) ||
+      (a.column ?? 0) - (b.column ?? 0),
+  );
 }
 
 /** A value as an error message shows it: one line, at most 60 characters. */

@@ -59,6 +59,8 @@ const TimeoutOptions = z.union([
   }),
 ]);
 
+const Files = z.union([z.string().transform((file) => [file]), z.array(z.string())]).default([]);
+
 export const StageFile = z.strictObject({
   /** A kind of pipelines/kinds. */
   uses: z.string().min(1),
@@ -66,6 +68,8 @@ export const StageFile = z.strictObject({
   needs: z.union([name.transform((id) => [id]), z.array(name)]).default([]),
   /** Folder of its results below the run's; the id where absent. */
   directory: z.union([z.string().min(1).max(200), z.number().transform(String)]).optional(),
+  /** Files of configs/, merged over the pipeline's. */
+  config: Files,
   /** What the kind is told; merged over the pipeline's `with`, that over the config files. */
   with: z.record(z.string(), z.json()).default({}),
   /** One cell for each combination of values. */
@@ -86,7 +90,7 @@ export type StageFile = z.infer<typeof StageFile>;
 export const PipelineFile = z.strictObject({
   name,
   /** Files of configs/, merged in order. */
-  config: z.union([z.string().transform((file) => [file]), z.array(z.string())]).default([]),
+  config: Files,
   /** Values that `--set` may change. */
   params: z.record(name, z.json()).default({}),
   /** For every stage whose kind knows the key. */

@@ -7,7 +7,7 @@ export const GroundTruthTableConfig = z.strictObject({
   space: SpaceConfig,
   n_classes: z.int().positive(),
   /** Usually `${{ stages.<standalone>.result }}`. */
-  results: z.array(StandaloneResultReference).min(2),
+  results: z.array(StandaloneResultReference).min(1),
 });
 export type GroundTruthTableConfig = z.infer<typeof GroundTruthTableConfig>;
 
