@@ -1,0 +1,55 @@
+import { expect, test } from 'vitest';
+import { claimStage, commit } from '../../artifacts/fence.ts';
+import { readManifest } from '../../artifacts/manifest.ts';
+import { jobOf, startStage } from '../support/stage-process.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+import { tinySupernet } from '../support/training-configs.ts';
+
+const trainer = 'nas/training/main.ts';
+
+async function failureOf(config: object): Promise<unknown> {
+  const results = temporaryFolder();
+  const stage = startStage(trainer, jobOf('train-supernet', results, 'run/stage', config), results);
+  expect(await stage.ended).toMatchObject({ code: 1 });
+  const last = stage.messages.at(-1);
+  return last?.type === 'failed' ? last.error : last;
+}
+
+test('a loss that is no number ends the stage for good, and says where and what to try', async () => {
+  const { lr_scheduler: scheduler } = tinySupernet();
+  const wild = tinySupernet({ lr_scheduler: { ...scheduler, base_lr: 1e30 }, warmup_epochs: 0, grad_clip_value: null });
+  const message: unknown = expect.stringMatching(
+    /^epoch 0, step \d: expected a finite loss .* try a smaller lr_scheduler.base_lr/,
+  );
+  expect(await failureOf(wild)).toEqual({ type: 'NaNLoss', retryable: false, message });
+});
+
+test('bad input is refused before anything is written', async () => {
+  const { ground_truth: truth } = tinySupernet();
+  const changed = tinySupernet({ ground_truth: { ...truth, sha256: '0'.repeat(64) } });
+  const wrong = { ...tinySupernet(), epochs: 0, batch_size: 'many' };
+  const [first, second] = await Promise.all([failureOf(changed), failureOf(wrong)]);
+  expect(first).toMatchObject({
+    type: 'BadInput',
+    retryable: false,
+    message: expect.stringMatching(/ground-truth-tiny\.json: expected sha256 0{64}, got .*; .* start a new run/),
+  });
+  expect(second).toMatchObject({
+    type: 'BadInput',
+    message: expect.stringMatching(/with\.batch_size: .*\n.*with\.epochs: /s),
+  });
+});
+
+test('an attempt that was overtaken is refused at its next checkpoint and changes nothing', async () => {
+  const results = temporaryFolder();
+  const job = jobOf('train-supernet', results, 'run/stage', tinySupernet({ epochs: 50 }));
+  const zombie = startStage(trainer, job, results);
+  await zombie.when((message) => message.type === 'progress' && message.phase === 'training');
+  const { token } = jobOf('train-supernet', results, 'run/stage', {}, 2);
+  const claim = { uses: job.kind, fingerprint: job.fingerprint, config: {}, environment: {}, device: 'cpu' };
+  await claimStage(results, 'run/stage', token, { ...claim, queued: new Date().toISOString() });
+  const mine = await commit(results, 'run/stage', token, (manifest) => manifest);
+  expect(await zombie.ended).toMatchObject({ code: 1 });
+  expect(zombie.messages.at(-1)).toMatchObject({ error: { type: 'Fenced', retryable: false } });
+  expect(await readManifest(results, 'run/stage')).toEqual(mine);
+});
