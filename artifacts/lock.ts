@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { temporaryName } from './atomic-write.ts';
 import { isErrno } from './errno.ts';
-import { livenessOf, ownIdentity, ProcessIdentity } from './process-identity.ts';
+import { livenessOf, identityOf, ProcessIdentity } from './process-identity.ts';
 
 /** `nonce` is unique to one taking of the lock, so that nobody ever removes the lock of a successor. */
 const Holder = ProcessIdentity.extend({ nonce: z.string().regex(/^[0-9a-f]+$/) });
@@ -31,7 +31,7 @@ export async function withLock<T>(path: string, body: () => Promise<T>, patience
 }
 
 async function take(path: string, patienceMs: number): Promise<string> {
-  const holder: Holder = { ...ownIdentity(), nonce: randomBytes(6).toString('hex') };
+  const holder: Holder = { ...identityOf(), nonce: randomBytes(6).toString('hex') };
   const temporary = temporaryName(path);
   const deadline = Date.now() + patienceMs;
   await writeFile(temporary, JSON.stringify(holder), { flag: 'wx' });

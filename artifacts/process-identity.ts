@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { z } from 'zod';
 import { isErrno } from './errno.ts';
 
-/** Who holds a lock, told apart from a later process that got the same pid. */
+/** A process, told apart from a later process that got the same pid. */
 export const ProcessIdentity = z.object({
   pid: z.int().min(1),
   host: z.string(),
@@ -16,13 +16,14 @@ export const ProcessIdentity = z.object({
 });
 export type ProcessIdentity = z.infer<typeof ProcessIdentity>;
 
-export function ownIdentity(): ProcessIdentity {
+/** Of this process, or of another one on this machine. */
+export function identityOf(pid = process.pid): ProcessIdentity {
   return {
-    pid: process.pid,
+    pid,
     host: hostname(),
     boot: readOr('', () => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()),
     namespace: readOr('', () => readlinkSync('/proc/self/ns/pid')),
-    started: startTime(process.pid),
+    started: startTime(pid),
   };
 }
 
@@ -31,7 +32,7 @@ export function ownIdentity(): ProcessIdentity {
  * has to treat it as alive.
  */
 export function livenessOf(other: ProcessIdentity): 'alive' | 'dead' | 'unknown' {
-  const own = ownIdentity();
+  const own = identityOf();
   if (other.host !== own.host) return 'unknown';
   if (other.boot !== own.boot) return 'dead';
   if (other.namespace !== own.namespace) return 'unknown';

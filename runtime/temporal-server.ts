@@ -1,0 +1,205 @@
+import { Connection } from '@temporalio/client';
+import { spawn } from 'node:child_process';
+import { mkdir, open, readFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import { atomicWrite } from '../artifacts/atomic-write.ts';
+import { isErrno } from '../artifacts/errno.ts';
+import { withLock } from '../artifacts/lock.ts';
+import { identityOf, livenessOf, ProcessIdentity } from '../artifacts/process-identity.ts';
+import { root, temporalCli } from './layout.ts';
+
+const HOST = '127.0.0.1';
+const START_MS = 30_000;
+const LOOK_EVERY_MS = 500;
+
+/** `.nas/server.json`: the server of this clone, and the process that ends it. */
+const State = z.object({ server: ProcessIdentity, owner: ProcessIdentity, port: z.int(), uiPort: z.int() });
+type State = z.infer<typeof State>;
+
+export interface EmbeddedServer {
+  /** `127.0.0.1:<port>`. */
+  readonly address: string;
+  /** Where a browser finds the Temporal UI. */
+  readonly ui: string;
+}
+
+export interface ServerKeeper extends EmbeddedServer {
+  /** Stops looking after it, and the server too unless another process owns it. */
+  stop(): Promise<void>;
+}
+
+/** The development server could not be brought up. */
+export class ServerError extends Error {
+  override readonly name = 'ServerError';
+}
+
+/** The server of this clone if it runs, else null. */
+export async function findServer(home = path.join(root, '.nas')): Promise<EmbeddedServer | null> {
+  const state = await readState(home);
+  return state !== null && livenessOf(state.server) === 'alive' ? addressesOf(state) : null;
+}
+
+/**
+ * Brings this clone's own Temporal server up, or takes the one that runs, and keeps it up: one that dies is started
+ * again on its database and its ports, where workers and runs find it again. Each clone has its own free ports.
+ */
+export async function keepServer(home = path.join(root, '.nas')): Promise<ServerKeeper> {
+  await mkdir(home, { recursive: true });
+  let state = await ensure(home);
+  const stopping = new AbortController();
+  const watch = async (): Promise<void> => {
+    while (!stopping.signal.aborted) {
+      await sleep(LOOK_EVERY_MS, undefined, { signal: stopping.signal, ref: false }).catch(() => undefined);
+      if (!stopping.signal.aborted && livenessOf(state.server) === 'dead') {
+        state = await ensure(home).catch((error: unknown) => {
+          console.error(String(error));
+          return state;
+        });
+      }
+    }
+  };
+  const watching = watch();
+  return {
+    ...addressesOf(state),
+    async stop() {
+      stopping.abort();
+      await watching;
+      if (state.owner.pid === process.pid) await end(state.server);
+    },
+  };
+}
+
+// One process at a time looks and starts, so that a clone never has two servers.
+async function ensure(home: string): Promise<State> {
+  return await withLock(
+    path.join(home, 'server.lock'),
+    async () => {
+      const before = await readState(home);
+      if (before !== null && livenessOf(before.server) === 'alive') {
+        await answers(addressesOf(before).address, before.server.pid);
+        if (livenessOf(before.owner) !== 'dead') return before;
+        return await writeState(home, { ...before, owner: identityOf() });
+      }
+      const ports = { port: before?.port ?? 0, uiPort: before?.uiPort ?? 0 };
+      return await start(home, ports);
+    },
+    2 * START_MS,
+  );
+}
+
+async function start(home: string, wished: { port: number; uiPort: number }): Promise<State> {
+  const port = await freePort(wished.port);
+  const uiPort = await freePort(wished.uiPort);
+  const logFile = path.join(home, 'server.log');
+  const log = await open(logFile, 'a');
+  const database = path.join(home, 'temporal.db');
+  const child = spawn(
+    temporalCli(),
+    [
+      'server',
+      'start-dev',
+      '--ip',
+      HOST,
+      '--port',
+      `${port}`,
+      '--ui-port',
+      `${uiPort}`,
+      '--db-filename',
+      database,
+      '--log-level',
+      'error',
+    ],
+    // A group of its own: Ctrl-C in the terminal must reach the workers first, which still have to report.
+    { detached: true, stdio: ['ignore', log.fd, log.fd] },
+  );
+  const failed = new Promise<never>((_, reject) => child.once('error', reject));
+  await log.close();
+  child.unref();
+  try {
+    await Promise.race([answers(`${HOST}:${port}`, child.pid), failed]);
+  } catch (error) {
+    child.kill('SIGKILL');
+    const said = (await readFile(logFile, 'utf8').catch(() => '')).trim().split('\n').slice(-5).join('\n');
+    throw new ServerError(
+      `embedded server: expected it to answer on ${HOST}:${port} within ${START_MS / 1000} s, got ${String(error)}; its last words (${logFile}):\n${said}`,
+    );
+  }
+  return await writeState(home, { server: identityOf(child.pid), owner: identityOf(), port, uiPort });
+}
+
+// The wished port if it is free, else any free one.
+async function freePort(wished: number): Promise<number> {
+  const server = createServer();
+  try {
+    return await new Promise((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(wished, HOST, () => {
+        const address = server.address();
+        resolve(typeof address === 'object' && address !== null ? address.port : 0);
+      });
+    });
+  } catch (error) {
+    if (wished === 0) throw error;
+    return await freePort(0);
+  } finally {
+    server.close();
+  }
+}
+
+// Ready means that the namespace answers, not only the port.
+async function answers(address: string, pid: number | undefined): Promise<void> {
+  const deadline = Date.now() + START_MS;
+  for (;;) {
+    try {
+      const connection = await Connection.connect({ address, connectTimeout: 1000 });
+      try {
+        await connection.workflowService.describeNamespace({ namespace: 'default' });
+        return;
+      } finally {
+        await connection.close();
+      }
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+      if (pid === undefined || !isRunning(pid)) throw new Error('the server ended at once', { cause: error });
+      await sleep(100);
+    }
+  }
+}
+
+function isRunning(pid: number): boolean {
+  return livenessOf(identityOf(pid)) === 'alive';
+}
+
+async function end(server: ProcessIdentity): Promise<void> {
+  for (const [signal, patienceMs] of [
+    ['SIGTERM', 10_000],
+    ['SIGKILL', 5000],
+  ] as const) {
+    if (livenessOf(server) !== 'alive') return;
+    process.kill(server.pid, signal);
+    const deadline = Date.now() + patienceMs;
+    while (livenessOf(server) === 'alive' && Date.now() < deadline) await sleep(50);
+  }
+}
+
+async function readState(home: string): Promise<State | null> {
+  try {
+    const parsed = State.safeParse(JSON.parse(await readFile(path.join(home, 'server.json'), 'utf8')));
+    return parsed.success ? parsed.data : null;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT') || error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
+
+async function writeState(home: string, state: State): Promise<State> {
+  await atomicWrite(path.join(home, 'server.json'), `${JSON.stringify(state, null, 1)}\n`);
+  return state;
+}
+
+function addressesOf({ port, uiPort }: State): EmbeddedServer {
+  return { address: `${HOST}:${port}`, ui: `http://${HOST}:${uiPort}` };
+}
