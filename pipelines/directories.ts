@@ -42,8 +42,8 @@ function resolved(written: string, cell: JsonObject): { directory: string } | { 
       };
     }
     const value = resolve(written, { matrix: cell });
-    const directory = typeof value === 'string' || typeof value === 'number' ? String(value) : '';
-    if (SAFE.test(directory)) return { directory };
+    // One reference alone keeps its type: a number is no directory.
+    if (typeof value === 'string' && SAFE.test(value)) return { directory: value };
     return {
       wrong: `expected names of letters, digits, ., _ and - with / between them, got ${shown(value)}; choose others`,
     };

@@ -4,18 +4,13 @@ import { parseArchCode } from '../../nas/space/arch-code.ts';
 import { macs } from '../../nas/space/cost.ts';
 import { prefixTree } from '../../nas/space/prefix-tree.ts';
 import { randomOf } from '../../nas/space/random.ts';
-import {
-  maxArchitecture,
-  minArchitecture,
-  randomArchitecture,
-  randomResolution,
-  stratifiedArchitectures,
-} from '../../nas/space/sampling.ts';
+import { maxArchitecture, minArchitecture, randomArchitecture, randomResolution } from '../../nas/space/sampling.ts';
 import { subnetOf } from '../../nas/space/space.ts';
-import type { Space, Subnet } from '../../nas/space/space.ts';
+import type { Space } from '../../nas/space/space.ts';
 import type { ListedSubnet } from '../../nas/space/subnet-list.ts';
 import { sharedMacs } from '../../nas/space/tree-cost.ts';
-import type { EvaluateSubnetsConfig, SubnetSource } from '../../nas/evaluation/config.ts';
+import type { EvaluateSubnetsConfig } from '../../nas/evaluation/config.ts';
+import { sampledSubnets } from '../../nas/evaluation/subnet-set.ts';
 import type { TrainStandaloneConfig, TrainSupernetConfig } from '../../nas/training/config.ts';
 import type { Cost } from '../plan.ts';
 
@@ -102,7 +97,7 @@ function treeCost(config: EvaluateSubnetsConfig, listed: readonly ListedSubnet[]
   const { space, subnets: source, supernet, n_classes: classes } = config;
   const of = JSON.stringify([space, source, supernet.groups, classes]);
   if (latest?.of !== of) {
-    const subnets = 'sample' in source ? sampled(space, source.sample) : listed.map(({ subnet }) => subnet);
+    const subnets = ('sample' in source ? sampledSubnets(space, source.sample) : listed).map(({ subnet }) => subnet);
     const native = space.resolutions.at(-1) ?? 0;
     const alone = subnets.reduce((sum, subnet) => sum + macs(space, subnet, native, classes), 0);
     const shared =
@@ -110,11 +105,4 @@ function treeCost(config: EvaluateSubnetsConfig, listed: readonly ListedSubnet[]
     latest = { of, cost: { alone, shared, count: subnets.length } };
   }
   return latest.cost;
-}
-
-function sampled(space: Space, { count, seed, way }: Extract<SubnetSource, { sample: unknown }>['sample']): Subnet[] {
-  if (way === 'stratified')
-    return stratifiedArchitectures(space, count, seed).map((architecture) => subnetOf(space, architecture));
-  const random = randomOf(seed, 'cost of a sample');
-  return Array.from({ length: count }, () => subnetOf(space, randomArchitecture(space, random)));
 }

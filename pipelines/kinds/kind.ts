@@ -31,6 +31,13 @@ interface Description<Schema extends z.ZodType> {
   /** Outputs as they could be, to check at load what refers to them. */
   readonly samples: (config: z.output<Schema>) => Readonly<Record<string, Json>>;
   readonly cost: (config: z.output<Schema>, lists: Lists) => Cost | null;
+  /** What the schema cannot see: a message `expected …, got …; remedy` for each wrong key. */
+  readonly check?: (config: z.output<Schema>, lists: Lists) => Wrong[];
+}
+
+export interface Wrong {
+  readonly key: string;
+  readonly message: string;
 }
 
 /** What is known of one cell once its `with` is right. */
@@ -39,19 +46,25 @@ export interface Examined {
   readonly cost: Cost | null;
 }
 
-export interface Kind extends Omit<Description<z.ZodType>, 'samples' | 'cost'> {
+export interface Kind extends Omit<Description<z.ZodType>, 'samples' | 'cost' | 'check'> {
   /** Checks the `with` of one cell, every reference replaced by a value or a sample. */
   examine(config: JsonObject, lists: Lists): { issues: readonly z.core.$ZodIssue[] } | Examined;
 }
 
 /** Makes a kind of its description: one file below kinds/ each. */
 export function defineKind<Schema extends z.ZodType>(description: Description<Schema>): Kind {
-  const { samples, cost, ...rest } = description;
+  const { samples, cost, check = () => [], ...rest } = description;
   return {
     ...rest,
     examine(config, lists) {
       const parsed = description.schema.safeParse(config);
       if (!parsed.success) return { issues: parsed.error.issues };
+      const wrong = check(parsed.data, lists);
+      if (wrong.length > 0) {
+        return {
+          issues: wrong.map(({ key, message }) => ({ code: 'custom', path: [key], message, input: undefined })),
+        };
+      }
       return { samples: samples(parsed.data), cost: cost(parsed.data, lists) };
     },
   };

@@ -4,23 +4,13 @@ import { standaloneTrainingCost } from './cost.ts';
 import { defineKind, heavy } from './kind.ts';
 import { samples } from './references.ts';
 
-const Schema = TrainStandaloneConfig.superRefine(({ space, arch }, context) => {
-  try {
-    parseArchCode(space, arch);
-  } catch (error) {
-    if (!(error instanceof ArchCodeError)) throw error;
-    const message = `expected ${error.expected} at digit [${error.position}], got ${error.got}; correct the arch code`;
-    context.addIssue({ code: 'custom', path: ['arch'], message });
-  }
-});
-
 /** Trains one subnet alone, once with each seed: what tau is measured against. */
 export const trainStandalone = defineKind({
   ...heavy,
   name: 'train-standalone',
   codeVersion: 1,
   summary: 'trains one subnet alone, once with each seed',
-  schema: Schema,
+  schema: TrainStandaloneConfig,
   keys: Object.keys(TrainStandaloneConfig.shape),
   neutral: ['checkpoint_every_steps'],
   lists: [],
@@ -28,4 +18,14 @@ export const trainStandalone = defineKind({
   hasEpochs: false,
   samples: ({ arch }) => ({ result: samples.standalone(arch) }),
   cost: (config) => standaloneTrainingCost(config),
+  check: ({ space, arch }) => {
+    try {
+      parseArchCode(space, arch);
+      return [];
+    } catch (error) {
+      if (!(error instanceof ArchCodeError)) throw error;
+      const message = `expected ${error.expected} at digit [${error.position}], got ${error.got}; correct the arch code`;
+      return [{ key: 'arch', message }];
+    }
+  },
 });
