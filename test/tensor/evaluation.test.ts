@@ -4,12 +4,15 @@ import { evaluateSubnets } from '../../nas/evaluation/evaluate.ts';
 import { referenceLogits } from '../../nas/evaluation/reference.ts';
 import { Tally } from '../../nas/evaluation/score.ts';
 import type { Score } from '../../nas/evaluation/score.ts';
+import { TreeWalk } from '../../nas/evaluation/tree-walk.ts';
+import { parseArchCode } from '../../nas/space/arch-code.ts';
 import { randomOf } from '../../nas/space/random.ts';
 import { maxArchitecture, minArchitecture, randomArchitecture } from '../../nas/space/sampling.ts';
 import { subnetOf } from '../../nas/space/space.ts';
 import type { Space, Subnet } from '../../nas/space/space.ts';
 import { Supernet } from '../../nas/supernet/network.ts';
 import { liveTensors } from '../../nas/supernet/tensorflow.ts';
+import { golden, GOLDEN_CLASSES, goldenImages, goldenSupernet, imagenet } from '../support/golden.ts';
 import { committedSpace } from '../support/spaces.ts';
 
 const CLASSES = 10;
@@ -48,16 +51,16 @@ function batches(of: Space, name: string, count: number, size: number): Batch[] 
   });
 }
 
-function scoreOf(logits: readonly Float32Array[], test: readonly Batch[]): Score {
+function scoreOf(logits: readonly Float32Array[], tested: readonly Batch[]): Score {
   const tally = new Tally();
-  for (const [i, { labels }] of test.entries()) tally.add(logits[i]!, labels);
+  for (const [i, { labels }] of tested.entries()) tally.add(logits[i]!, labels);
   return tally.score();
 }
 
 /** Smallest gap between the label's logit and any other: what a count can turn on. */
-function closestCall(logits: readonly Float32Array[], test: readonly Batch[]): number {
+function closestCall(logits: readonly Float32Array[], tested: readonly Batch[]): number {
   let closest = Infinity;
-  for (const [i, { labels }] of test.entries()) {
+  for (const [i, { labels }] of tested.entries()) {
     for (const [image, label] of labels.entries()) {
       const row = logits[i]!.subarray(image * CLASSES, (image + 1) * CLASSES);
       for (const [c, logit] of row.entries()) {
@@ -72,9 +75,9 @@ async function scores(
   net: Supernet,
   subnets: readonly Subnet[],
   calibration: Batch[],
-  test: Batch[],
+  tested: Batch[],
 ): Promise<Score[]> {
-  const result = await evaluateSubnets(net, subnets, { calibration, test });
+  const result = await evaluateSubnets(net, subnets, { calibration, test: tested });
   if (result === 'stopped') throw new Error('expected scores, got stopped');
   return result;
 }
@@ -82,13 +85,13 @@ async function scores(
 test.for([1, 3])('with %i groups, 30 subnets walked as a tree score as each does alone', async (groups) => {
   const net = randomSupernet(space, groups);
   const subnets = randomSubnets(space, 30);
-  const [calibration, test] = [batches(space, 'calibration', 3, 60), batches(space, 'test', 2, 100)];
-  const walked = await scores(net, subnets, calibration, test);
+  const [calibration, tested] = [batches(space, 'calibration', 3, 60), batches(space, 'test', 2, 100)];
+  const walked = await scores(net, subnets, calibration, tested);
   for (const [i, subnet] of subnets.entries()) {
-    const logits = referenceLogits(net, subnet, calibration, test);
-    const alone = scoreOf(logits, test);
+    const logits = referenceLogits(net, subnet, calibration, tested);
+    const alone = scoreOf(logits, tested);
     const equal = walked[i]!.top1 === alone.top1 && walked[i]!.top5 === alone.top5;
-    if (!equal) expect(closestCall(logits, test), `subnet ${i}`).toBeLessThan(1e-4);
+    if (!equal) expect(closestCall(logits, tested), `subnet ${i}`).toBeLessThan(1e-4);
     expect(walked[i]!.crossEntropy).toBeCloseTo(alone.crossEntropy, 4);
     expect(walked[i]!.images).toBe(200);
   }
@@ -96,15 +99,35 @@ test.for([1, 3])('with %i groups, 30 subnets walked as a tree score as each does
   net.dispose();
 });
 
+test("logits are the original network's own, walked as a tree", () => {
+  const net = goldenSupernet();
+  const nets = golden.one_shot.map(({ arch }) => subnetOf(imagenet, parseArchCode(imagenet, arch)));
+  const walk = new TreeWalk(net, nets);
+  for (const seed of [2, 3]) for (const _ of walk.calibrate(goldenImages(seed, 4, 64))) continue;
+  walk.settle();
+  const found: Float32Array[] = [];
+  const visit = (sharing: readonly number[], logits: Float32Array): void => {
+    for (const subnet of sharing) found[subnet] = logits;
+  };
+  for (const _ of walk.test(goldenImages(1, 4, 64), visit)) continue;
+  for (const [i, { calibrated_logits: expected }] of golden.one_shot.entries()) {
+    for (const [image, row] of expected.entries()) {
+      for (const [c, logit] of row.entries()) expect(found[i]![image * GOLDEN_CLASSES + c]).toBeCloseTo(logit, 3);
+    }
+  }
+  walk.dispose();
+  net.dispose();
+});
+
 test('scores depend neither on the order of the subnets nor on which others are walked along', async () => {
   const net = randomSupernet(space, 2);
   const subnets = randomSubnets(space, 12);
-  const [calibration, test] = [batches(space, 'calibration', 2, 50), batches(space, 'test', 1, 100)];
-  const all = await scores(net, subnets, calibration, test);
-  const reversed = (await scores(net, subnets.toReversed(), calibration, test)).toReversed();
+  const [calibration, tested] = [batches(space, 'calibration', 2, 50), batches(space, 'test', 1, 100)];
+  const all = await scores(net, subnets, calibration, tested);
+  const reversed = (await scores(net, subnets.toReversed(), calibration, tested)).toReversed();
   expect(reversed).toEqual(all);
-  const halves = [...(await scores(net, subnets.slice(0, 5), calibration, test))];
-  halves.push(...(await scores(net, subnets.slice(5), calibration, test)));
+  const halves = [...(await scores(net, subnets.slice(0, 5), calibration, tested))];
+  halves.push(...(await scores(net, subnets.slice(5), calibration, tested)));
   for (const [i, score] of halves.entries()) {
     expect(score.crossEntropy).toBeCloseTo(all[i]!.crossEntropy, 4);
     expect(Math.abs(score.top1 - all[i]!.top1)).toBeLessThanOrEqual(1);
@@ -115,16 +138,16 @@ test('scores depend neither on the order of the subnets nor on which others are 
 test('every evaluation calibrates anew: nothing of an earlier one, or of the weights before, is left', async () => {
   const net = randomSupernet(space, 1);
   const subnets = randomSubnets(space, 4);
-  const [calibration, test] = [batches(space, 'calibration', 2, 50), batches(space, 'test', 1, 100)];
+  const [calibration, tested] = [batches(space, 'calibration', 2, 50), batches(space, 'test', 1, 100)];
   const other = batches(space, 'other', 1, 50);
-  const first = await scores(net, subnets, calibration, test);
-  expect(await scores(net, subnets, other, test)).not.toEqual(first);
+  const first = await scores(net, subnets, calibration, tested);
+  expect(await scores(net, subnets, other, tested)).not.toEqual(first);
   const weight = net.parameters.get('blocks.0.conv1.conv.weight');
   const values = weight.read();
   weight.assign(values.map((value) => value * -1));
-  expect(await scores(net, subnets, calibration, test)).not.toEqual(first);
+  expect(await scores(net, subnets, calibration, tested)).not.toEqual(first);
   weight.assign(values);
-  expect(await scores(net, subnets, calibration, test)).toEqual(first);
+  expect(await scores(net, subnets, calibration, tested)).toEqual(first);
   net.dispose();
 });
 
@@ -162,10 +185,10 @@ test('a wide space, whose siblings are cut out of wider tensors, scores as each 
       [{ mid: 24, out: 40 }],
     ],
   });
-  const [calibration, test] = [batches(wide, 'calibration', 2, 40), batches(wide, 'test', 1, 50)];
-  const walked = await scores(net, subnets, calibration, test);
+  const [calibration, tested] = [batches(wide, 'calibration', 2, 40), batches(wide, 'test', 1, 50)];
+  const walked = await scores(net, subnets, calibration, tested);
   for (const [i, subnet] of subnets.entries()) {
-    const alone = scoreOf(referenceLogits(net, subnet, calibration, test), test);
+    const alone = scoreOf(referenceLogits(net, subnet, calibration, tested), tested);
     expect(walked[i]!.crossEntropy).toBeCloseTo(alone.crossEntropy, 4);
   }
   net.dispose();
@@ -174,14 +197,14 @@ test('a wide space, whose siblings are cut out of wider tensors, scores as each 
 test('an evaluation that is stopped says so at once, and frees all that it made', async () => {
   const net = randomSupernet(space, 2);
   const subnets = randomSubnets(space, 30);
-  const [calibration, test] = [batches(space, 'calibration', 2, 300), batches(space, 'test', 2, 300)];
-  await scores(net, subnets.slice(0, 2), calibration, test);
+  const [calibration, tested] = [batches(space, 'calibration', 2, 300), batches(space, 'test', 2, 300)];
+  await scores(net, subnets.slice(0, 2), calibration, tested);
   const before = liveTensors();
   const shares: number[] = [];
   let asked = 0;
   const result = await evaluateSubnets(net, subnets, {
     calibration,
-    test,
+    test: tested,
     onProgress: ({ share }) => shares.push(share),
     shouldStop: () => ++asked === 3,
   });

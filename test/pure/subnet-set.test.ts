@@ -1,0 +1,77 @@
+import { expect, test } from 'vitest';
+import { rankingFolder } from '../../nas/evaluation/ranking-files.ts';
+import { cutSet, readSubnets, sampledSubnets } from '../../nas/evaluation/subnet-set.ts';
+import { prefixTree } from '../../nas/space/prefix-tree.ts';
+import { sharedMacs } from '../../nas/space/tree-cost.ts';
+import { committedSpace } from '../support/spaces.ts';
+
+const space = committedSpace('fashion');
+const supernet = { file: 'quick/6_from_5/0.7_4.safetensors', sha256: 'a'.repeat(64), epoch: 4, groups: 6 };
+
+test.for(['stratified', 'random'] as const)('a %s sample is a pure function of its seed, each network once', (way) => {
+  const subnets = sampledSubnets(space, { count: 200, seed: 1, way });
+  expect(sampledSubnets(space, { count: 200, seed: 1, way })).toEqual(subnets);
+  expect(sampledSubnets(space, { count: 200, seed: 2, way })).not.toEqual(subnets);
+  expect(new Set(subnets.map(({ subnet }) => JSON.stringify(subnet))).size).toBe(200);
+  expect(subnets.at(-1)!.id).toBe('arch200');
+});
+
+test('more subnets than the space has are refused', () => {
+  const tiny = { ...space, stages: [{ base: 4, stride: 1 as const, depth: [1, 1] as const }], ratios: [1] };
+  expect(() => sampledSubnets(tiny, { count: 2, seed: 1, way: 'random' })).toThrow(
+    'expected 2 different subnets, got 1',
+  );
+});
+
+test.for(['tree', 'original'] as const)('the %s cut gives every subnet to one part', (cut) => {
+  const subnets = sampledSubnets(space, { count: 203, seed: 1, way: 'random' }).map(({ subnet }) => subnet);
+  const parts = cutSet({ space, supernet, cut, parts: 8 }, subnets);
+  expect(parts).toHaveLength(8);
+  expect(parts.flat().toSorted((a, b) => a - b)).toEqual([...subnets.keys()]);
+  if (cut === 'tree') return;
+  for (const [part, positions] of parts.entries()) {
+    expect(Math.min(...positions)).toBe(Math.floor((203 * part) / 8));
+    expect(Math.max(...positions)).toBe(Math.floor((203 * (part + 1)) / 8) - 1);
+  }
+});
+
+test('a part is in the order of a walk, so that its chunks share most', () => {
+  const subnets = sampledSubnets(space, { count: 300, seed: 1, way: 'random' }).map(({ subnet }) => subnet);
+  const [part] = cutSet({ space, supernet, cut: 'original', parts: 1 }, subnets);
+  const cost = (order: readonly number[]): number => {
+    const chunks = Array.from({ length: 10 }, (_, i) => order.slice(30 * i, 30 * i + 30));
+    return chunks.reduce(
+      (sum, chunk) =>
+        sum +
+        sharedMacs(
+          prefixTree(
+            space,
+            chunk.map((i) => subnets[i]!),
+            6,
+          ),
+          28,
+        ),
+      0,
+    );
+  };
+  expect(cost(part!)).toBeLessThan(cost([...subnets.keys()]));
+});
+
+test('more parts than subnets are refused', () => {
+  const subnets = sampledSubnets(space, { count: 3, seed: 1, way: 'random' }).map(({ subnet }) => subnet);
+  expect(() => cutSet({ space, supernet, cut: 'tree', parts: 4 }, subnets)).toThrow(
+    'with.parts: expected at most as many as there are subnets (3), got 4; lower parts',
+  );
+});
+
+test('a list that changed after the plan was made is refused', async () => {
+  const source = { file: 'configs/subnets/cvpr2022-track1.txt', sha256: '0'.repeat(64) };
+  await expect(readSubnets(committedSpace('imagenet'), source)).rejects.toThrow(
+    /expected sha256 0000.*start a new run/,
+  );
+});
+
+test('a ranking lies below the stage of its supernet, in the run that makes it', () => {
+  expect(rankingFolder('quick/evaluate/3', supernet, 0)).toBe('quick/6_from_5/json_results/epoch4');
+  expect(rankingFolder('again/evaluate/3', supernet, 1)).toBe('again/6_from_5/json_results/epoch4_all_test');
+});
