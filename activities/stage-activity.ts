@@ -1,6 +1,7 @@
 import { activityInfo, ApplicationFailure, CancelledFailure, log } from '@temporalio/activity';
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
+import { sha256File } from '../artifacts/atomic-write.ts';
 import { claimStage, closeAttempt, commit } from '../artifacts/fence.ts';
 import { JsonMap } from '../artifacts/json.ts';
 import { readManifest } from '../artifacts/manifest.ts';
@@ -10,7 +11,7 @@ import type { Token } from '../artifacts/token.ts';
 import { TrainerError } from '../nas/process/protocol.ts';
 import { fingerprintOf } from '../pipelines/fingerprint.ts';
 import { kinds } from '../pipelines/kinds/index.ts';
-import type { JsonObject } from '../pipelines/plan.ts';
+import type { Json, JsonObject } from '../pipelines/plan.ts';
 import type { Choice } from '../workflows/messages.ts';
 import type { StageInput, StageResult } from './contract.ts';
 import { failure } from './endings.ts';
@@ -106,7 +107,7 @@ export function errorOfStage(error: unknown, attempt: number): Error {
   if (!(error instanceof Error)) return failure('Crashed', String(error), attempt);
   if (error instanceof TrainerError) return failure(error.type, error.message, attempt);
   if (error.name === 'FencedError') return failure('Fenced', error.message, attempt);
-  const isBadInput = ['PathError', 'ManifestError', 'SubnetListError', 'RangeError'].includes(error.name);
+  const isBadInput = ['PathError', 'ManifestError', 'SubnetListError', 'MergeError', 'RangeError'].includes(error.name);
   return failure(isBadInput ? 'BadInput' : 'Crashed', error.message, attempt);
 }
 
@@ -119,25 +120,29 @@ function checked(input: StageInput): JsonObject {
   throw new TrainerError('BadInput', lines.join('\n') || `${input.stage}: there is no kind ${input.uses}`);
 }
 
-// Done, and its files still there: a stage whose results were deleted is made anew.
+// Done, and its files still as they were: a stage whose results were deleted or damaged is made anew.
 async function finished(root: string, input: StageInput, fingerprint: string): Promise<Manifest | null> {
   const manifest = await readManifest(root, input.directory);
   if (manifest?.state !== 'done' || manifest.fingerprint !== fingerprint) return null;
-  const isThere =
-    manifest.epochs.length > 0
-      ? choicesOf(manifest, root).length > 0
-      : filesOf(manifest.outputs ?? {}).every((file) => existsSync(placeOf(root, file)));
-  return isThere ? manifest : null;
+  if (manifest.epochs.length > 0) return choicesOf(manifest, root).length > 0 ? manifest : null;
+  const files = filesOf(manifest.outputs ?? {});
+  const hashes = files.map(
+    async ({ file, sha256 }) => sha256 === (await sha256File(placeOf(root, file)).catch(() => '')),
+  );
+  return (await Promise.all(hashes)).every(Boolean) ? manifest : null;
 }
 
-// Every output names its files beside their sha256.
-function filesOf(value: unknown): string[] {
+// Outputs name a file beside its sha256, and the files of a ranking beside the map of theirs.
+function filesOf(value: Json): { file: string; sha256: Json }[] {
   if (typeof value !== 'object' || value === null) return [];
-  if (!('sha256' in value)) return Object.values(value).flatMap(filesOf);
-  return ['file', 'top1', 'top5'].flatMap((name) => {
-    const file: unknown = new Map(Object.entries(value)).get(name);
-    return typeof file === 'string' ? [file] : [];
+  const entries = new Map<string, Json>(Object.entries(value));
+  const sha256 = entries.get('sha256');
+  const named = typeof sha256 === 'object' && sha256 !== null ? Object.entries(sha256) : [['file', sha256] as const];
+  const files = named.flatMap(([name, hash]) => {
+    const file = entries.get(name);
+    return typeof file === 'string' && hash !== undefined ? [{ file, sha256: hash }] : [];
   });
+  return [...files, ...[...entries.values()].flatMap(filesOf)];
 }
 
 function resultOf(manifest: Manifest, root: string, attempt: number, reused: string | null): StageResult {

@@ -119,9 +119,9 @@ test('what is not parked can be neither retried, skipped nor aborted', async () 
   );
   await run.untilStage('broken', 'parked');
   for (const name of ['retryStage', 'skipStage', 'abortStage']) {
-    const wrong: unknown[][] = [[{ stage: 'fine' }], [{ stage: 'unknown' }], ['broken'], [null], []];
+    const wrong: [unknown][] = [[{ stage: 'fine' }], [{ stage: 'unknown' }], ['broken'], [null]];
     for (const args of wrong) {
-      const refused = run.handle.executeUpdate<unknown, unknown[]>(name, { args });
+      const refused = run.handle.executeUpdate<unknown, [unknown]>(name, { args });
       await expect(refused, JSON.stringify(args)).rejects.toThrow();
     }
   }

@@ -1,0 +1,15 @@
+import { mergeFiles } from '../nas/evaluation/merge.ts';
+import { MergeResultsConfig } from '../pipelines/kinds/merge-results.ts';
+import type { StageInput, StageResult } from './contract.ts';
+import { publish } from './publish.ts';
+import { performStage } from './stage-activity.ts';
+
+/** Joins the parts of a ranking, all or nothing. */
+export async function mergeResults(input: StageInput): Promise<StageResult> {
+  return await performStage(input, async (attempt) => {
+    const { parts } = MergeResultsConfig.parse(attempt.input.with);
+    const { top1, top5, table, subnets } = await mergeFiles(attempt.root, parts);
+    const [sha1 = '', sha5 = ''] = await publish(attempt, [top1, top5, table]);
+    return { ranking: { top1: top1.file, top5: top5.file, sha256: { top1: sha1, top5: sha5 }, subnets } };
+  });
+}
