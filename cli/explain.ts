@@ -18,19 +18,27 @@ export function explain(error: unknown): Explanation {
       return { message: error.message, exitCode: 2 };
     case 'WorkflowNotFoundError':
       return {
-        message: `${runOf(error)}: there is no such run that is still open on this server; start it with \`nas start\``,
+        message: `${runOf(error)}: expected an open run of this id on the server, got none; start it with \`nas start\``,
         exitCode: 2,
       };
     case 'WorkflowUpdateFailedError':
       // The workflow refused the request and said why.
       return { message: error.cause instanceof Error ? error.cause.message : error.message, exitCode: 2 };
     case 'WorkflowUpdateRPCTimeoutOrCancelledError':
-      return { message: 'no worker answered: start one with `nas up` or `nas worker`', exitCode: 1 };
     case 'ServiceError':
-      return { message: `the Temporal server could not be reached: ${rootOf(error).message}`, exitCode: 1 };
+      return { message: silence(error), exitCode: 1 };
     default:
       return { message: `${error.message} (NAS_DEBUG=1 shows where)`, exitCode: 1 };
   }
+}
+
+/** Who did not answer: a worker, or the server itself. */
+export function silence(error: Error): string {
+  const said = rootOf(error).message;
+  if (error.name !== 'ServiceError' || /no poller|query timed out|DEADLINE_EXCEEDED/.test(said)) {
+    return 'worker: expected one to answer for the run, got none; start it with `nas up` or `nas worker`';
+  }
+  return `server: expected an answer, got none (${said}); check that it runs`;
 }
 
 function runOf(error: Error): string {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { WorkflowHandle } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import pc from 'picocolors';
+import { silence } from './explain.ts';
 import { readRun } from './run.ts';
 import type { RunView } from './run-view.ts';
 import { changes } from './view/changes.ts';
@@ -17,31 +18,64 @@ interface FollowOptions {
   readonly signal: AbortSignal;
 }
 
+interface Display {
+  show(view: RunView): void;
+  /** Why there is nothing new to show. */
+  wait(why: string): void;
+}
+
 const EVERY_MS = 1000;
 
-/** Shows a run until it ends, and returns how it stood then; null if the signal came first. Live on a terminal, else a line a change. */
-export async function follow(handle: WorkflowHandle, options: FollowOptions): Promise<RunView | null> {
-  const show = options.quiet ? () => {} : process.stdout.isTTY ? onTerminal(options.footer) : asLines(options.footer);
+/**
+ * Shows a run until it ends, and returns how it stood then; null if the signal came first. Live on a terminal, else a
+ * line a change. Workers or a server that are gone for a while are waited for.
+ */
+export async function follow(client: Client, run: string, options: FollowOptions): Promise<RunView | null> {
+  const display = options.quiet ? silent : process.stdout.isTTY ? onTerminal(options.footer) : asLines(options.footer);
   while (!options.signal.aborted) {
-    const view = await readRun(handle);
-    show(view);
-    if (view.ending !== null) return view;
+    try {
+      const view = await readRun(client, run);
+      display.show(view);
+      if (view.ending !== null) return view;
+    } catch (error) {
+      if (!(error instanceof Error) || error.name !== 'ServiceError') throw error;
+      display.wait(silence(error));
+    }
     await sleep(EVERY_MS, undefined, { signal: options.signal }).catch(() => undefined);
   }
   return null;
 }
 
-function onTerminal(footer: string): (view: RunView) => void {
+const silent: Display = { show() {}, wait() {} };
+
+function onTerminal(footer: string): Display {
   const screen = new Screen(process.stdout);
   const pace = new Pace();
-  return (view) => screen.draw([...frame(view, pace, Date.now()), pc.dim(footer)]);
+  let last: string[] = [];
+  return {
+    show(view) {
+      last = [...frame(view, pace, Date.now()), pc.dim(footer)];
+      screen.draw(last);
+    },
+    wait(why) {
+      screen.draw([...last, pc.yellow(why)]);
+    },
+  };
 }
 
-function asLines(footer: string): (view: RunView) => void {
+function asLines(footer: string): Display {
   let before: RunView | null = null;
+  let waiting = '';
   process.stdout.write(`${footer}\n`);
-  return (view) => {
-    for (const line of changes(before, view)) process.stdout.write(`${line}\n`);
-    before = view;
+  return {
+    show(view) {
+      for (const line of changes(before, view)) process.stdout.write(`${line}\n`);
+      before = view;
+      waiting = '';
+    },
+    wait(why) {
+      if (why !== waiting) process.stdout.write(`${why}\n`);
+      waiting = why;
+    },
   };
 }

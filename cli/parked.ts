@@ -1,7 +1,7 @@
 import type { UpdateDefinition } from '@temporalio/common';
 import type { Command } from 'commander';
 import type { StageMessage } from '../workflows/messages.ts';
-import { withServer } from './connection.ts';
+import { answered, withServer } from './connection.ts';
 import { jsonOption, output } from './output.ts';
 
 /** Adds what the verbs for parked stages share: `<run> <stage>` and `--json`. */
@@ -21,7 +21,8 @@ export async function move<Message extends StageMessage>(
   json: boolean | undefined,
 ): Promise<void> {
   await withServer(async ({ client }) => {
-    const works = await client.workflow.getHandle(run).executeUpdate(update, { args: [message] });
+    const handle = client.workflow.getHandle(run);
+    const works = await answered(client, () => handle.executeUpdate(update, { args: [message] }));
     output(json, { run, [done]: works }, () => `${run}: ${works.join(', ')} ${done}`);
   });
 }

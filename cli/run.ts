@@ -1,18 +1,20 @@
-import type { WorkflowHandle } from '@temporalio/client';
+import type { Client, WorkflowHandle } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { Progress } from '../nas/process/protocol.ts';
 import { parseActivityId, statusQuery } from '../workflows/messages.ts';
 import { duration } from './view/format.ts';
+import { answered } from './connection.ts';
 import type { Ending, RunView, Work } from './run-view.ts';
 
 type Description = Awaited<ReturnType<WorkflowHandle['describe']>>;
 type PendingActivity = NonNullable<Description['raw']['pendingActivities']>[number];
 
 /** Asks a run how it stands: its own account by query (a worker must be up for that), and its activities' last heartbeats. */
-export async function readRun(handle: WorkflowHandle): Promise<RunView> {
+export async function readRun(client: Client, id: string): Promise<RunView> {
+  const handle = client.workflow.getHandle(id);
   const description = await handle.describe();
   return {
-    status: await handle.query(statusQuery),
+    status: await answered(client, () => handle.query(statusQuery)),
     work: (description.raw.pendingActivities ?? []).map(workOf),
     startedAt: description.startTime.getTime(),
     endedAt: description.closeTime?.getTime() ?? null,
@@ -34,14 +36,17 @@ export function endingOf({ status }: Pick<Description, 'status'>): Ending | null
 }
 
 /** How a run ended, in one line; with what its workflow said where that is not in the account of its stages. */
-export async function endInWords(handle: WorkflowHandle, view: RunView): Promise<string> {
+export async function endInWords({ workflow }: Client, view: RunView): Promise<string> {
   const time = duration((view.endedAt ?? view.startedAt) - view.startedAt);
   const line = `run ${view.status.id}: ${view.ending} after ${time}`;
   if (view.ending === 'done') return line;
-  const said = await handle.result().then(
-    () => '',
-    (error: unknown) => (error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : ''),
-  );
+  const said = await workflow
+    .getHandle(view.status.id)
+    .result()
+    .then(
+      () => '',
+      (error: unknown) => (error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : ''),
+    );
   return line + said;
 }
 

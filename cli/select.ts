@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { selectEpochUpdate } from '../workflows/messages.ts';
 import { wholeNumber } from './arguments.ts';
-import { withServer } from './connection.ts';
+import { answered, withServer } from './connection.ts';
 import { jsonOption, output } from './output.ts';
 import { tau } from './view/format.ts';
 
@@ -23,7 +23,8 @@ export function define(command: Command): void {
 async function select(run: string, stage: string, epoch: number, { why, json }: Options): Promise<void> {
   await withServer(async ({ client }) => {
     const message = { stage, epoch, who: process.env['USER'] ?? 'nas', ...(why === undefined ? {} : { why }) };
-    const choice = await client.workflow.getHandle(run).executeUpdate(selectEpochUpdate, { args: [message] });
+    const handle = client.workflow.getHandle(run);
+    const choice = await answered(client, () => handle.executeUpdate(selectEpochUpdate, { args: [message] }));
     const score = choice.score === null ? '' : `, tau ${tau(choice.score, choice.interval ?? undefined)}`;
     output(json, { run, stage, ...choice }, () => `${run}: ${stage} goes on with epoch ${choice.key}${score}`);
   });

@@ -8,7 +8,7 @@ import { statusTable } from './view/status-table.ts';
 export function define(command: Command): void {
   defineForRun(command).action(async (run: string, { json }: { json?: true }) => {
     await withServer(async ({ client }) => {
-      const { status } = await readRun(client.workflow.getHandle(run));
+      const { status } = await readRun(client, run);
       output(json, status, () => statusTable(status));
     });
   });

@@ -15,14 +15,13 @@ export function define(command: Command): void {
 
 /** Follows a run until it ends or the user presses Ctrl-C, which leaves the run going. Exit code 1 if it did not end well. */
 export async function watchRun(server: Server, run: string, json: boolean | undefined): Promise<void> {
-  const handle = server.client.workflow.getHandle(run);
   const footer = server.uiOf(run) ?? '';
-  const view = await follow(handle, { quiet: json === true, footer, signal: interruption() });
+  const view = await follow(server.client, run, { quiet: json === true, footer, signal: interruption() });
   if (view === null) {
     process.stderr.write(`run ${run} goes on; come back with \`nas watch ${run}\`\n`);
     return;
   }
   if (view.ending !== 'done') process.exitCode = 1;
-  const end = await endInWords(handle, view);
+  const end = await endInWords(server.client, view);
   output(json, view.status, () => end);
 }

@@ -21,7 +21,7 @@ export function changes(before: RunView | null, after: RunView): string[] {
 }
 
 function line(view: RunView, stage: StageStatus): Line {
-  const attempt = stage.attempts > 1 ? `attempt ${stage.attempts}` : '';
+  const attempt = stage.cells === undefined && stage.attempts > 1 ? `attempt ${stage.attempts}` : '';
   const ways = waysOn(view.status.id, stage).join(' | ');
   const known = joined([stage.state, ...reached(stage), attempt, stage.supernet ?? '', stage.error ?? '', ways]);
   const progress = view.work.find((work) => work.stage === stage.id && work.cell === null)?.progress;

@@ -1,0 +1,73 @@
+import path from 'node:path';
+import type { Client } from '@temporalio/client';
+import { root } from '../runtime/layout.ts';
+import { findServer } from '../runtime/temporal-server.ts';
+import { connectClient } from '../workers/client.ts';
+import { configuredServer, embeddedServer } from '../workers/connection.ts';
+import type { ServerConfig } from '../workers/connection.ts';
+import { Failure } from './failure.ts';
+
+/** Where the embedded server keeps its state: `.nas/` of the clone, or the folder that NAS_HOME names. */
+export const serverHome = path.resolve(root, process.env['NAS_HOME'] || '.nas');
+
+const PATIENCE_MS = 15_000;
+
+/** A server that a verb talks to. */
+export interface Server {
+  readonly client: Client;
+  readonly namespace: string;
+  /** Address of a run's page in the Temporal UI; null for a server whose UI is not known. */
+  uiOf(run: string): string | null;
+}
+
+/** Where a server is: named by the environment, or the embedded one of this clone. */
+export interface Place {
+  readonly config: ServerConfig;
+  readonly ui: string | null;
+}
+
+/** The server that verbs talk to. Throws Failure where there is none. */
+export async function findPlace(): Promise<Place> {
+  const config = configuredServer();
+  if (config !== null) return { config, ui: null };
+  const embedded = await findServer(serverHome);
+  if (embedded !== null) return { config: embeddedServer(embedded.address), ui: embedded.ui };
+  throw new Failure(
+    'server: expected the one of this clone to run, got none; run `nas up` in another terminal, or set TEMPORAL_ADDRESS',
+  );
+}
+
+/** Connects, hands the server to `body`, and closes the connection after it. */
+export async function withServer<T>(body: (server: Server) => Promise<T>, place?: Place): Promise<T> {
+  const { config, ui } = place ?? (await findPlace());
+  const client = await connect(config);
+  const { namespace } = config;
+  const uiOf = (run: string): string | null =>
+    ui === null ? null : `${ui}/namespaces/${namespace}/workflows/${encodeURIComponent(run)}`;
+  try {
+    return await body({ client, namespace, uiOf });
+  } finally {
+    await client.connection.close();
+  }
+}
+
+/** Asks a run something that only a worker can answer, and gives up after a while. */
+export async function answered<T>({ connection }: Client, ask: () => Promise<T>): Promise<T> {
+  return await connection.withDeadline(Date.now() + PATIENCE_MS, ask);
+}
+
+async function connect(config: ServerConfig): Promise<Client> {
+  try {
+    return await connectClient(config);
+  } catch (error) {
+    const { address } = config.connectionOptions;
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Failure(
+      `server ${address}: expected an answer, got none (${why}); check that it runs and that TEMPORAL_ADDRESS is right`,
+      1,
+      {
+        cause: error,
+      },
+    );
+  }
+}

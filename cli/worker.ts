@@ -1,0 +1,50 @@
+import type { Command } from 'commander';
+import { Option } from 'commander';
+import { startWorkers } from '../workers/start.ts';
+import { wholeNumber } from './arguments.ts';
+import { findPlace } from './connection.ts';
+import { jsonOption, output } from './output.ts';
+import { allDevices, cpuSlots, logWorkers } from './workforce.ts';
+
+interface Options {
+  readonly role?: 'control' | 'gpu';
+  readonly gpu?: readonly string[];
+  readonly cpu?: number;
+  readonly queue?: string;
+  readonly json?: true;
+}
+
+export function define(command: Command): void {
+  command
+    .addOption(
+      new Option('--role <role>', 'workflows and light work, or heavy work; both where absent').choices([
+        'control',
+        'gpu',
+      ]),
+    )
+    .option('--gpu <cards>', 'train on these cards, one process each, such as 0,1', cards)
+    .option('--cpu <slots>', 'train on the processor, so many processes at once', wholeNumber)
+    .option('--queue <name>', 'task queue of the heavy work', 'gpu')
+    .addOption(jsonOption())
+    .action(worker);
+}
+
+async function worker({ role, gpu = [], cpu = 0, queue, json }: Options): Promise<void> {
+  logWorkers((line) => process.stderr.write(line));
+  const { config } = await findPlace();
+  const roles = role === undefined ? (['control', 'gpu'] as const) : [role];
+  const named = [...gpu, ...cpuSlots(cpu)];
+  const devices = named.length > 0 ? named : await allDevices();
+  const workers = await startWorkers(config, { roles, devices, ...(queue === undefined ? {} : { queue }) });
+  const { address } = config.connectionOptions;
+  output(
+    json,
+    { address, roles, devices, queue },
+    () => `workers for ${address}: ${roles.join(' and ')} on ${devices.join(', ')}`,
+  );
+  await workers.stopped;
+}
+
+function cards(text: string): string[] {
+  return text.split(',').map((card) => `gpu:${wholeNumber(card)}`);
+}
