@@ -18,12 +18,11 @@ const smokeTest = fileURLToPath(new URL('smoke-test.ts', import.meta.url));
 // N-API 8 is in every Node from 16 on, so one binding serves all of them.
 const flags = ['-O2', '-std=c++17', '-fPIC', '-shared', '-DNAPI_VERSION=8', '-Wl,-rpath,$ORIGIN/tensorflow'];
 
-const packageFolder = (name: string): string => dirname(require.resolve(`${name}/package.json`));
+const tfjsFolder = dirname(require.resolve('@tensorflow/tfjs-node-gpu/package.json'));
+const headersFolder = dirname(require.resolve('node-api-headers/package.json'));
 
-async function versionOf(name: string): Promise<string> {
-  const { version }: { version: string } = JSON.parse(
-    await readFile(join(packageFolder(name), 'package.json'), 'utf8'),
-  );
+async function versionIn(folder: string): Promise<string> {
+  const { version }: { version: string } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'));
   return version;
 }
 
@@ -33,12 +32,7 @@ const errorOutput = (error: unknown): string =>
 
 /** A digest of what the binding is made from: the two packages, the library it is linked to, the flags. */
 export async function bindingIdentity(library: Pin): Promise<string> {
-  return identityOf(
-    await versionOf('@tensorflow/tfjs-node-gpu'),
-    await versionOf('node-api-headers'),
-    library.line,
-    flags,
-  );
+  return identityOf(await versionIn(tfjsFolder), await versionIn(headersFolder), library.line, flags);
 }
 
 /** Whether the binding of a device was compiled from these inputs, passed its smoke test and is in use. */
@@ -63,13 +57,13 @@ export async function installBinding(home: string, device: Device, identity: str
   const folder = join(home, device);
   const target = join(folder, 'tfjs_binding.node');
   const fresh = join(folder, 'tfjs_binding.new.node');
-  const sources = join(packageFolder('@tensorflow/tfjs-node-gpu'), 'binding');
+  const sources = join(tfjsFolder, 'binding');
   const library = join(folder, 'tensorflow');
   await mkdir(folder, { recursive: true });
   await step('compiling the binding between Node and libtensorflow', () =>
     run(compiler, [
       ...flags,
-      `-I${join(packageFolder('node-api-headers'), 'include')}`,
+      `-I${join(headersFolder, 'include')}`,
       `-I${join(library, 'include')}`,
       join(sources, 'tfjs_backend.cc'),
       join(sources, 'tfjs_binding.cc'),
