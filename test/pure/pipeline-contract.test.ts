@@ -6,6 +6,7 @@ import { PROJECT_ROOT } from '../../pipelines/files.ts';
 import { fingerprintOf } from '../../pipelines/fingerprint.ts';
 import { kinds } from '../../pipelines/kinds/index.ts';
 import { graphOf } from '../../pipelines/order.ts';
+import type { JsonObject } from '../../pipelines/plan.ts';
 import { readYaml } from '../../pipelines/positions.ts';
 
 test('schema.json is what the schemas say; else: npx tsx pipelines/write-schema.ts', () => {
@@ -13,9 +14,10 @@ test('schema.json is what the schemas say; else: npx tsx pipelines/write-schema.
   expect(committed).toEqual(JSON.parse(JSON.stringify(editorSchema())));
 });
 
+const of = (config: JsonObject): string => fingerprintOf('train-supernet', config);
+
 describe('a fingerprint', () => {
   const sha256 = 'a'.repeat(64);
-  const of = (config: Parameters<typeof fingerprintOf>[1]): string => fingerprintOf('train-supernet', config);
   const base = of({ epochs: 3, inherit: { file: 'run-1/one-shot/a.safetensors', sha256 } });
 
   test('depends on values, not on the order of keys', () => {
