@@ -26,16 +26,19 @@ async function versionIn(folder: string): Promise<string> {
   return version;
 }
 
-/** What a failed child process wrote to its error output. */
-const errorOutput = (error: unknown): string =>
-  (error instanceof Error && 'stderr' in error && String(error.stderr).trim()) || String(error);
+/** What a failed child process wrote to its error output, or the signal that ended it (SIGILL: a processor without AVX). */
+function errorOutput(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const stderr = 'stderr' in error ? String(error.stderr).trim() : '';
+  return stderr || ('signal' in error && error.signal ? String(error.signal) : error.message);
+}
 
 /** A digest of what the binding is made from: the two packages, the library it is linked to, the flags. */
 export async function bindingIdentity(library: Pin): Promise<string> {
   return identityOf(await versionIn(tfjsFolder), await versionIn(headersFolder), library.line, flags);
 }
 
-/** Whether the binding of a device was compiled from these inputs, passed its smoke test and is in use. */
+/** Whether the binding of a device was compiled from these inputs, and passed its smoke test. */
 export function bindingIsInstalled(home: string, device: Device, identity: string): Promise<boolean> {
   return isInstalled(home, `${device}-binding`, identity);
 }
