@@ -29,8 +29,8 @@ async function versionIn(folder: string): Promise<string> {
 /** What a failed child process wrote to its error output, or the signal that ended it (SIGILL: a processor without AVX). */
 function errorOutput(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const stderr = 'stderr' in error ? String(error.stderr).trim() : '';
-  return stderr || ('signal' in error && error.signal ? String(error.signal) : error.message);
+  const { stderr, signal }: { stderr?: string; signal?: string | null } = error;
+  return stderr?.trim() || signal || error.message;
 }
 
 /** A digest of what the binding is made from: the two packages, the library it is linked to, the flags. */
