@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import type { ExecFileException } from 'node:child_process';
 import { mkdir, readFile, rename, rm, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -29,7 +30,7 @@ async function versionIn(folder: string): Promise<string> {
 /** What a failed child process wrote to its error output, or the signal that ended it (SIGILL: a processor without AVX). */
 function errorOutput(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const { stderr, signal }: { stderr?: string; signal?: string | null } = error;
+  const { stderr, signal }: Partial<ExecFileException> = error;
   return stderr?.trim() || signal || error.message;
 }
 
