@@ -35,6 +35,7 @@ export interface ProcessEnd {
   readonly complaint: Error | null;
 }
 
+/** Between heartbeats; a short time-out asks for more of them. */
 const HEARTBEAT_EVERY_MS = 2000;
 
 /**
@@ -75,10 +76,15 @@ async function supervise(child: ChildProcess, { heard, stalledMs, graceMs }: Sup
     kill = setTimeout(() => signalGroup(child, 'SIGKILL'), graceMs);
   };
   const onAbort = (): void => interrupt(interruptionOf(context.cancellationDetails));
-  const beat = setInterval(() => {
-    if (stalledMs() === null || interruption !== null) context.heartbeat(details);
-    else interrupt('stalled');
-  }, HEARTBEAT_EVERY_MS);
+  context.heartbeat(details);
+  const { heartbeatTimeoutMs = Infinity } = context.info;
+  const beat = setInterval(
+    () => {
+      if (stalledMs() === null || interruption !== null) context.heartbeat(details);
+      else interrupt('stalled');
+    },
+    Math.min(HEARTBEAT_EVERY_MS, heartbeatTimeoutMs / 4),
+  );
   child.on('message', (message) => {
     try {
       details = heard(message) ?? details;

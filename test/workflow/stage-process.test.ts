@@ -9,7 +9,8 @@ import { runJob } from '../../activities/stage-job.ts';
 import { readManifest } from '../../artifacts/manifest.ts';
 import type { JsonObject, PlanStage } from '../../pipelines/plan.ts';
 import { fixtureEnds } from '../support/fixture-trainer.ts';
-import { planOf, withPipelineServer } from '../support/pipeline-server.ts';
+import { planOf } from '../support/pipeline-server.ts';
+import { withPipelineServer } from '../support/with-pipeline-server.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { tinySupernet } from '../support/training-configs.ts';
 
