@@ -77,9 +77,9 @@ export class TestRun {
     return Object.fromEntries(stages.map(({ id, state }) => [id, state]));
   }
 
-  /** The status once it fits; fails after ten seconds. */
-  async until(fits: (status: RunStatus) => boolean): Promise<RunStatus> {
-    const deadline = Date.now() + 10_000;
+  /** The status once it fits; fails when that takes too long. */
+  async until(fits: (status: RunStatus) => boolean, patienceMs = 30_000): Promise<RunStatus> {
+    const deadline = Date.now() + patienceMs;
     for (;;) {
       const status = await this.status();
       if (fits(status)) return status;
@@ -88,8 +88,8 @@ export class TestRun {
     }
   }
 
-  async untilStage(id: string, state: StageStatus['state']): Promise<StageStatus> {
-    await this.until(({ stages }) => stages.some((stage) => stage.id === id && stage.state === state));
+  async untilStage(id: string, state: StageStatus['state'], patienceMs?: number): Promise<StageStatus> {
+    await this.until(({ stages }) => stages.some((stage) => stage.id === id && stage.state === state), patienceMs);
     return await this.stage(id);
   }
 }
