@@ -1,0 +1,51 @@
+// Our side of bench/train.ts: the training step of a task, repeated as often as each line on stdin says.
+import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { loadSupernet } from '../nas/supernet/weights.ts';
+import { operationCount } from '../nas/supernet/tensorflow.ts';
+import { Sgd } from '../nas/training/sgd.ts';
+import { trainStep } from '../nas/training/step.ts';
+import { GRAD_CLIP_VALUE, LABEL_SMOOTHING, WEIGHT_DECAY } from './train-task.ts';
+import type { TrainTask } from './train-task.ts';
+
+const [taskFile = '', precision = 'float32'] = process.argv.slice(2);
+const task: TrainTask = JSON.parse(readFileSync(taskFile, 'utf8'));
+const net = loadSupernet(task.weights, {
+  space: task.space,
+  classes: task.classes,
+  groups: 1,
+  precision: precision === 'bf16' ? 'bf16' : 'float32',
+});
+const sgd = new Sgd(net.parameters, {
+  optimizer: { method: 'sgd', momentum: 0.9, nesterov: true },
+  grad_clip_value: GRAD_CLIP_VALUE,
+  weight_decay_weight: WEIGHT_DECAY,
+  weight_decay_bn_bias: 0,
+});
+const bytes = readFileSync(task.images);
+const images = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
+const labels = Int32Array.from(task.labels);
+
+let iteration = 0;
+for await (const line of createInterface({ input: process.stdin })) {
+  const ms: number[] = [];
+  const losses: number[][] = [];
+  const before = operationCount();
+  for (let time = 0; time < Number(line); time++) {
+    for (const nets of task.iterations) {
+      const start = performance.now();
+      const result = trainStep(net, sgd, { images, labels, indices: labels }, nets, {
+        iteration: iteration++,
+        seed: 0,
+        rate: task.rate,
+        labelSmoothing: LABEL_SMOOTHING,
+        distill: true,
+        regularisation: { dropout: task.dropout, dropConnect: 0, onlyLastTwoStages: false },
+      });
+      ms.push(performance.now() - start);
+      losses.push(result.losses);
+    }
+  }
+  const operations = (operationCount() - before) / ms.length;
+  console.log(JSON.stringify({ ms, losses, operations }));
+}

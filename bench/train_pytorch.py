@@ -1,0 +1,103 @@
+"""Peer of bench/train.ts: the same one-shot sandwich step in PyTorch, written as the original is (weights sliced and made
+contiguous, gradients summed over the nets, clipped by value, SGD with Nesterov momentum). Reads a task file, answers every
+line on stdin (how often to go through the task's iterations) with one JSON line."""
+import json
+import struct
+import sys
+import time
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+task = json.load(open(sys.argv[1]))
+memory = torch.channels_last if sys.argv[2] == "channels_last" else torch.contiguous_format
+torch.set_num_threads(task["threads"])
+
+
+def read_safetensors(path):
+    with open(path, "rb") as file:
+        header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
+        data = file.read()
+    header.pop("__metadata__", None)
+    for name, entry in header.items():
+        begin, end = entry["data_offsets"]
+        yield name, np.frombuffer(data[begin:end], np.float32).reshape(entry["shape"])
+
+
+def parameter(array):
+    value = torch.from_numpy(array.copy())
+    if value.ndim == 4:
+        value = value.contiguous(memory_format=memory)
+    return value.requires_grad_()
+
+
+params = {name: parameter(array) for name, array in read_safetensors(task["weights"])}
+decayed = [value for value in params.values() if value.ndim > 1]
+spared = [value for value in params.values() if value.ndim == 1]
+optimizer = torch.optim.SGD(
+    [{"params": decayed, "weight_decay": task["weight_decay"]}, {"params": spared, "weight_decay": 0.0}],
+    lr=task["rate"],
+    momentum=0.9,
+    nesterov=True,
+)
+side, channels = task["resolution"], task["channels"]
+images = np.fromfile(task["images"], np.float32).reshape(-1, side, side, channels).transpose(0, 3, 1, 2)
+images = torch.from_numpy(images.copy()).contiguous(memory_format=memory)
+labels = torch.tensor(task["labels"])
+hard = F.one_hot(labels, task["classes"]) * (1 - task["label_smoothing"]) + task["label_smoothing"] / task["classes"]
+first_block = [sum(task["depths"][:stage]) for stage in range(len(task["depths"]))]
+
+
+def conv_norm(x, prefix, conv, norm, out, stride):
+    weight = params[f"{prefix}{conv}.conv.weight"][:out, : x.shape[1]].contiguous(memory_format=memory)
+    y = F.conv2d(x, weight, None, stride, weight.shape[-1] // 2)
+    gamma, beta = params[f"{prefix}{norm}.bn.weight"][:out], params[f"{prefix}{norm}.bn.bias"][:out]
+    return F.batch_norm(y, None, None, gamma, beta, True, 0.0, 1e-5)
+
+
+def forward(net, dropout):
+    x = F.relu(conv_norm(images, "first_conv.", "conv", "bn", net["stem"], task["stem_stride"]), True)
+    if task["stem_pool"]:
+        x = F.max_pool2d(x, 3, 2, 1)
+    for stage, blocks in enumerate(net["stages"]):
+        for index, block in enumerate(blocks):
+            stride = task["strides"][stage] if index == 0 else 1
+            prefix = f"blocks.{first_block[stage] + index}."
+            y = F.relu(conv_norm(x, prefix, "conv1", "bn1", block["mid"], stride), True)
+            y = conv_norm(y, prefix, "conv2", "bn2", block["out"], 1)
+            if stride != 1 or x.shape[1] != block["out"]:
+                x = conv_norm(x, prefix, "short_conv", "short_bn", block["out"], stride)
+            x = F.relu(y + x)
+    features = F.dropout(x.mean((2, 3)), dropout)
+    weight = params["classifier.linear.linear.weight"][:, : features.shape[1]]
+    return F.linear(features, weight, params["classifier.linear.linear.bias"])
+
+
+def soft_cross_entropy(logits, targets):
+    return -(targets * F.log_softmax(logits, 1)).sum(1).mean()
+
+
+def step(nets):
+    optimizer.zero_grad()
+    losses, targets = [], hard
+    for index, net in enumerate(nets):
+        logits = forward(net, task["dropout"] if index == 0 else 0.0)
+        loss = soft_cross_entropy(logits, targets)
+        loss.backward()
+        losses.append(loss.detach())
+        if index == 0:
+            targets = F.softmax(logits.detach(), 1)
+    torch.nn.utils.clip_grad_value_(params.values(), task["grad_clip_value"])
+    optimizer.step()
+    return [loss.item() for loss in losses]
+
+
+for line in sys.stdin:
+    losses, times = [], []
+    for _ in range(int(line)):
+        for nets in task["iterations"]:
+            start = time.perf_counter()
+            losses.append(step(nets))
+            times.append((time.perf_counter() - start) * 1000)
+    print(json.dumps({"ms": times, "losses": losses, "version": torch.__version__}), flush=True)
