@@ -2,14 +2,10 @@
 import { directoryProblems } from './directories.ts';
 import { ExpressionError, references, resolve } from './expressions.ts';
 import { isObject, valueAt } from './json.ts';
-import { kinds } from './kinds/index.ts';
-import { only, sourceLayer } from './layers.ts';
-import type { Layer } from './layers.ts';
+import { sourceLayer } from './layers.ts';
 import { wrongIn } from './links.ts';
 import type { Sight } from './links.ts';
 import type { Project } from './names.ts';
-import { graphOf } from './order.ts';
-import type { Graph } from './order.ts';
 import type { Json, JsonObject, Plan, PlanStage } from './plan.ts';
 import type { Source } from './positions.ts';
 import { nearest, problem } from './problems.ts';
@@ -18,6 +14,8 @@ import { PipelineFile, StageFile } from './schema.ts';
 import type { Settings } from './settings.ts';
 import { shaped } from './shape.ts';
 import type { Shaped } from './shape.ts';
+import { checkedGraph } from './graph-check.ts';
+import { layersBelow, layersOf } from './config-layers.ts';
 import { compileStage } from './stage.ts';
 import type { SubPlan, SubRequest } from './stage.ts';
 
@@ -46,54 +44,50 @@ export function compilePipeline(source: Source, compiling: Compiling): Compiled 
   const problems: Problem[] = [];
   const report = (...more: readonly Problem[]): void => void problems.push(...more);
   const given = (param: string): Place | undefined => compiling.settings.params.get(param)?.place;
-  if (!isObject(source.value))
-    report(problem(source.place([]), [], 'expected a map with name and stages, got none; write one'));
-  const written = sourceLayer(source, []);
-  const where = { written, prefix: [], given };
+  const where = { written: sourceLayer(source, []), prefix: [], given };
   const file = isObject(source.value)
     ? shaped(PipelineFile, source.value, where, report, { name: 'nameless' })?.value
     : null;
+  if (file === null) report(problem(source.place([]), [], 'expected a map with name and stages, got none; write one'));
   if (!file) return { plan: null, samples: {}, problems };
-  const context: Context = {
-    ...compiling,
-    source,
-    file,
-    params: paramsOf(file, source, compiling.settings, report),
-    given,
-    report,
+  const params = paramsOf(file, source, compiling.settings, report);
+  const { stages, samples } = compileStages({ ...compiling, source, file, params, given, report });
+  report(...directoryProblems(stages, (id) => source.place(['stages', id, 'directory'])));
+  const plan: Plan = {
+    version: 1,
+    name: file.name,
+    id: compiling.id ?? file.name,
+    source: source.file,
+    params: { ...params, ...compiling.deferred },
+    stages,
   };
+  return { plan: problems.length > 0 ? null : plan, samples, problems };
+}
+
+/** All stages that are right, in order; a stage that is wrong is reported, and what refers to it is not held against it. */
+function compileStages(context: Context): { stages: PlanStage[]; samples: JsonObject } {
+  const { source, file, project, settings, deferred, given, report } = context;
   const ids = Object.keys(file.stages);
-  const shapes = new Map<string, Shaped<StageFile>>();
-  for (const id of ids) {
-    const shape = shapeOf(id, context);
-    if (shape) shapes.set(id, shape);
+  const shapes = new Map(ids.map((id) => [id, shapeOf(id, context)]));
+  const graph = checkedGraph(new Map(ids.map((id) => [id, shapes.get(id)?.value.needs ?? []])), context);
+  const below = layersBelow(context);
+  for (const [id, layers] of settings.layers) {
+    if (!ids.includes(id))
+      report(...layers.map((layer) => problem(layer.place([]), [], `expected a stage, got ${id}${nearest(id, ids)}`)));
   }
-  const needs = new Map(ids.map((id) => [id, shapes.get(id)?.value.needs ?? []]));
-  const graph = checkedGraph(needs, context);
-  const below = {
-    configs: configLayers(file.config, ['config'], context),
-    with: knownKeys(sourceLayer(source, ['with']), context),
-  };
-  const unknown = [...compiling.settings.layers].filter(([id]) => !ids.includes(id));
-  report(
-    ...unknown.flatMap(([id, layers]) =>
-      layers.map((layer) => problem(layer.place([]), [], `expected a stage, got ${id}${nearest(id, ids)}`)),
-    ),
-  );
   const outputs = new Map<string, JsonObject>();
   const stages: PlanStage[] = [];
-  for (const id of [...graph.order, ...ids.filter((one) => !graph.order.includes(one))]) {
+  for (const id of new Set([...graph.order, ...ids])) {
     const shape = shapes.get(id);
     if (!shape) continue;
     // Where needs are wrong themselves, what comes before is not known.
     const ancestors = shape.wrong.has('needs') ? null : (graph.ancestors.get(id) ?? null);
-    const sight = { stage: id, params: context.params, ids, ancestors, outputs };
     const compiled = compileStage(shape, {
-      project: compiling.project,
+      project,
       layers: layersOf(id, shape.value, below, context),
-      sight,
+      sight: { stage: id, params: context.params, ids, ancestors, outputs },
       matrixNames: namesAt(source, ['stages', id, 'matrix']),
-      deferred: new Set(Object.keys(compiling.deferred)),
+      deferred: new Set(Object.keys(deferred)),
       given,
       place: (path) => source.place(['stages', id, ...path]),
       subPlan: (request) => subPlan(request, context),
@@ -103,16 +97,7 @@ export function compilePipeline(source: Source, compiling: Compiling): Compiled 
     outputs.set(id, compiled.samples);
     stages.push(compiled.stage);
   }
-  report(...directoryProblems(stages, (id) => source.place(['stages', id, 'directory'])));
-  const plan: Plan = {
-    version: 1,
-    name: file.name,
-    id: compiling.id ?? file.name,
-    source: source.file,
-    params: { ...context.params, ...compiling.deferred },
-    stages,
-  };
-  return { plan: problems.length > 0 ? null : plan, samples: Object.fromEntries(outputs), problems };
+  return { stages, samples: Object.fromEntries(outputs) };
 }
 
 function namesAt(source: Source, path: Path): string[] {
@@ -120,13 +105,8 @@ function namesAt(source: Source, path: Path): string[] {
   return isObject(value) ? Object.keys(value) : [];
 }
 
-/** What lies below the `with` of every stage. */
-interface Below {
-  readonly configs: readonly Layer[];
-  readonly with: Layer;
-}
-
-interface Context extends Compiling {
+/** One file while it is compiled. */
+export interface Context extends Compiling {
   readonly source: Source;
   readonly file: PipelineFile;
   readonly params: JsonObject;
@@ -187,66 +167,6 @@ function shapeOf(id: string, { source, file, params, deferred, given, report }: 
   }
   const where = { written: sourceLayer(source, ['stages', id]), prefix: ['stages', id], given };
   return shaped(StageFile, filled, where, report);
-}
-
-function checkedGraph(needs: ReadonlyMap<string, readonly string[]>, { source, report }: Context): Graph {
-  const ids = [...needs.keys()];
-  for (const [id, list] of needs) {
-    list.forEach((need, index) => {
-      const path = ['stages', id, 'needs', ...(source.has(['stages', id, 'needs', index]) ? [index] : [])];
-      if (need === id) report(problem(source.place(path), path, `expected another stage, got ${id} itself; remove it`));
-      else if (!needs.has(need))
-        report(problem(source.place(path), path, `expected a stage of this file, got ${need}${nearest(need, ids)}`));
-    });
-  }
-  const graph = graphOf(needs);
-  for (const cycle of graph.cycles.filter(({ length }) => length > 2)) {
-    const path = ['stages', cycle[0] ?? '', 'needs'];
-    report(
-      problem(
-        source.place(path),
-        path,
-        `expected stages without a cycle, got ${cycle.join(' needs ')}; remove one of these needs`,
-      ),
-    );
-  }
-  return graph;
-}
-
-/** The config files that are named at a path, each a layer. */
-function configLayers(names: readonly string[], at: Path, context: Context): Layer[] {
-  const { source, project, report } = context;
-  return names.flatMap((name, index) => {
-    const path = source.has([...at, index]) ? [...at, index] : at;
-    const found = project.yaml(`configs/${name}`, source.place(path), path);
-    if ('problems' in found) report(...found.problems);
-    else if (isObject(found.value.value)) return [knownKeys(sourceLayer(found.value, []), context)];
-    else report(problem(source.place(path), path, `expected configs/${name} to hold a map, got none; write one`));
-    return [];
-  });
-}
-
-/** Reports keys that no kind of stage knows; those of another kind are left out stage by stage. */
-function knownKeys(layer: Layer, { report }: Context): Layer {
-  const known = [...new Set([...kinds.values()].flatMap(({ keys }) => keys))];
-  for (const key of Object.keys(layer.value).filter((one) => !known.includes(one))) {
-    report(
-      problem(
-        layer.keyPlace([key]),
-        [key],
-        `expected a key that some kind of stage knows, got ${JSON.stringify(key)}${nearest(key, known)}`,
-      ),
-    );
-  }
-  return layer;
-}
-
-/** Config files of the pipeline, then of the stage; `with` of the pipeline, then of the stage; `--set`. */
-function layersOf(id: string, { uses, config }: StageFile, below: Below, context: Context): Layer[] {
-  const keys = kinds.get(uses)?.keys ?? [];
-  const shared = [...below.configs, ...configLayers(config, ['stages', id, 'config'], context), below.with];
-  const own = sourceLayer(context.source, ['stages', id, 'with']);
-  return [...shared.map((layer) => only(layer, keys)), own, ...(context.settings.layers.get(id) ?? [])];
 }
 
 /** Compiles the file that a stage runs as a sub-pipeline. */

@@ -2,8 +2,9 @@
  * References in pipeline files: `${{ params.x }}`, `${{ matrix.x }}`, `${{ stages.ID.OUTPUT }}`, further names walk into the
  * value (`${{ stages.one-shot.selected.tau }}`), numbers into a list (`${{ stages.evaluate.part.0.file }}`).
  * A string that is one reference and nothing else becomes the value itself; inside a longer string it becomes text.
- * Pure and without imports but types: the workflow resolves the same references at run time.
+ * Pure: the workflow resolves the same references at run time.
  */
+import { memberOf } from './json.ts';
 import type { Json, JsonObject } from './plan.ts';
 
 /** What references see. An absent scope leaves its references as they stand, for whoever resolves next. */
@@ -69,15 +70,15 @@ export function resolve(value: Json, scope: Scope, deferred: Deferred = new Set(
 
 /** What one reference stands for. Throws ExpressionError; the scope must be given. */
 export function lookUp(reference: Reference, scope: Scope): Json {
-  let value: Json | undefined = scope[reference.scope];
+  let value: Json = scope[reference.scope] ?? {};
   for (const name of reference.path) {
     if (value === null) return null;
-    const next: Json | undefined = typeof value === 'object' ? new Map(Object.entries(value)).get(name) : undefined;
+    const next: Json | undefined = memberOf(value, name);
     if (next === undefined)
       throw new ExpressionError(`${reference.text}: there is no ${JSON.stringify(name)}${known(value)}`);
     value = next;
   }
-  return value ?? null;
+  return value;
 }
 
 function resolveText(text: string, scope: Scope, deferred: Deferred): Json {
@@ -101,7 +102,7 @@ function resolveText(text: string, scope: Scope, deferred: Deferred): Json {
   });
 }
 
-function known(value: Json | undefined): string {
+function known(value: Json): string {
   if (value === null || typeof value !== 'object') return '';
   const names = Object.keys(value);
   return names.length === 0 ? '; there are none' : `; there are ${names.slice(0, 8).join(', ')}`;

@@ -1,16 +1,25 @@
 import type { Json, JsonObject } from './plan.ts';
-import type { Path } from './problems.ts';
 
 /** The value at a path; undefined where there is none. */
-export function valueAt(value: Json, path: Path): Json | undefined {
+export function valueAt(value: Json, path: readonly (string | number)[]): Json | undefined {
   let at: Json | undefined = value;
   for (const name of path) {
-    if (at === null || at === undefined || typeof at !== 'object') return undefined;
-    at = new Map<string, Json>(Object.entries(at)).get(String(name));
+    if (at === undefined) return undefined;
+    at = memberOf(at, String(name));
   }
   return at;
 }
 
+/** What a map or a list has by that name or number; undefined where it has none of its own. */
+export function memberOf(value: Json, name: string): Json | undefined {
+  if (isList(value)) return /^\d+$/.test(name) ? value[Number(name)] : undefined;
+  return isObject(value) && Object.hasOwn(value, name) ? value[name] : undefined;
+}
+
 export function isObject(value: Json | undefined): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isList(value: Json): value is readonly Json[] {
+  return Array.isArray(value);
 }

@@ -5,6 +5,7 @@ import type { Condition } from './conditions.ts';
 import { directoryOf } from './directories.ts';
 import { ExpressionError } from './expressions.ts';
 import type { Deferred } from './expressions.ts';
+import { spaceOf } from './freeze.ts';
 import { kinds } from './kinds/index.ts';
 import type { Kind } from './kinds/kind.ts';
 import type { Layer } from './layers.ts';
@@ -16,7 +17,7 @@ import { nearest, problem } from './problems.ts';
 import type { Path, Place, Problem } from './problems.ts';
 import type { StageFile } from './schema.ts';
 import type { Shaped } from './shape.ts';
-import { compileWith, spaceOf } from './with.ts';
+import { compileWith } from './with.ts';
 
 /** What a stage is compiled among. */
 export interface Surroundings {

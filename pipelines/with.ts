@@ -1,19 +1,17 @@
 /** The `with` of a stage: layers merged, params put in, names frozen, every cell checked against its kind. */
-import { SpaceConfig } from '../configs/space-schema.ts';
-import type { Space } from '../nas/space/space.ts';
-import type { ListedSubnet } from '../nas/space/subnet-list.ts';
 import { ExpressionError, resolve } from './expressions.ts';
+import { freeze } from './freeze.ts';
+import type { Frozen } from './freeze.ts';
 import { issueProblems, originOf } from './issues.ts';
 import { isObject } from './json.ts';
-import type { Kind, Lists } from './kinds/kind.ts';
+import type { Kind } from './kinds/kind.ts';
 import { merged } from './layers.ts';
 import type { Layer } from './layers.ts';
 import { linked, scopeOf } from './links.ts';
 import type { Sight } from './links.ts';
-import type { Found } from './names.ts';
 import type { Cost, Json, JsonObject, Plan } from './plan.ts';
 import { problem } from './problems.ts';
-import type { Path, Place, Problem } from './problems.ts';
+import type { Path, Problem } from './problems.ts';
 import type { Surroundings } from './stage.ts';
 
 export interface CompiledWith {
@@ -60,76 +58,6 @@ export function compileWith(
   };
 }
 
-/** The space a stage works in; null where it has none, or a wrong one (which `compileWith` reports). */
-export function spaceOf({ layers, sight, project }: Surroundings): Space | null {
-  try {
-    const given = resolve(merged(layers).value['space'] ?? null, { params: sight.params });
-    const found = typeof given === 'string' ? project.named('space', given, { source: '' }, []) : { value: given };
-    return 'value' in found ? (SpaceConfig.safeParse(found.value).data ?? null) : null;
-  } catch (error) {
-    if (error instanceof ExpressionError) return null;
-    throw error;
-  }
-}
-
-interface Frozen {
-  readonly value: JsonObject;
-  readonly lists: Lists;
-  /** What could not be frozen. */
-  readonly unknown: readonly Path[];
-}
-
-/** Puts spaces and data sets in for their names, and hashes beside the names of files. */
-function freeze(
-  kind: Kind,
-  known: JsonObject,
-  written: Layer,
-  { sight, project, given, report }: Surroundings,
-): Frozen {
-  const value: Record<string, Json> = { ...known };
-  const lists: Record<string, readonly ListedSubnet[]> = {};
-  const unknown: Path[] = [];
-  const settle = (key: string, find: (name: string, place: Place, at: Path) => Found<Json>): void => {
-    const name = value[key];
-    if (typeof name !== 'string' || !kind.keys.includes(key)) return;
-    const place = originOf(written, [key], given);
-    const at = ['stages', sight.stage, 'with', key];
-    const found = name.includes('${{')
-      ? {
-          problems: [
-            problem(place, at, `expected a name that is known before the run, got ${name}; use a param for it`),
-          ],
-        }
-      : find(name, place, at);
-    if ('value' in found) value[key] = found.value;
-    else {
-      unknown.push([key]);
-      report(...found.problems);
-    }
-  };
-  settle('space', (name, place, at) => project.named('space', name, place, at));
-  settle('dataset', (name, place, at) => project.named('dataset', name, place, at));
-  const space = SpaceConfig.safeParse(value['space']).data;
-  for (const key of kind.lists) {
-    settle(key, (name, place, at) => {
-      const file = project.file(name, place, at);
-      if ('problems' in file) return file;
-      const subnets = space ? project.subnets(name, space, place, at) : { value: [] };
-      if ('problems' in subnets) return subnets;
-      lists[key] = subnets.value;
-      const bare = key === 'ground_truth' && subnets.value.find(({ accuracy }) => accuracy === null);
-      if (bare)
-        return {
-          problems: [
-            problem(place, at, `expected subnets with their accuracies, got none for ${bare.id} in ${name}; add "acc"`),
-          ],
-        };
-      return { value: { file: name, sha256: file.value.sha256 } };
-    });
-  }
-  return { value, lists, unknown };
-}
-
 interface Cell {
   readonly samples: JsonObject;
   readonly cost: Cost | null;
@@ -149,9 +77,10 @@ function examineCell(
   if (!isObject(value)) return null;
   const examined = kind.examine(value, frozen.lists);
   if ('issues' in examined) {
-    const below = (path: readonly PropertyKey[]): boolean =>
-      unknown.some((one) => one.every((name, index) => String(path[index]) === String(name)));
-    const issues = examined.issues.filter(({ path }) => !below(path));
+    const open = new Set(unknown.map(nameOf));
+    const issues = examined.issues.filter(
+      ({ path }) => !path.some((_, index) => open.has(nameOf(path.slice(0, index + 1)))),
+    );
     report(...issueProblems(issues, { written, value, schema: kind.schema, prefix, given }));
     return null;
   }
@@ -172,12 +101,16 @@ function examineCell(
   );
 }
 
+function nameOf(path: readonly PropertyKey[]): string {
+  return JSON.stringify(path.map(String));
+}
+
 function sampled(value: JsonObject, sight: Sight, refuse: (message: string) => void): Json {
   try {
     return resolve(value, scopeOf(sight));
   } catch (error) {
     if (!(error instanceof ExpressionError)) throw error;
-    refuse(`${error.message}; correct the reference`);
+    refuse(`expected references that lead to a value, got ${error.message}; correct them`);
     return null;
   }
 }

@@ -19,9 +19,9 @@ describe('a file that is no pipeline', () => {
     ['a: 1\n---\nb: 2', 'p.yml: expected one YAML document, got several; correct the file'],
     [
       'a: &x 1\nb: *x',
-      'p.yml:1:5: expected a value, got an anchor or alias; write the value out, or use ${{ params.… }}',
+      'p.yml:1:5: a: expected a value, got an anchor or alias; write the value out, or use ${{ params.… }}',
     ],
-    ['a: !!str 1', 'p.yml:1:4: expected a plain value, got a YAML tag; leave the tag out'],
+    ['a: !!str 1', 'p.yml:1:4: a: expected a plain value, got a YAML tag; leave the tag out'],
     ['name: p\nname: q', 'p.yml:2:1: name: expected each name once, got it twice; remove one'],
     ['? [a]\n: b', 'p.yml:1:3: expected a name as key, got a map, list or alias; write a name'],
     ['a: { __proto__: 1 }', 'p.yml:1:6: a.__proto__: expected a name as key, got "__proto__"; write a name'],
@@ -37,6 +37,12 @@ describe('a file that is no pipeline', () => {
   test('of more than 1 MiB is refused unread', () => {
     expect(problemsOf(`# ${'x'.repeat(1024 * 1024)}`)).toEqual([
       'p.yml: expected a pipeline file of at most 1 MiB, got 1048578 bytes; correct the path',
+    ]);
+  });
+
+  test('of more than 20,000 names and values is refused', () => {
+    expect(problemsOf(`a: [${'1,'.repeat(30_000)}]`)).toEqual([
+      'p.yml: expected at most 20000 names and values, got 30007; split the file',
     ]);
   });
 
