@@ -1,4 +1,4 @@
-import { cancellationDetails, cancellationSignal, heartbeat } from '@temporalio/activity';
+import { Context } from '@temporalio/activity';
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -35,6 +35,7 @@ export interface ProcessEnd {
   readonly complaint: Error | null;
 }
 
+/** Between heartbeats; a short time-out asks for more of them. */
 const HEARTBEAT_EVERY_MS = 2000;
 
 /**
@@ -60,6 +61,8 @@ export async function superviseProcess(program: Program, supervision: Supervisio
 }
 
 async function supervise(child: ChildProcess, { heard, stalledMs, graceMs }: Supervision): Promise<ProcessEnd> {
+  // Taken now: listeners are called outside of the activity's context.
+  const context = Context.current();
   let interruption: Interruption | null = null;
   let complaint: Error | null = null;
   let details: unknown = null;
@@ -72,22 +75,27 @@ async function supervise(child: ChildProcess, { heard, stalledMs, graceMs }: Sup
     signalGroup(child, isPolite ? 'SIGTERM' : 'SIGKILL');
     kill = setTimeout(() => signalGroup(child, 'SIGKILL'), graceMs);
   };
-  const onAbort = (): void => interrupt(interruptionOf(cancellationDetails()));
-  const beat = setInterval(() => {
-    if (stalledMs() === null || interruption !== null) heartbeat(details);
-    else interrupt('stalled');
-  }, HEARTBEAT_EVERY_MS);
+  const onAbort = (): void => interrupt(interruptionOf(context.cancellationDetails));
+  context.heartbeat(details);
+  const { heartbeatTimeoutMs = Infinity } = context.info;
+  const beat = setInterval(
+    () => {
+      if (stalledMs() === null || interruption !== null) context.heartbeat(details);
+      else interrupt('stalled');
+    },
+    Math.min(HEARTBEAT_EVERY_MS, heartbeatTimeoutMs / 4),
+  );
   child.on('message', (message) => {
     try {
       details = heard(message) ?? details;
-      heartbeat(details);
+      context.heartbeat(details);
     } catch (error) {
       complaint ??= error instanceof Error ? error : new Error(String(error));
       signalGroup(child, 'SIGKILL');
     }
   });
 
-  const signal = cancellationSignal();
+  const signal = context.cancellationSignal;
   signal.addEventListener('abort', onAbort, { once: true });
   if (signal.aborted) onAbort();
   try {
@@ -105,7 +113,7 @@ async function supervise(child: ChildProcess, { heard, stalledMs, graceMs }: Sup
   return { code: child.exitCode, signal: child.signalCode, interruption, complaint };
 }
 
-function interruptionOf(details: ReturnType<typeof cancellationDetails>): Interruption {
+function interruptionOf(details: Context['cancellationDetails']): Interruption {
   if (details?.timedOut === true || details?.notFound === true) return 'lost';
   if (details?.workerShutdown === true) return 'shutdown';
   if (details?.paused === true || details?.reset === true) return 'operator';

@@ -104,15 +104,13 @@ export async function amend(
   });
 }
 
-/** Writes down how the attempt of `token` ended; silent where another attempt has taken over meanwhile. */
-export async function closeAttempt(root: string, directory: string, token: Token, ending: string): Promise<void> {
+/** Writes down how the attempt of `token` ended; FencedError where another attempt has taken over meanwhile. */
+export async function closeAttempt(root: string, directory: string, token: Token, ending: string): Promise<Manifest> {
   const ended = { ended: now(), ending };
-  await commit(root, directory, token, (manifest) => ({
+  return await commit(root, directory, token, (manifest) => ({
     ...manifest,
     attempts: manifest.attempts.map((a) => (sameToken(a.token, token) ? { ...a, ...ended } : a)),
-  })).catch((error: unknown) => {
-    if (!(error instanceof FencedError)) throw error;
-  });
+  }));
 }
 
 async function locked<T>(root: string, directory: string, body: () => Promise<T>): Promise<T> {

@@ -16,6 +16,9 @@ export const ProcessIdentity = z.object({
 });
 export type ProcessIdentity = z.infer<typeof ProcessIdentity>;
 
+// Instead of a start time: the process has ended, only its parent has not looked yet.
+const EXITED = 'exited';
+
 /** Of this process, or of another one on this machine. */
 export function identityOf(pid = process.pid): ProcessIdentity {
   return {
@@ -42,15 +45,14 @@ export function livenessOf(other: ProcessIdentity): 'alive' | 'dead' | 'unknown'
     if (isErrno(error, 'ESRCH')) return 'dead';
   }
   const started = startTime(other.pid);
-  return started === '' || started === other.started ? 'alive' : 'dead';
+  return started === '' || (started === other.started && started !== EXITED) ? 'alive' : 'dead';
 }
 
 function startTime(pid: number): string {
   const stat = readOr('', () => readFileSync(`/proc/${pid}/stat`, 'utf8'));
   // Field 22; the second field is the command in parentheses and may hold spaces.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  // A zombie of the kernel (state Z) is dead: it can no longer write.
-  return fields[0] === 'Z' ? 'exited' : (fields[19] ?? '');
+  return fields[0] === 'Z' ? EXITED : (fields[19] ?? '');
 }
 
 function readOr(fallback: string, read: () => string): string {

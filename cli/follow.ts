@@ -14,6 +14,8 @@ interface FollowOptions {
   readonly quiet: boolean;
   /** A line to keep below the picture, such as where the UI is. */
   readonly footer: string;
+  /** When to stop looking; once the run has ended where absent. */
+  readonly isOver?: (view: RunView) => boolean;
   /** Ends the following, not the run. */
   readonly signal: AbortSignal;
 }
@@ -27,16 +29,17 @@ interface Display {
 const EVERY_MS = 1000;
 
 /**
- * Shows a run until it ends, and returns how it stood then; null if the signal came first. Live on a terminal, else a
+ * Shows a run until it is over, and returns how it stood then; null if the signal came first. Live on a terminal, else a
  * line a change. Workers or a server that are gone for a while are waited for.
  */
 export async function follow(client: Client, run: string, options: FollowOptions): Promise<RunView | null> {
   const display = options.quiet ? silent : process.stdout.isTTY ? onTerminal(options.footer) : asLines(options.footer);
+  const isOver = options.isOver ?? ((view) => view.ending !== null);
   while (!options.signal.aborted) {
     try {
       const view = await readRun(client, run);
       display.show(view);
-      if (view.ending !== null) return view;
+      if (isOver(view)) return view;
     } catch (error) {
       if (!(error instanceof Error) || error.name !== 'ServiceError') throw error;
       display.wait(silence(error));

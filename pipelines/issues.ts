@@ -88,15 +88,14 @@ function flat(issue: Issue, above: Path): Issue[] {
   );
   if (deep) return deep.map((inner) => ({ ...inner, path: [...path, ...inner.path] }));
   const types = [...new Set(branches.flat().map(expectation))].map((text) => text.replace(/^expected /, ''));
-  const known = types.length > 0 ? types.join(' or ') : `a known ${issue.discriminator ?? 'form'}`;
+  const known = types.length > 0 ? alternatives(types) : `a known ${issue.discriminator ?? 'form'}`;
   return [{ code: 'custom', path, message: `expected ${known}`, input: undefined }];
 }
 
 function expectation(issue: Issue): string {
   if (issue.message.startsWith('expected')) return issue.message;
   if (issue.code === 'invalid_type') return `expected ${WORDS[issue.expected] ?? issue.expected}`;
-  if (issue.code === 'invalid_value')
-    return `expected ${issue.values.map(String).join(', ')}`.replace(/, ([^,]*)$/, ' or $1');
+  if (issue.code === 'invalid_value') return `expected ${alternatives(issue.values.map(String))}`;
   if (issue.code === 'too_small')
     return `expected ${bound(issue.origin, issue.inclusive === false ? 'more than' : 'at least', issue.minimum)}`;
   if (issue.code === 'too_big')
@@ -104,6 +103,11 @@ function expectation(issue: Issue): string {
   if (issue.code === 'not_multiple_of') return `expected a multiple of ${issue.divisor}`;
   if (issue.code === 'invalid_key' && issue.issues[0]) return expectation(issue.issues[0]);
   return `expected a value that passes: ${issue.message}`;
+}
+
+/** `a, b or c`. */
+function alternatives(words: readonly string[]): string {
+  return words.join(', ').replace(/, ([^,]*)$/, ' or $1');
 }
 
 function bound(origin: string, relation: string, limit: number | bigint): string {

@@ -1,4 +1,7 @@
-/** What a stage of each kind gives to `${{ stages.<id>.<output> }}`. Paths are relative to the results root. Types only. */
+/**
+ * What a stage of each kind gives to `${{ stages.<id>.<output> }}`. Paths are relative to the results root. `report` → `report`,
+ * `ground-truth-table` → `table` and `command` → `files.<name>` give `{file, sha256}`. Types only.
+ */
 
 /** `train-supernet` → `selected`. */
 export interface SelectedSupernet {
@@ -38,10 +41,4 @@ export interface Ranking {
   readonly top5: string;
   readonly sha256: { readonly top1: string; readonly top5: string };
   readonly subnets: number;
-}
-
-/** `report` → `report`; `command` → `files.<name>`. */
-export interface FileOutput {
-  readonly file: string;
-  readonly sha256: string;
 }

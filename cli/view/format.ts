@@ -24,6 +24,11 @@ export function tau(value: number, interval?: readonly [number, number]): string
   return interval === undefined ? shown : `${shown} [${interval[0].toFixed(3)}, ${interval[1].toFixed(3)}]`;
 }
 
+/** An epoch among all of a stage. They count from 0, as in the names of their files: `3 of 0..9`. */
+export function epochOf(epoch: number, epochs: number | undefined): string {
+  return epochs === undefined ? String(epoch) : `${epoch} of 0..${epochs - 1}`;
+}
+
 /** A horizontal bar of `width` cells, filled in eighths of a cell; `fraction` is cut to 0..1. */
 export function bar(fraction: number, width: number): string {
   const eighths = Math.round(Math.min(1, Math.max(0, fraction)) * width * 8);

@@ -1,6 +1,6 @@
 import pc from 'picocolors';
 import type { StageState, StageStatus } from '../../workflows/messages.ts';
-import { tau } from './format.ts';
+import { epochOf, tau } from './format.ts';
 
 const marks: Readonly<Record<StageState, string>> = {
   waiting: pc.dim('·'),
@@ -22,16 +22,10 @@ export function markOf(state: StageState): string {
 /** What a stage has reached: its epoch (the chosen one once done), its tau, its cells. */
 export function reached(stage: StageStatus): string[] {
   return [
-    stage.epoch === undefined ? '' : `epoch ${epochOf(stage)}`,
+    stage.epoch === undefined ? '' : `epoch ${epochOf(stage.epoch, stage.epochs)}`,
     stage.tau === undefined ? '' : `tau ${tau(stage.tau, stage.interval)}`,
     stage.cells === undefined ? '' : `${stage.cells.done}/${stage.cells.total} cells`,
   ];
-}
-
-/** `7 of 10`; empty where no epoch is chosen yet. */
-export function epochOf({ epoch, epochs }: StageStatus): string {
-  if (epoch === undefined) return '';
-  return epochs === undefined ? String(epoch) : `${epoch} of ${epochs}`;
 }
 
 /** The commands that move a stage on which waits for a person; none for every other. */

@@ -1,8 +1,8 @@
 import pc from 'picocolors';
 import type { RunStatus, StageStatus } from '../../workflows/messages.ts';
 import { columns } from './columns.ts';
-import { tau } from './format.ts';
-import { choicesOf, epochOf, markOf, waysOn } from './stage-words.ts';
+import { epochOf, tau } from './format.ts';
+import { choicesOf, markOf, waysOn } from './stage-words.ts';
 
 /** The stages of a run as a table, and below it what went wrong, what can be chosen, and how to act. */
 export function statusTable(status: RunStatus): string {
@@ -10,7 +10,7 @@ export function statusTable(status: RunStatus): string {
   const rows = status.stages.map((stage) => [
     `${markOf(stage.state)} ${stage.id}`,
     stage.state,
-    epochOf(stage),
+    stage.epoch === undefined ? '' : epochOf(stage.epoch, stage.epochs),
     stage.tau === undefined ? '' : tau(stage.tau, stage.interval),
     stage.cells === undefined ? '' : `${stage.cells.done}/${stage.cells.total}`,
     stage.attempts > 0 ? String(stage.attempts) : '',

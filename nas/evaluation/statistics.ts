@@ -10,37 +10,65 @@ export interface Affine {
 
 /** BN statistics of one place in one path: gathered batch by batch, then averaged once and used. */
 export class Statistics {
-  #means: Tensor[] = [];
-  #variances: Tensor[] = [];
+  readonly #mean = new Average();
+  readonly #variance = new Average();
 
   /** Normalises x [n, h, w, channels] by its own statistics, and notes them. */
   gather(x: Tensor, { gamma, beta }: Affine, epsilon: number): Tensor {
     const { y, mean, variance, state } = batchNorm(x, gamma, beta, epsilon);
     dispose(...state);
-    this.#means.push(keep(mean));
-    this.#variances.push(keep(variance));
+    this.#mean.add(mean);
+    this.#variance.add(variance);
     return y;
   }
 
   /** Averages what was gathered: the mean over the batches, which is what a cumulative average ends at. */
   settle(): void {
-    this.#means = [average(this.#means)];
-    this.#variances = [average(this.#variances)];
+    this.#mean.settle();
+    this.#variance.settle();
   }
 
   /** Normalises x by the settled statistics. */
   apply(x: Tensor, { gamma, beta }: Affine, epsilon: number): Tensor {
-    return batchNormWith(x, gamma, beta, { mean: this.#means[0]!, variance: this.#variances[0]! }, epsilon);
+    const statistics = { mean: this.#mean.value, variance: this.#variance.value };
+    return batchNormWith(x, gamma, beta, statistics, epsilon);
   }
 
   dispose(): void {
-    dispose(...this.#means, ...this.#variances);
+    this.#mean.dispose();
+    this.#variance.dispose();
   }
 }
 
-function average(values: readonly Tensor[]): Tensor {
-  const sum = addN(values);
-  const mean = keep(scale(sum, 1 / values.length));
-  dispose(sum, ...values);
-  return mean;
+// Values that wait to be added: one operation for many, and memory that does not grow with the batches.
+const MOST_WAITING = 16;
+
+class Average {
+  #count = 0;
+  #terms: Tensor[] = [];
+
+  /** Takes the tensor over. */
+  add(term: Tensor): void {
+    this.#count++;
+    this.#terms.push(keep(term));
+    if (this.#terms.length === MOST_WAITING) this.#replace(addN(this.#terms));
+  }
+
+  settle(): void {
+    if (this.#terms.length > 1) this.#replace(addN(this.#terms));
+    if (this.#count > 1) this.#replace(scale(this.value, 1 / this.#count));
+  }
+
+  get value(): Tensor {
+    return this.#terms[0]!;
+  }
+
+  dispose(): void {
+    dispose(...this.#terms);
+  }
+
+  #replace(term: Tensor): void {
+    dispose(...this.#terms);
+    this.#terms = [keep(term)];
+  }
 }

@@ -97,10 +97,13 @@ export class Supernet {
    * Training's forward pass of a subnet, under the batch's own statistics.
    * @param images [n, h, w, channels] in float32, normalised; not freed
    * @returns logits [n, classes] in float32, and the tape for `backward`. Both belong to the scope around.
-   * @throws RangeError for a subnet wider than the supernet
+   * @throws RangeError for a subnet wider than the supernet, or images of another space
    */
   forward(images: Tensor, subnet: Subnet, options: ForwardOptions = {}): { logits: Tensor; tape: Tape } {
     const { resolution, dropout, dropConnect } = options;
+    if (images.shape[3] !== this.space.channels) {
+      throw new RangeError(`images: expected ${this.space.channels} channels, got [${images.shape.join()}]`);
+    }
     const owned: Tensor[] = [];
     const derive = (made: Tensor): Tensor => {
       owned.push(made);

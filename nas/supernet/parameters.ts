@@ -125,7 +125,10 @@ export class Parameter implements ParameterSpec {
 
   /** The momentum in PyTorch's order; zeros before the first step. */
   readMomentum(): Float32Array {
-    return this.#velocity ? this.#outside(this.#velocity) : new Float32Array(elements(this.shape));
+    if (!this.#velocity) return new Float32Array(elements(this.shape));
+    const data = this.#outside(this.#velocity);
+    this.#velocity.release();
+    return data;
   }
 
   /** Sets the value, given in PyTorch's order. Throws RangeError for another number of elements. */

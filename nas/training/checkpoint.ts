@@ -9,7 +9,6 @@ import type { Job } from '../process/protocol.ts';
 import type { Supernet } from '../supernet/network.ts';
 import { readSafetensors, writeSafetensors } from '../supernet/safetensors.ts';
 import type { NamedTensor } from '../supernet/safetensors.ts';
-import type { Sgd } from './sgd.ts';
 
 /** Where training stands: `step` steps of `epoch` are done. */
 export interface Position {
@@ -32,13 +31,14 @@ const MOMENTUM = 'momentum.';
 const KEPT = 2;
 
 /** Writes weights, momentum and state to one file, commits it to the manifest, and removes all but the last two. */
-export async function saveCheckpoint(job: Job, net: Supernet, sgd: Sgd, at: Position, state: LoopState): Promise<void> {
+export async function saveCheckpoint(job: Job, net: Supernet, at: Position, state: LoopState): Promise<void> {
   const file = `${job.directory}/${fileNames.checkpoints}/${at.epoch}-${at.step}.safetensors`;
   const from = temporaryName(placeOf(job.results, file));
   await mkdir(path.dirname(from), { recursive: true });
+  const all = [...net.parameters];
   const tensors = [
-    ...[...net.parameters].map((parameter) => lazily(parameter.name, parameter, () => parameter.read())),
-    ...sgd.moving().map((parameter) => lazily(MOMENTUM + parameter.name, parameter, () => parameter.readMomentum())),
+    ...all.map((parameter) => lazily(parameter.name, parameter, () => parameter.read())),
+    ...all.map((parameter) => lazily(MOMENTUM + parameter.name, parameter, () => parameter.readMomentum())),
   ];
   const { sha256 } = writeSafetensors(from, tensors, {
     epoch: String(at.epoch),
@@ -46,32 +46,26 @@ export async function saveCheckpoint(job: Job, net: Supernet, sgd: Sgd, at: Posi
     state: JSON.stringify(state),
   });
   let dropped: readonly CheckpointRecord[] = [];
-  const place = [{ from, to: file }];
   await commit(
     job.results,
     job.directory,
     job.token,
     (manifest) => {
       const others = manifest.checkpoints.filter((record) => record.file !== file);
-      const all = [...others, { ...at, file, sha256 }];
-      dropped = all.slice(0, -KEPT);
-      return { ...manifest, checkpoints: all.slice(-KEPT) };
+      const records = [...others, { ...at, file, sha256 }];
+      dropped = records.slice(0, -KEPT);
+      return { ...manifest, checkpoints: records.slice(-KEPT) };
     },
-    place,
+    [{ from, to: file }],
   );
   await Promise.all(dropped.map((record) => rm(placeOf(job.results, record.file), { force: true })));
 }
 
 /**
- * Loads the newest checkpoint that is whole into `net` and `sgd`; null where there is none. A damaged one is set aside
+ * Loads the newest checkpoint that is whole into `net`; null where there is none. A damaged one is set aside
  * with a warning, and the one before it is taken: what it lacks is trained again, to the same bits.
  */
-export async function restoreCheckpoint(
-  job: Job,
-  manifest: Manifest,
-  net: Supernet,
-  sgd: Sgd,
-): Promise<Resumed | null> {
+export async function restoreCheckpoint(job: Job, manifest: Manifest, net: Supernet): Promise<Resumed | null> {
   await removeStrays(job, manifest);
   for (const record of manifest.checkpoints.toReversed()) {
     const place = placeOf(job.results, record.file);
@@ -79,7 +73,7 @@ export async function restoreCheckpoint(
     if (damage === null) {
       const { metadata, tensors } = readSafetensors(place);
       for (const { name, data } of tensors) {
-        if (name.startsWith(MOMENTUM)) sgd.restore(name.slice(MOMENTUM.length), data);
+        if (name.startsWith(MOMENTUM)) net.parameters.get(name.slice(MOMENTUM.length)).assignMomentum(data);
         else net.parameters.get(name).assign(data);
       }
       const state = LoopState.parse(JSON.parse(metadata['state'] ?? '{}'));

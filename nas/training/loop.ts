@@ -32,7 +32,7 @@ export async function trainSupernet(job: Job, line: ProcessLine): Promise<Output
   const net = await startOf(config, job.results);
   const sgd = new Sgd(net.parameters, config, (parameter) => lrFactor(config, parameter));
   const manifest = await claimJob(job);
-  const resumed = await restoreCheckpoint(job, manifest, net, sgd);
+  const resumed = await restoreCheckpoint(job, manifest, net);
 
   const training: Training = {
     job,

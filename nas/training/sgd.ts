@@ -7,18 +7,15 @@ import { weightDecay } from './parameter-rules.ts';
 
 /**
  * SGD with momentum, as PyTorch's with the original's parameter groups: gradients are clipped by value, then weight decay
- * is added, then momentum moves. A parameter that no net of a step used still coasts on its momentum, as under a
- * zero_grad that fills with zeros; one that no net has used yet is left alone.
+ * is added, then momentum moves. A parameter that no net of a step used keeps its value and its momentum (PyTorch's
+ * behaviour since gradients are None until there is one).
  */
 export class Sgd {
-  readonly #parameters: Parameters;
   readonly #config: SgdConfig;
   readonly #factors: ReadonlyMap<Parameter, number>;
-  readonly #moving = new Set<Parameter>();
 
   /** @param factorOf on the learning rate of a parameter */
   constructor(parameters: Parameters, config: SgdConfig, factorOf: (parameter: Parameter) => number = () => 1) {
-    this.#parameters = parameters;
     this.#config = config;
     this.#factors = new Map([...parameters].map((parameter) => [parameter, factorOf(parameter)]));
   }
@@ -26,35 +23,25 @@ export class Sgd {
   /** One update from the gradients gathered since the last, which it clears. @param rate learning rate of this iteration */
   step(rate: number): void {
     const { momentum, nesterov } = this.#config.optimizer;
-    for (const parameter of this.#parameters) {
+    for (const [parameter, factor] of this.#factors) {
+      const gathered = parameter.gradient();
+      if (!gathered) continue;
       scope(() => {
-        const gradient = this.#gradient(parameter);
-        if (gradient) parameter.applyMomentum(rate * this.#factors.get(parameter)!, momentum, gradient, nesterov);
+        const gradient = this.#decayed(parameter, this.#clipped(gathered));
+        parameter.applyMomentum(rate * factor, momentum, gradient, nesterov);
       });
       parameter.zeroGradient();
     }
   }
 
-  /** The parameters that have momentum, in the supernet's order. */
-  moving(): Parameter[] {
-    return [...this.#parameters].filter((parameter) => this.#moving.has(parameter));
-  }
-
-  /** Gives a parameter momentum, in PyTorch's order; throws RangeError for a name that is no parameter's. */
-  restore(name: string, momentum: Float32Array): void {
-    const parameter = this.#parameters.get(name);
-    parameter.assignMomentum(momentum);
-    this.#moving.add(parameter);
-  }
-
-  #gradient(parameter: Parameter): Tensor | undefined {
-    const gathered = parameter.gradient();
-    const decay = weightDecay(this.#config, parameter.kind);
-    if (!gathered) return this.#moving.has(parameter) ? scale(parameter.value(), decay) : undefined;
-    this.#moving.add(parameter);
+  #clipped(gradient: Tensor): Tensor {
     const limit = this.#config.grad_clip_value;
-    const clipped = limit === null ? gathered : clipByValue(gathered, limit);
-    return decay === 0 ? clipped : add(clipped, scale(parameter.value(), decay));
+    return limit === null ? gradient : clipByValue(gradient, limit);
+  }
+
+  #decayed(parameter: Parameter, gradient: Tensor): Tensor {
+    const decay = weightDecay(this.#config, parameter.kind);
+    return decay === 0 ? gradient : add(gradient, scale(parameter.value(), decay));
   }
 }
 

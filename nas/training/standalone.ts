@@ -37,7 +37,7 @@ export async function trainStandalone(job: Job, line: ProcessLine): Promise<Outp
 
   let { net, sgd } = begin(seeds[0]!);
   const manifest = await claimJob(job);
-  const resumed = await restoreCheckpoint(job, manifest, net, sgd);
+  const resumed = await restoreCheckpoint(job, manifest, net);
   const first = resumed?.at.epoch ?? 0;
   const correct = { top1: listOf(resumed?.state['correct1']), top5: listOf(resumed?.state['correct5']) };
 

@@ -93,7 +93,7 @@ export async function trainEpoch(
     if (isDue || line.stopRequested()) {
       report('saving');
       const position = { epoch: number, step };
-      await pace.saving(() => saveCheckpoint(job, net, sgd, position, { ...training.carried, ...sums.state() }));
+      await pace.saving(() => saveCheckpoint(job, net, position, { ...training.carried, ...sums.state() }));
     }
     if (line.stopRequested()) return 'stopped';
   }

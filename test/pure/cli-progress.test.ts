@@ -26,7 +26,7 @@ const progress = (more: Partial<Progress> = {}): Progress => ({
   version: 1,
   type: 'progress',
   phase: 'training',
-  epoch: 3,
+  epoch: 2,
   epochs: 4,
   step: 50,
   steps: 100,
@@ -44,7 +44,7 @@ const work = (name: string, more: Partial<Work> = {}): Work => ({
 
 const done = stage('one-shot', {
   state: 'done',
-  epoch: 4,
+  epoch: 3,
   epochs: 4,
   tau: 0.7123,
   interval: [0.5, 0.8],
@@ -103,8 +103,8 @@ test('the live picture has a bar for what runs, a line for each running cell, an
   pace.left('few-shot-2', 0.5, 50_000);
   expect(plain(frame(view, pace, 60_000))).toMatchInlineSnapshot(`
     "r running 1m 00s
-    ✓ one-shot      done          epoch 4 of 4  tau 0.712 [0.500, 0.800]  r/one-shot/0.7123_4.safetensors
-    ▶ few-shot-2    ███████▌░░░░  epoch 3/4  step 50/100  12.3 steps/s  loss 1.500  tau 0.690  ETA 30s  attempt 2
+    ✓ one-shot      done          epoch 3 of 0..3  tau 0.712 [0.500, 0.800]  r/one-shot/0.7123_4.safetensors
+    ▶ few-shot-2    ███████▌░░░░  epoch 2 of 0..3  step 50/100  12.3 steps/s  loss 1.500  tau 0.690  ETA 30s  attempt 2
     ? choose        selecting     nas select r choose EPOCH
     ! broken        parked        NaNLoss at step 3  nas retry r broken | nas skip r broken | nas abort r broken
     ▶ evaluate      ████▌░░░░░░░  1/4 cells
@@ -119,12 +119,12 @@ test('the table of a run shows what was reached, what can be chosen and how to g
   expect(plain([statusTable(status)])).toMatchInlineSnapshot(`
     "r running
 
-      stage       state      epoch   tau                   cells  attempts  supernet
-    ✓ one-shot    done       4 of 4  0.712 [0.500, 0.800]         1         r/one-shot/0.7123_4.safetensors
+      stage       state      epoch      tau                   cells  attempts  supernet
+    ✓ one-shot    done       3 of 0..3  0.712 [0.500, 0.800]         1         r/one-shot/0.7123_4.safetensors
     ▶ few-shot-2  running
-    ? choose      selecting                                       1
-    ! broken      parked                                          5
-    ▶ evaluate    running                                  1/4    2
+    ? choose      selecting                                          1
+    ! broken      parked                                             5
+    ▶ evaluate    running                                     1/4    2
     ▶ late        running
     · merge       waiting
 
@@ -147,10 +147,12 @@ test('without a terminal a stage gets a line for another state or epoch, and non
   });
   expect(changes(view, view)).toEqual([]);
   expect(changes(view, at({ step: 99, loss: 1.2 }))).toEqual([]);
-  expect(changes(view, at({ epoch: 4, loss: 1.2 }))).toEqual(['few-shot-2: running, epoch 4/4, loss 1.200, tau 0.690']);
-  const finished = { ...view, status: { ...status, stages: [{ ...done, epoch: 3 }, ...status.stages.slice(1)] } };
+  expect(changes(view, at({ epoch: 3, loss: 1.2 }))).toEqual([
+    'few-shot-2: running, epoch 3 of 0..3, loss 1.200, tau 0.690',
+  ]);
+  const finished = { ...view, status: { ...status, stages: [{ ...done, epoch: 1 }, ...status.stages.slice(1)] } };
   expect(changes(view, finished)).toEqual([
-    'one-shot: done, epoch 3 of 4, tau 0.712 [0.500, 0.800], r/one-shot/0.7123_4.safetensors',
+    'one-shot: done, epoch 1 of 0..3, tau 0.712 [0.500, 0.800], r/one-shot/0.7123_4.safetensors',
   ]);
   expect(changes(null, view)).toHaveLength(7);
 });
@@ -158,7 +160,7 @@ test('without a terminal a stage gets a line for another state or epoch, and non
 test('the fraction counts finished epochs, then steps, then subnets', () => {
   expect(fractionOf(progress())).toBe(0.625);
   expect(fractionOf(progress({ phase: 'evaluating', step: 0, steps: 0 }))).toBe(0.75);
-  expect(fractionOf(progress({ phase: 'loading', epoch: 1 }))).toBe(0);
+  expect(fractionOf(progress({ phase: 'loading', epoch: 0 }))).toBe(0);
   expect(fractionOf(progress({ phase: 'evaluating', epochs: 0, subnets: 1, subnetsTotal: 4 }))).toBe(0.25);
 });
 

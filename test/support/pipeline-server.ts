@@ -1,15 +1,14 @@
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import type { WorkerOptions } from '@temporalio/worker';
-import { afterAll, beforeAll } from 'vitest';
-import type { Plan, PlanStage } from '../../pipelines/plan.ts';
+import type { Plan, PlanStage, Select } from '../../pipelines/plan.ts';
 import { temporalCli } from '../../runtime/layout.ts';
 import { workflowBundle } from '../../workers/bundle.ts';
 import { startRun } from '../../workers/client.ts';
 import { CONTROL_QUEUE, statusQuery } from '../../workflows/messages.ts';
 import type { RunStatus, StageStatus } from '../../workflows/messages.ts';
 
-type Activities = NonNullable<WorkerOptions['activities']>;
+export type Activities = NonNullable<WorkerOptions['activities']>;
 
 /** A real development server and a worker of the pipeline workflow, for all tests of a file. */
 export class PipelineServer {
@@ -78,9 +77,9 @@ export class TestRun {
     return Object.fromEntries(stages.map(({ id, state }) => [id, state]));
   }
 
-  /** The status once it fits; fails after ten seconds. */
-  async until(fits: (status: RunStatus) => boolean): Promise<RunStatus> {
-    const deadline = Date.now() + 10_000;
+  /** The status once it fits; fails when that takes too long. */
+  async until(fits: (status: RunStatus) => boolean, patienceMs = 30_000): Promise<RunStatus> {
+    const deadline = Date.now() + patienceMs;
     for (;;) {
       const status = await this.status();
       if (fits(status)) return status;
@@ -89,19 +88,14 @@ export class TestRun {
     }
   }
 
-  async untilStage(id: string, state: StageStatus['state']): Promise<StageStatus> {
-    await this.until(({ stages }) => stages.some((stage) => stage.id === id && stage.state === state));
+  async untilStage(id: string, state: StageStatus['state'], patienceMs?: number): Promise<StageStatus> {
+    await this.until(({ stages }) => stages.some((stage) => stage.id === id && stage.state === state), patienceMs);
     return await this.stage(id);
   }
 }
 
-/** Opens a server before the tests of a file and closes it after them. */
-export function withPipelineServer(activities: Activities, extraArgs: string[] = []): PipelineServer {
-  const server = new PipelineServer();
-  beforeAll(async () => await server.open(activities, extraArgs));
-  afterAll(async () => await server.close());
-  return server;
-}
+/** A `select` that waits for a person. */
+export const asked: Select = { by: 'kendall_tau', rule: 'latest-of-the-best', wait: 'signal', timeoutMs: null };
 
 let runs = 0;
 

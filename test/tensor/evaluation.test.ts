@@ -85,7 +85,7 @@ async function scores(
 test.for([1, 3])('with %i groups, 30 subnets walked as a tree score as each does alone', async (groups) => {
   const net = randomSupernet(space, groups);
   const subnets = randomSubnets(space, 30);
-  const [calibration, tested] = [batches(space, 'calibration', 3, 60), batches(space, 'test', 2, 100)];
+  const [calibration, tested] = [batches(space, 'calibration', 3, 40), batches(space, 'test', 2, 50)];
   const walked = await scores(net, subnets, calibration, tested);
   for (const [i, subnet] of subnets.entries()) {
     const logits = referenceLogits(net, subnet, calibration, tested);
@@ -93,7 +93,7 @@ test.for([1, 3])('with %i groups, 30 subnets walked as a tree score as each does
     const equal = walked[i]!.top1 === alone.top1 && walked[i]!.top5 === alone.top5;
     if (!equal) expect(closestCall(logits, tested), `subnet ${i}`).toBeLessThan(1e-4);
     expect(walked[i]!.crossEntropy).toBeCloseTo(alone.crossEntropy, 4);
-    expect(walked[i]!.images).toBe(200);
+    expect(walked[i]!.images).toBe(100);
   }
   expect(new Set(walked.map(({ crossEntropy }) => crossEntropy)).size).toBe(30);
   net.dispose();
@@ -191,6 +191,16 @@ test('a wide space, whose siblings are cut out of wider tensors, scores as each 
     const alone = scoreOf(referenceLogits(net, subnet, calibration, tested), tested);
     expect(walked[i]!.crossEntropy).toBeCloseTo(alone.crossEntropy, 4);
   }
+  net.dispose();
+});
+
+test('however many batches there are to calibrate on, statistics are their mean', async () => {
+  const net = randomSupernet(space, 1);
+  const [subnet] = randomSubnets(space, 2);
+  const [calibration, tested] = [batches(space, 'calibration', 20, 4), batches(space, 'test', 1, 40)];
+  const [walked] = await scores(net, [subnet!], calibration, tested);
+  const alone = scoreOf(referenceLogits(net, subnet!, calibration, tested), tested);
+  expect(walked!.crossEntropy).toBeCloseTo(alone.crossEntropy, 4);
   net.dispose();
 });
 

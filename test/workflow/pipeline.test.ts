@@ -1,11 +1,15 @@
 import { expect, test } from 'vitest';
 import type { Plan } from '../../pipelines/plan.ts';
 import { startRun } from '../../workers/client.ts';
-import { parseActivityId } from '../../workflows/messages.ts';
 import { callsOf, plainActivities } from '../support/plain-activities.ts';
-import { planOf, TestRun, withPipelineServer } from '../support/pipeline-server.ts';
+import { asked, planOf, TestRun } from '../support/pipeline-server.ts';
+import { withPipelineServer } from '../support/with-pipeline-server.ts';
 
-const server = withPipelineServer(plainActivities);
+// Histories are called long early, so that one test sees it.
+const server = withPipelineServer(plainActivities, [
+  '--dynamic-config-value',
+  'limit.historyCount.suggestContinueAsNew=150',
+]);
 
 test('stages run after what they need, and independent ones side by side', async () => {
   const slow = { uses: 'echo', with: { ms: 300 } };
@@ -130,13 +134,11 @@ test('what is not parked can be neither retried, skipped nor aborted', async () 
   await run.handle.result();
 });
 
-const byKendall = { by: 'kendall_tau', timeoutMs: null } as const;
-
 test('the rule chooses at once: the latest of the best epochs, or the first of them', async () => {
   const run = await server.start(
     planOf(
-      { id: 'latest', uses: 'epochs', select: { ...byKendall, rule: 'latest-of-the-best', wait: 'none' } },
-      { id: 'first', uses: 'epochs', select: { ...byKendall, rule: 'max', wait: 'none' } },
+      { id: 'latest', uses: 'epochs', select: { ...asked, wait: 'none' } },
+      { id: 'first', uses: 'epochs', select: { ...asked, rule: 'max', wait: 'none' } },
     ),
   );
   await run.handle.result();
@@ -149,8 +151,6 @@ test('the rule chooses at once: the latest of the best epochs, or the first of t
   });
   expect(await run.stage('first')).toMatchObject({ epoch: 1, outputs: { selected: { by: 'rule', who: 'max' } } });
 });
-
-const asked = { ...byKendall, rule: 'latest-of-the-best', wait: 'signal' } as const;
 
 test('a person chooses by update; an epoch that does not exist is refused and says which do', async () => {
   const run = await server.start(planOf({ id: 'few-shot', uses: 'epochs', select: asked }));
@@ -230,6 +230,26 @@ test('starting an id twice attaches to the run, and tells another plan', async (
   expect(third.isNew).toBe(false);
 });
 
+test('a long run continues as new: what is done, parked and asked stays so', async () => {
+  const parts = Array.from({ length: 40 }, (_, at) => ({ part: at + 1 }));
+  const run = await server.start(
+    planOf(
+      { id: 'evaluate', uses: 'echo', matrix: parts, with: { value: '${{ matrix.part }}' } },
+      { id: 'merge', uses: 'echo', needs: ['evaluate'], with: { value: '${{ stages.evaluate.value }}' } },
+      { id: 'broken', uses: 'brittle', with: { fails: 1 } },
+      { id: 'few-shot', uses: 'epochs', select: asked },
+    ),
+  );
+  const { runId } = await run.handle.describe();
+  await run.untilStage('merge', 'done');
+  expect((await run.handle.describe()).runId).not.toBe(runId);
+  expect(await run.states()).toEqual({ evaluate: 'done', merge: 'done', broken: 'parked', 'few-shot': 'selecting' });
+  await run.handle.executeUpdate('retryStage', { args: [{ stage: 'broken' }] });
+  await run.handle.executeUpdate('selectEpoch', { args: [{ stage: 'few-shot', epoch: 1 }] });
+  const { outputs } = await run.handle.result();
+  expect(outputs).toMatchObject({ merge: { value: parts.map(({ part }) => part) }, broken: { round: 2 } });
+});
+
 test('a sub-pipeline is a stage: it gets params, and its stages give the outputs', async () => {
   const inner = planOf({ id: 'echo', uses: 'echo', with: { value: '${{ params.word }}' } });
   const run = await server.start(
@@ -275,9 +295,4 @@ test('the page of the run says how to choose and how to go on, and handlers desc
   await run.handle.signal('selectEpoch', { stage: 'few-shot', epoch: 2 });
   await run.handle.executeUpdate('retryStage', { args: [{ stage: 'broken' }] });
   await run.handle.result();
-});
-
-test('activity ids name the stage, the cell and the round', () => {
-  expect(parseActivityId('few-shot-3')).toEqual({ stage: 'few-shot-3', cell: null, round: 1 });
-  expect(parseActivityId('evaluate.3~2')).toEqual({ stage: 'evaluate', cell: '3', round: 2 });
 });

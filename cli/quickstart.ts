@@ -1,0 +1,76 @@
+import { appendFileSync, mkdirSync } from 'node:fs';
+import path from 'node:path';
+import type { Client } from '@temporalio/client';
+import type { Command } from 'commander';
+import { loadPipeline } from '../pipelines/load.ts';
+import { root } from '../runtime/layout.ts';
+import { retryStageUpdate } from '../workflows/messages.ts';
+import { withEverythingUp } from './bring-up.ts';
+import { answered, serverHome, withServer } from './connection.ts';
+import { follow } from './follow.ts';
+import { interruption } from './interruption.ts';
+import { defineForPipeline } from './load.ts';
+import type { LoadOptions } from './load.ts';
+import { output } from './output.ts';
+import { readReport, summaryOf } from './read-report.ts';
+import { endInWords, readRun } from './run.ts';
+import type { RunView } from './run-view.ts';
+import { startOrAttach } from './start-run.ts';
+import { statusTable } from './view/status-table.ts';
+import { logWorkers } from './workforce.ts';
+
+export function define(command: Command): void {
+  const file = path.join(root, 'pipelines/quickstart.yml');
+  defineForPipeline(command.argument('[pipeline]', 'a pipeline file (.yml)', file)).action(quickstart);
+}
+
+/** What `npm start` does: server, workers, run, summary, and all of it down again. An unfinished run goes on. */
+async function quickstart(pipeline: string, { json, ...options }: LoadOptions): Promise<void> {
+  const plan = loadPipeline(pipeline, options);
+  const signal = interruption();
+  logWorkers(toFile(path.join(serverHome, 'worker.log')));
+  const tell = json === true ? () => {} : (line: string) => process.stdout.write(`${line}\n`);
+  tell(`run ${plan.id}: bringing up a server and workers`);
+  await withEverythingUp(({ place }) =>
+    withServer(async (server) => {
+      const { client } = server;
+      const outcome = await startOrAttach(server, plan);
+      if (outcome === 'done') tell(`run ${plan.id}: done already; \`npm start -- --id NAME\` makes another run`);
+      if (outcome === 'attached') await retryParked(client, plan.id);
+      const footer = server.uiOf(plan.id) ?? '';
+      const view = await follow(client, plan.id, { quiet: json === true, footer, isOver, signal });
+      if (view?.ending !== 'done') process.exitCode = 1;
+      if (view === null) return tell(`run ${plan.id}: stops at a checkpoint; \`npm start\` goes on from there`);
+      const report = await readReport(plan.id);
+      const words = view.ending === null ? stuck(view) : await endInWords(client, view);
+      output(json, { status: view.status, report }, () =>
+        report === null ? words : `${words}\n\n${summaryOf(report)}`,
+      );
+    }, place),
+  );
+}
+
+// Without a terminal there is nobody to ask.
+function isOver({ ending, status }: RunView): boolean {
+  return ending !== null || (status.state === 'waiting' && !process.stdout.isTTY);
+}
+
+function stuck({ status }: RunView): string {
+  return `${statusTable(status)}\n\nrun ${status.id}: stages wait for a person; mend the cause, and \`npm start\` tries them again`;
+}
+
+// Whoever says `npm start` again has mended what was wrong.
+async function retryParked(client: Client, run: string): Promise<void> {
+  const { status } = await readRun(client, run);
+  const handle = client.workflow.getHandle(run);
+  for (const stage of status.stages.filter(
+    ({ state, cells }) => state === 'parked' || (cells?.parked.length ?? 0) > 0,
+  )) {
+    await answered(client, () => handle.executeUpdate(retryStageUpdate, { args: [{ stage: stage.id }] }));
+  }
+}
+
+function toFile(file: string): (line: string) => void {
+  mkdirSync(path.dirname(file), { recursive: true });
+  return (line) => appendFileSync(file, line);
+}

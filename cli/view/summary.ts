@@ -1,0 +1,41 @@
+import pc from 'picocolors';
+import type { Report } from '../../activities/report-text.ts';
+import { columns } from './columns.ts';
+import { tau } from './format.ts';
+
+type Interval = Report['baselines'][number]['tau'];
+
+/**
+ * The report of a run for a terminal: the chosen epoch of each supernet and its tau, beside what needs no training and
+ * what the noise of the labels allows. `place` turns a path below the results root into one that the user can open.
+ */
+export function summary(report: Report, place: (file: string) => string): string {
+  const { groundTruth, ceiling, baselines, supernets, ranking } = report;
+  const head = ['supernet', 'K', 'epoch', 'tau', 'over the best baseline', 'file'].map((title) => pc.dim(title));
+  const rows = supernets.map(({ stage, groups, epoch, tau: agreement, overBaseline, file }) => [
+    stage,
+    String(groups),
+    String(epoch),
+    shown(agreement),
+    shown(overBaseline),
+    place(file),
+  ]);
+  const untrained = baselines.map(({ name, tau: agreement }) => [name, shown(agreement)]);
+  return [
+    `Kendall's tau against ${groundTruth.subnets} subnets that were trained alone, with 95 % bootstrap intervals`,
+    '',
+    ...columns([head, ...rows]),
+    '',
+    'without any training',
+    ...columns(untrained),
+    '',
+    ceiling === null
+      ? 'the highest tau that the noise of these labels allows is not known'
+      : `a perfect ranking reaches ${ceiling.kendallTau.toFixed(3)} on average, for the labels have a reliability of ${ceiling.reliability.toFixed(3)}`,
+    ...(ranking === null ? [] : [`${ranking.subnets} subnets are ranked in ${place(ranking.top1)}`]),
+  ].join('\n');
+}
+
+function shown({ estimate, low, high }: Interval): string {
+  return Number.isNaN(estimate) ? 'undefined' : tau(estimate, [low, high]);
+}

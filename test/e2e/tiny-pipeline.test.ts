@@ -1,0 +1,66 @@
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { lightActivities } from '../../activities/light.ts';
+import { sha256File } from '../../artifacts/atomic-write.ts';
+import { readManifest } from '../../artifacts/manifest.ts';
+import { loadPipeline } from '../../pipelines/load.ts';
+import { embeddedServer } from '../../workers/connection.ts';
+import { startWorkers } from '../../workers/start.ts';
+import type { RunningWorkers } from '../../workers/start.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+import { withPipelineServer } from '../support/with-pipeline-server.ts';
+
+const server = withPipelineServer(lightActivities);
+let workers: RunningWorkers;
+beforeAll(async () => {
+  const address = embeddedServer(server.environment.address);
+  workers = await startWorkers(address, { roles: ['gpu'], devices: ['cpu', 'cpu'] });
+});
+afterAll(async () => {
+  workers.shutdown();
+  await workers.stopped;
+});
+
+function readJson(...place: string[]): Record<string, Record<string, unknown>> {
+  return JSON.parse(readFileSync(path.join(...place), 'utf8'));
+}
+
+test('a pipeline goes from images to the merged ranking and its report', { timeout: 240_000 }, async () => {
+  const root = temporaryFolder();
+  process.env['NAS_RESULTS'] = root;
+  const plan = loadPipeline('test/e2e/tiny.yml');
+  const run = await server.start(plan);
+  const asking = await run.untilStage('few-shot-2', 'selecting', 200_000);
+  expect(asking.choices?.map(({ key }) => key)).toEqual([0, 1]);
+  await run.handle.executeUpdate('selectEpoch', { args: [{ stage: 'few-shot-2', epoch: 0, who: 'ada' }] });
+  const { outputs } = await run.handle.result();
+  expect(new Set(Object.values(await run.states()))).toEqual(new Set(['done']));
+
+  expect(outputs).toMatchObject({
+    'few-shot-2': { selected: { epoch: 0, groups: 2 } },
+    ranking: { ranking: { subnets: 12 } },
+  });
+  const chosen = await readManifest(root, 'tiny/2');
+  expect(chosen?.selection).toMatchObject({ epoch: 0, by: 'person', who: 'ada' });
+  expect(await sha256File(path.join(root, 'tiny/2/supernet_max_kt.safetensors'))).toBe(chosen?.epochs[0]?.sha256);
+
+  const merged = readJson(root, 'tiny/2/json_results/epoch0_all_test/top1_json_final.json');
+  expect(Object.keys(merged)).toHaveLength(12);
+  expect(merged['arch1']).toEqual({ arch: expect.stringMatching(/^1\d{11}$/), acc: expect.any(Number) });
+  expect(existsSync(path.join(root, 'tiny/2/json_results/epoch0_all_test/top5_json_final.json'))).toBe(true);
+
+  const report = readJson(root, 'tiny/report/report.json');
+  expect(report).toMatchObject({
+    supernets: [
+      { stage: 'one-shot', groups: 1 },
+      { stage: '2', groups: 2, epoch: 0 },
+    ],
+  });
+  expect(report['baselines']).toHaveLength(4);
+  expect(readFileSync(path.join(root, 'tiny/report/report.md'), 'utf8')).toContain('| log parameters |');
+  expect(readJson(root, 'tiny/table/ground-truth.json')['arch3']).toMatchObject({
+    arch: '111333003300',
+    runs: expect.any(Array),
+  });
+});

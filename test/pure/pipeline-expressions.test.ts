@@ -1,0 +1,108 @@
+import { describe, expect, test } from 'vitest';
+import { holds, parseCondition } from '../../pipelines/conditions.ts';
+import type { NeedState } from '../../pipelines/conditions.ts';
+import { references, resolve } from '../../pipelines/expressions.ts';
+import type { Json } from '../../pipelines/plan.ts';
+
+const scope = {
+  params: { k: 3, word: 'a', map: { x: [10, 20] } },
+  matrix: { part: 2 },
+  stages: {
+    'one-shot': { selected: { tau: 0.6, epoch: 7 } },
+    evaluate: { part: [{ file: 'a' }, { file: 'b' }] },
+    gone: null,
+  },
+};
+
+describe('a reference', () => {
+  test.each<[Json, Json]>([
+    ['${{ params.k }}', 3],
+    ['${{params.map}}', { x: [10, 20] }],
+    ['${{ params.map.x.1 }}', 20],
+    ['k${{ params.k }}-${{ matrix.part }}', 'k3-2'],
+    ['${{ stages.one-shot.selected.tau }}', 0.6],
+    ['${{ stages.evaluate.part.1.file }}', 'b'],
+    ['${{ stages.gone.selected.tau }}', null],
+    [
+      { a: ['${{ params.word }}', 1], b: { c: 'x' } },
+      { a: ['a', 1], b: { c: 'x' } },
+    ],
+    ['no ${ reference } here', 'no ${ reference } here'],
+  ])('%j is %j', (written, value) => {
+    expect(resolve(written, scope)).toEqual(value);
+  });
+
+  test('stays as it is where its scope is not given, or its param is decided later', () => {
+    const written = ['${{ stages.a.x }}', '${{ matrix.part }}-${{ params.k }}'];
+    expect(resolve(written, { params: { k: 3 } })).toEqual(['${{ stages.a.x }}', '${{ matrix.part }}-3']);
+    expect(resolve(written, { params: { k: 3 }, matrix: { part: 1 } }, new Set(['k']))).toEqual([
+      '${{ stages.a.x }}',
+      '1-${{ params.k }}',
+    ]);
+  });
+
+  test.each([
+    ['${{ params.no }}', 'params.no: there is no "no"; there are k, word, map'],
+    ['${{ params.map.y }}', 'params.map.y: there is no "y"; there are x'],
+    ['${{ params.constructor }}', 'params.constructor: there is no "constructor"; there are k, word, map'],
+    ['a ${{ params.map }}', 'params.map: expected a number, text or truth value inside a text, got a list or map'],
+    ['${{ secrets.x }}', 'expected params.…, matrix.… or stages.… in ${{ }}, got "secrets.x"'],
+    ['${{ stages.one-shot }}', 'expected stages.<id>.<output>, got "stages.one-shot"'],
+    ['${{ params.a b }}', 'expected params.<name>, got "params.a b"'],
+  ])('%s is refused', (written, message) => {
+    expect(() => resolve(written, scope)).toThrow(message);
+  });
+
+  test('is found wherever it stands, and an open one is refused', () => {
+    expect(
+      references({ a: ['${{ params.k }} ${{ matrix.part }}'], b: '${{ stages.x.y }}' }).map(({ text }) => text),
+    ).toEqual(['params.k', 'matrix.part', 'stages.x.y']);
+    expect(() => references('${{ params.k')).toThrow('expected }} after ${{, got none');
+  });
+
+  test('takes linear time, however many braces', () => {
+    expect(() => references('${{'.repeat(300_000))).toThrow('expected }}');
+  });
+});
+
+describe('a condition', () => {
+  const done: NeedState[] = ['done', 'done'];
+  const skipped: NeedState[] = ['done', 'skipped'];
+  const failed: NeedState[] = ['done', 'failed'];
+
+  test.each<[string | null, NeedState[], boolean]>([
+    [null, done, true],
+    [null, skipped, false],
+    [null, failed, false],
+    ['stages.one-shot.selected.tau > 0.5', done, true],
+    ['stages.one-shot.selected.tau > 0.5', failed, false],
+    ['${{ stages.one-shot.selected.tau >= 0.6 && params.k == 3 }}', done, true],
+    ["params.word == 'a' && !(params.k < 3)", done, true],
+    ["params.word != 'a' || params.k <= 2", done, false],
+    ['!failure()', skipped, true],
+    ['!failure()', failed, false],
+    ['success() || failure()', failed, true],
+    ['failure() && true', failed, true],
+    ['stages.gone.selected.tau > 0', done, false],
+    ['stages.gone.selected == null', done, true],
+    ['params.map', done, true],
+    ['null || 0', done, false],
+    ['-1 < 1e3', done, true],
+    ['true || false && false', done, true],
+  ])('%s with needs %j: %j', (condition, needs, result) => {
+    expect(holds(condition, scope, needs)).toBe(result);
+  });
+
+  test.each([
+    ['', 'expected a value in the condition, got its end'],
+    ['params.k >', 'expected a value in the condition, got its end'],
+    ['(params.k', 'expected ) in the condition, got its end'],
+    ['params.k params.k', 'expected the end of the condition, got "params.k"'],
+    ['params.k = 3', 'expected a condition, got "= 3"'],
+    ['k == 3', 'expected params.…, matrix.… or stages.… in ${{ }}, got "k"'],
+    ['process.exit()', 'expected params.…, matrix.… or stages.… in ${{ }}, got "process.exit"'],
+    ['!'.repeat(501), 'expected a condition of at most 500 characters, got 501'],
+  ])('%j is refused', (condition, message) => {
+    expect(() => parseCondition(condition)).toThrow(message);
+  });
+});

@@ -1,0 +1,89 @@
+// A stage process without TensorFlow: five steps an epoch, a checkpoint when stopped, every step it ever made in steps.txt.
+// The seed of its config says how it ends; it ends badly only while it has no checkpoint.
+import { appendFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { atomicWrite, sha256File, temporaryName } from '../../artifacts/atomic-write.ts';
+import { commit } from '../../artifacts/fence.ts';
+import type { Manifest } from '../../artifacts/manifest.ts';
+import { readManifest } from '../../artifacts/manifest.ts';
+import { placeOf } from '../../artifacts/paths.ts';
+import { runStageProcess } from '../../nas/process/harness.ts';
+import { TrainerError } from '../../nas/process/protocol.ts';
+import type { Job } from '../../nas/process/protocol.ts';
+
+/** What the seed asks for. */
+export const fixtureEnds = { well: 0, crash: 1, nan: 2, memory: 3, words: 4, slowly: 5 } as const;
+const STEPS = 5;
+
+async function save(
+  job: Job,
+  name: string,
+  text: string,
+  change: (file: string, sha256: string) => (m: Manifest) => Manifest,
+) {
+  const to = `${job.directory}/${name}`;
+  const from = temporaryName(placeOf(job.results, to));
+  await atomicWrite(from, text);
+  const sha256 = await sha256File(from);
+  await commit(job.results, job.directory, job.token, change(to, sha256), [{ from, to }]);
+}
+
+async function checkpoint(job: Job, epoch: number, step: number): Promise<void> {
+  await save(job, 'checkpoint.json', `${epoch}.${step}`, (file, sha256) => (manifest) => ({
+    ...manifest,
+    checkpoints: [{ epoch, step, file, sha256 }],
+  }));
+}
+
+async function endBadly(job: Job): Promise<void> {
+  const { seed } = job.with;
+  await checkpoint(job, 0, 3);
+  if (seed === fixtureEnds.crash) process.abort();
+  if (seed === fixtureEnds.nan) throw new TrainerError('NaNLoss', 'epoch 0, step 3: the loss is NaN');
+  if (seed === fixtureEnds.memory) process.kill(process.pid, 'SIGKILL');
+  if (seed === fixtureEnds.words) process.send?.({ version: 9, type: 'progress' });
+}
+
+if (process.argv[2] !== undefined) {
+  await runStageProcess({
+    'train-supernet': async (job, line) => {
+      const manifest = await readManifest(job.results, job.directory);
+      const [resumed] = manifest?.checkpoints ?? [];
+      const epochs = Number(job.with['epochs']);
+      const pauseMs = job.with['seed'] === fixtureEnds.slowly ? 100 : 5;
+      for (let epoch = resumed?.epoch ?? 0; epoch < epochs; epoch++) {
+        for (let step = epoch === resumed?.epoch ? resumed.step : 0; step < STEPS; step++) {
+          if (line.stopRequested()) {
+            await checkpoint(job, epoch, step);
+            return 'stopped';
+          }
+          if (epoch === 0 && step === 3 && resumed === undefined) await endBadly(job);
+          await sleep(pauseMs);
+          await appendFile(placeOf(job.results, `${job.directory}/steps.txt`), `${epoch}.${step} `);
+          line.send({ type: 'progress', phase: 'training', epoch, epochs, step: step + 1, steps: STEPS, loss: 1 });
+        }
+        const tau = 0.5 + epoch / 10;
+        await save(job, `${tau.toFixed(4)}_${epoch}.safetensors`, `supernet ${epoch}`, (file, sha256) => (before) => ({
+          ...before,
+          epochs: [
+            ...before.epochs,
+            {
+              epoch,
+              tau,
+              interval: [tau - 0.1, tau + 0.1],
+              file,
+              sha256,
+              bytes: 10,
+              loss: 1,
+              min: { top1: 0, top5: 0 },
+              max: { top1: 1, top5: 1 },
+              groundTruth: [1],
+            },
+          ],
+        }));
+        line.send({ type: 'epoch', epoch, epochs, tau, interval: null, loss: 1, seconds: 1 });
+      }
+      return {};
+    },
+  });
+}

@@ -1,0 +1,206 @@
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  readSafetensors,
+  readSafetensorsHeader,
+  SafetensorsError,
+  writeSafetensors,
+} from '../../nas/supernet/safetensors.ts';
+import { loadSupernet, saveSupernet } from '../../nas/supernet/weights.ts';
+import { TINY_CLASSES, tinySpace, tinySupernet } from '../support/tiny-supernet.ts';
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'safetensors-'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const file = (name: string): string => join(folder, name);
+
+/** A file with the given header and as many zeros as data. */
+function crafted(header: unknown, dataBytes: number, headerBytes?: bigint): string {
+  const text = Buffer.from(typeof header === 'string' ? header : JSON.stringify(header));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(headerBytes ?? BigInt(text.length));
+  const path = file('crafted.safetensors');
+  writeFileSync(path, Buffer.concat([length, text, Buffer.alloc(dataBytes)]));
+  return path;
+}
+
+const at = (begin: number, end: number, shape = [1]): object => ({ dtype: 'F32', shape, data_offsets: [begin, end] });
+
+const pythonReads = (() => {
+  try {
+    execFileSync('python3', ['-c', 'import safetensors, numpy'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+})();
+
+describe('safetensors', () => {
+  it('give back any tensors and metadata that were written', () => {
+    const tensors = fc.uniqueArray(
+      fc
+        .record({
+          name: fc.string({ minLength: 1 }),
+          shape: fc.array(fc.integer({ min: 0, max: 3 }), { maxLength: 4 }),
+        })
+        .filter(({ name }) => name !== '__metadata__')
+        .map(({ name, shape }) => ({
+          name,
+          shape,
+          data: Float32Array.from({ length: shape.reduce((product, size) => product * size, 1) }, (_, i) => i / 3),
+        })),
+      { selector: ({ name }) => name },
+    );
+    const metadata = fc.dictionary(fc.string(), fc.string());
+    fc.assert(
+      fc.property(tensors, metadata, (written, said) => {
+        const path = file('any.safetensors');
+        const { sha256, bytes } = writeSafetensors(path, written, said);
+        const onDisk = readFileSync(path);
+        expect({ sha256, bytes }).toEqual({
+          sha256: createHash('sha256').update(onDisk).digest('hex'),
+          bytes: onDisk.length,
+        });
+        const got = readSafetensors(path);
+        expect(got.metadata).toEqual(said);
+        const byName = new Map(got.tensors.map((entry) => [entry.name, entry]));
+        expect(byName).toEqual(new Map(written.map((entry) => [entry.name, entry])));
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it.each([
+    ['an empty file', () => file('empty')],
+    ['a header longer than the file', () => crafted({}, 0, 1000n)],
+    ['a header of exabytes', () => crafted({}, 8, 2n ** 62n)],
+    ['a header that is no JSON', () => crafted('{"a":', 8)],
+    ['a header that is no object', () => crafted([1, 2], 8)],
+    ['a tensor that begins behind a gap', () => crafted({ a: at(4, 8) }, 8)],
+    ['tensors that overlap', () => crafted({ a: at(0, 4), b: at(0, 4) }, 8)],
+    ['data past the end of the file', () => crafted({ a: at(0, 40, [10]) }, 8)],
+    ['data that nobody owns', () => crafted({ a: at(0, 4) }, 8)],
+    ['a size that is not the shape', () => crafted({ a: at(0, 8, [1]) }, 8)],
+    ['offsets that run backwards', () => crafted({ a: at(8, 4, [1]) }, 8)],
+    ['negative sizes', () => crafted({ a: at(0, 4, [-1, -1]) }, 4)],
+    ['sizes past all integers', () => crafted({ a: at(0, 4, [2 ** 53, 2 ** 53]) }, 4)],
+    ['an unknown type', () => crafted({ a: { dtype: 'F7', shape: [1], data_offsets: [0, 4] } }, 4)],
+    ['a tensor without a shape', () => crafted({ a: { dtype: 'F32', data_offsets: [0, 4] } }, 4)],
+  ])('refuse %s', (_, make) => {
+    writeFileSync(file('empty'), '');
+    const path = make();
+    expect(() => readSafetensors(path)).toThrow(SafetensorsError);
+    expect(() => readSafetensorsHeader(path)).toThrow(/: expected .*, got /);
+  });
+
+  it('refuse or read any bytes, but never crash', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 64 }), fc.string(), (bytes, text) => {
+        for (const path of [crafted(text, 16), file('bytes')]) {
+          writeFileSync(file('bytes'), bytes);
+          try {
+            readSafetensors(path);
+          } catch (error) {
+            expect(error).toBeInstanceOf(SafetensorsError);
+          }
+        }
+      }),
+    );
+  });
+
+  it('of other types are listed and passed over, and refused only where they are wanted', () => {
+    const path = crafted({ a: { dtype: 'I64', shape: [], data_offsets: [0, 8] }, b: at(8, 12) }, 12);
+    expect(readSafetensors(path, (name) => name === 'b').tensors).toHaveLength(1);
+    expect(() => readSafetensors(path)).toThrow('a: expected float32 (F32), got I64');
+  });
+
+  it('leave the old file alone where writing fails, and nothing beside it', () => {
+    const path = file('kept.safetensors');
+    writeSafetensors(path, [{ name: 'a', shape: [1], data: Float32Array.of(1) }], {});
+    const lying = { name: 'a', shape: [2], data: Float32Array.of(1) };
+    expect(() => writeSafetensors(path, [lying], {})).toThrow('a: expected 2 values (2), got 1');
+    expect(readSafetensors(path).tensors[0]!.data).toEqual(Float32Array.of(1));
+    expect(readdirSync(folder).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+  });
+});
+
+describe('the file of a supernet', () => {
+  it('gives the supernet back to the bit, with what it says of itself', () => {
+    const net = tinySupernet(2);
+    const path = file('net.safetensors');
+    saveSupernet(net, path, { epoch: '3' });
+    const loaded = loadSupernet(path, { space: tinySpace, classes: TINY_CLASSES, groups: 2 });
+    for (const parameter of loaded.parameters) {
+      expect(parameter.read(), parameter.name).toEqual(net.parameters.get(parameter.name).read());
+    }
+    expect(readSafetensorsHeader(path).metadata).toMatchObject({
+      space: 'tiny',
+      groups: '2',
+      epoch: '3',
+      format: 'pt',
+    });
+    for (const one of [net, loaded]) one.dispose();
+  });
+
+  it('is refused for another space, K or number of classes', () => {
+    const net = tinySupernet();
+    const path = file('one-shot.safetensors');
+    saveSupernet(net, path);
+    const options = { space: tinySpace, classes: TINY_CLASSES, groups: 1 };
+    expect(() => loadSupernet(path, { ...options, groups: 2 })).toThrow(
+      'expected a supernet with groups 2, got groups 1',
+    );
+    expect(() => loadSupernet(path, { ...options, classes: 7 })).toThrow('with classes 7, got classes 5');
+    const wider = { ...tinySpace, stem: { ...tinySpace.stem, base: 9 } };
+    expect(() => loadSupernet(path, { ...options, space: wider })).toThrow(
+      'first_conv.conv.conv.weight: expected 9×3×7×7, got 8×3×7×7',
+    );
+    net.dispose();
+  });
+
+  it('may be one that the original wrote: prefixed names, and BN statistics beside the parameters', () => {
+    const net = tinySupernet();
+    const path = file('original.safetensors');
+    const parameters = [...net.parameters].map((parameter) => ({
+      name: `module.${parameter.name}`,
+      shape: parameter.shape,
+      data: parameter.read(),
+    }));
+    const statistics = { name: 'module.first_conv.bn.bn.running_mean', shape: [8], data: new Float32Array(8) };
+    const tracking = { name: 'module.first_conv.bn.bn_tracking.0.running_var', shape: [8], data: new Float32Array(8) };
+    writeSafetensors(path, [...parameters, statistics, tracking], {});
+    const options = { space: tinySpace, classes: TINY_CLASSES, groups: 1 };
+    const loaded = loadSupernet(path, options);
+    expect(loaded.modules.stem.weight.read()).toEqual(net.modules.stem.weight.read());
+    writeSafetensors(path, [...parameters, { name: 'extra', shape: [1], data: new Float32Array(1) }], {});
+    expect(() => loadSupernet(path, options)).toThrow("expected only the supernet's parameters, got extra");
+    for (const one of [net, loaded]) one.dispose();
+  });
+
+  it.skipIf(!pythonReads)("is read by Python's safetensors (skipped where python3 lacks it)", () => {
+    const net = tinySupernet(2);
+    const path = file('python.safetensors');
+    saveSupernet(net, path);
+    const script = [
+      'import json, sys',
+      'from safetensors.numpy import load_file',
+      'tensors = load_file(sys.argv[1])',
+      'print(json.dumps({name: [list(t.shape), t.flatten()[:3].tolist()] for name, t in tensors.items()}))',
+    ].join('\n');
+    const seen = JSON.parse(execFileSync('python3', ['-c', script, path], { encoding: 'utf8' })) as unknown;
+    const expected = [...net.parameters].map(({ name, shape }) => [
+      name,
+      [[...shape], Array.from(net.parameters.get(name).read().slice(0, 3))],
+    ]);
+    expect(seen).toEqual(Object.fromEntries(expected));
+    net.dispose();
+  });
+});

@@ -1,0 +1,197 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { beforeEach, expect, test } from 'vitest';
+import { command } from '../../activities/command.ts';
+import type { StageInput } from '../../activities/contract.ts';
+import { lightActivities } from '../../activities/light.ts';
+import { performStage } from '../../activities/stage-activity.ts';
+import { runJob } from '../../activities/stage-job.ts';
+import { readManifest } from '../../artifacts/manifest.ts';
+import type { JsonObject, PlanStage } from '../../pipelines/plan.ts';
+import { fixtureEnds } from '../support/fixture-trainer.ts';
+import { planOf } from '../support/pipeline-server.ts';
+import { withPipelineServer } from '../support/with-pipeline-server.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+import { tinySupernet } from '../support/training-configs.ts';
+
+const fixture = path.resolve('test/support/fixture-trainer.ts');
+const heavy = {
+  taskQueue: 'gpu',
+  activities: {
+    'train-supernet': (input: StageInput) =>
+      performStage(input, (attempt) => runJob('train-supernet', attempt, fixture)),
+    command: (input: StageInput) => command(input, 'cpu'),
+  },
+  maxHeartbeatThrottleInterval: 100,
+} as const;
+const server = withPipelineServer(lightActivities);
+const steps = (epochs: number) =>
+  Array.from({ length: epochs }, (_, epoch) => [0, 1, 2, 3, 4].map((step) => `${epoch}.${step}`)).flat();
+
+let root = '';
+beforeEach(() => {
+  root = temporaryFolder();
+  process.env['NAS_RESULTS'] = root;
+});
+
+function training(end: keyof typeof fixtureEnds, epochs = 3, more: Partial<PlanStage> = {}) {
+  const config: JsonObject = JSON.parse(JSON.stringify(tinySupernet({ seed: fixtureEnds[end], epochs })));
+  const retry = { maximumAttempts: 3, initialIntervalMs: 100, backoffCoefficient: 1 };
+  return planOf({ id: 'one-shot', uses: 'train-supernet', with: config, queue: 'gpu', work: 'heavy', retry, ...more });
+}
+
+function fileOf(id: string, name: string): string {
+  return path.join(root, id, 'one-shot', name);
+}
+
+function stepsMade(id: string): string[] {
+  return readFileSync(fileOf(id, 'steps.txt'), 'utf8').trim().split(' ');
+}
+
+async function withWorker<T>(body: (stop: () => Promise<void>) => Promise<T>): Promise<T> {
+  const stop = await server.work(heavy);
+  try {
+    return await body(stop);
+  } finally {
+    await stop();
+  }
+}
+
+test('a trained stage is chosen from, its supernet is linked, and the choice stands in the manifest', async () => {
+  const plan = training('well');
+  await withWorker(async () => {
+    const run = await server.start(plan);
+    await run.handle.result();
+    expect(await run.stage('one-shot')).toMatchObject({
+      state: 'done',
+      epoch: 2,
+      tau: 0.7,
+      supernet: `${plan.id}/one-shot/0.7000_2.safetensors`,
+    });
+  });
+  expect(readFileSync(fileOf(plan.id, 'supernet_max_kt.safetensors'), 'utf8')).toBe('supernet 2');
+  const manifest = await readManifest(root, `${plan.id}/one-shot`);
+  expect(manifest).toMatchObject({
+    state: 'done',
+    selection: { epoch: 2, by: 'rule' },
+    attempts: [{ ending: 'done', device: 'cpu' }],
+  });
+});
+
+test('a process that crashes or runs out of memory is started again and goes on at its checkpoint', async () => {
+  await withWorker(async () => {
+    for (const end of ['crash', 'memory'] as const) {
+      const plan = training(end);
+      const run = await server.start(plan);
+      await run.handle.result();
+      expect(stepsMade(plan.id)).toEqual(steps(3));
+      const manifest = await readManifest(root, `${plan.id}/one-shot`);
+      const [first, second] = manifest?.attempts.map(({ ending }) => ending) ?? [];
+      expect([first, second]).toEqual([end === 'memory' ? 'OutOfMemory' : 'Crashed', 'done']);
+    }
+  });
+});
+
+test('NaN and bad input park at the first attempt, each under its own name', async () => {
+  await withWorker(async () => {
+    const run = await server.start(training('nan'));
+    expect((await run.untilStage('one-shot', 'parked')).error).toBe('NaNLoss: epoch 0, step 3: the loss is NaN');
+    expect((await run.stage('one-shot')).attempts).toBe(1);
+    await run.handle.terminate();
+    const wrong = await server.start(training('well', 0));
+    expect((await wrong.untilStage('one-shot', 'parked')).error).toMatch(/^BadInput: one-shot\.with\.epochs: /);
+    expect(existsSync(path.join(root, wrong.handle.workflowId))).toBe(false);
+    await wrong.handle.terminate();
+  });
+});
+
+test('pause stops the process at a checkpoint, and resume goes on without a step twice', async () => {
+  const plan = training('slowly', 2);
+  await withWorker(async () => {
+    const run = await server.start(plan);
+    await expect.poll(() => existsSync(fileOf(plan.id, 'steps.txt')), { timeout: 10_000 }).toBe(true);
+    await run.handle.signal('pause');
+    await run.untilStage('one-shot', 'paused');
+    const before = stepsMade(plan.id);
+    expect(before.length).toBeLessThan(10);
+    await run.handle.signal('resume');
+    await run.handle.result();
+  });
+  expect(stepsMade(plan.id)).toEqual(steps(2));
+});
+
+test('a cancelled run ends at a checkpoint, and started again it goes on there', async () => {
+  const plan = training('slowly', 2);
+  await withWorker(async () => {
+    const run = await server.start(plan);
+    await expect.poll(() => existsSync(fileOf(plan.id, 'steps.txt')), { timeout: 10_000 }).toBe(true);
+    await run.handle.cancel();
+    await expect(run.handle.result()).rejects.toThrow('cancelled');
+    expect((await readManifest(root, `${plan.id}/one-shot`))?.attempts).toMatchObject([{ ending: 'Cancelled' }]);
+    const again = await server.start(plan);
+    await again.handle.result();
+  });
+  expect(stepsMade(plan.id)).toEqual(steps(2));
+});
+
+test('a worker that shuts down hands its stage to another one, and no attempt is used up', async () => {
+  const plan = training('slowly', 2, { retry: { maximumAttempts: 1, initialIntervalMs: 100, backoffCoefficient: 1 } });
+  const run = await withWorker(async () => {
+    const started = await server.start(plan);
+    await expect.poll(() => existsSync(fileOf(plan.id, 'steps.txt')), { timeout: 10_000 }).toBe(true);
+    return started;
+  });
+  await withWorker(async () => await run.handle.result());
+  expect(stepsMade(plan.id)).toEqual(steps(2));
+  const manifest = await readManifest(root, `${plan.id}/one-shot`);
+  expect(manifest?.attempts.map(({ ending, token }) => [token.round, ending])).toEqual([
+    [1, 'WorkerShutdown'],
+    [2, 'done'],
+  ]);
+});
+
+function making(outputs: Record<string, string>, name = 'make'): PlanStage {
+  const script =
+    "require('fs').writeFileSync('out.txt', process.env.NAS_STAGE + ' ' + process.env.WORD); console.log('said')";
+  const config = { run: [process.execPath, '-e', script], env: { WORD: 'x' }, outputs };
+  const { stages } = planOf({ id: name, uses: 'command', queue: 'gpu', work: 'heavy', with: config });
+  return stages[0]!;
+}
+
+test('a command keeps the files it promised, and fails without them', async () => {
+  const plan = { ...planOf(), stages: [making({ out: 'out.txt' }), making({ gone: 'gone.txt' }, 'broken')] };
+  await withWorker(async () => {
+    const run = await server.start(plan);
+    expect((await run.untilStage('broken', 'parked')).error).toMatch(
+      /expected the program to write .*broken\/gone\.txt/,
+    );
+    const file = `${plan.id}/make/out.txt`;
+    expect((await run.untilStage('make', 'done')).outputs).toMatchObject({
+      files: { out: { file, sha256: expect.any(String) } },
+    });
+    expect(readFileSync(path.join(root, file), 'utf8')).toBe(`${plan.id}/make x`);
+    expect(readFileSync(path.join(root, plan.id, 'make/trainer.log'), 'utf8')).toContain('said');
+    await run.handle.cancel();
+  });
+});
+
+test('a run started again takes over what is done, and makes anew what was damaged', async () => {
+  const plan = {
+    ...planOf(),
+    stages: [making({ out: 'out.txt' }), making({ out: 'out.txt' }, 'damaged'), making({ gone: 'gone.txt' }, 'broken')],
+  };
+  await withWorker(async () => {
+    const first = await server.start(plan);
+    await first.untilStage('broken', 'parked');
+    await first.until(({ stages }) => stages.filter(({ state }) => state === 'done').length === 2);
+    await first.handle.executeUpdate('abortStage', { args: [{ stage: 'broken' }] });
+    await expect(first.handle.result()).rejects.toThrow();
+    writeFileSync(path.join(root, plan.id, 'damaged/out.txt'), 'other');
+    const second = await server.start(plan);
+    await second.untilStage('broken', 'parked');
+    expect(await second.states()).toMatchObject({ make: 'reused', damaged: 'done' });
+    expect((await second.stage('make')).reason).toBe(`${plan.id}/make has the same fingerprint`);
+    expect(readFileSync(path.join(root, plan.id, 'damaged/out.txt'), 'utf8')).toBe(`${plan.id}/damaged x`);
+    await second.handle.cancel();
+  });
+});
