@@ -25,7 +25,8 @@ export function referenceLogits(
       let x = stemForward(net, imagesOf(net, batch), subnet.stem, normalise);
       const blocks = net.blocksOf(subnet);
       for (const block of blocks) x = blockForward(net, x, block, normalise);
-      return readFloats(classify(net, x, blocks.at(-1)!.group));
+      const last = blocks.at(-1)!;
+      return readFloats(classify(net, x, last.out, last.group));
     });
 
   for (const [count, batch] of calibration.entries()) {

@@ -2,10 +2,10 @@ import { prefixTree } from '../space/prefix-tree.ts';
 import type { Subnet } from '../space/space.ts';
 import type { BlockModule, ConvNorm } from '../supernet/modules.ts';
 import type { Supernet } from '../supernet/network.ts';
-import { add, biasAdd, cast, conv2d, matmul, maxPool, meanPool, relu } from '../supernet/ops.ts';
+import { lanes } from '../supernet/lanes.ts';
+import { add, biasAdd, cast, conv2d, leading, matmul, maxPool, meanPool, relu } from '../supernet/ops.ts';
 import { dispose, readFloats } from '../supernet/tensorflow.ts';
 import type { Tensor } from '../supernet/tensorflow.ts';
-import { lanes, narrowed, PaddedParameters } from './lanes.ts';
 import { eachNorm, sharing } from './sharing.ts';
 import type { Branch, Family, Member, Trunk } from './sharing.ts';
 import type { Statistics } from './statistics.ts';
@@ -24,12 +24,10 @@ export class TreeWalk {
   readonly steps: number;
   readonly #net: Supernet;
   readonly #trunk: Trunk;
-  readonly #parameters: PaddedParameters;
 
   constructor(net: Supernet, subnets: readonly Subnet[]) {
     this.#net = net;
     this.#trunk = sharing(prefixTree(net.space, subnets, net.groups));
-    this.#parameters = new PaddedParameters(net);
     this.steps = countBranches(this.#trunk.branches);
   }
 
@@ -50,7 +48,7 @@ export class TreeWalk {
 
   dispose(): void {
     eachNorm(this.#trunk, (norm) => norm.dispose());
-    this.#parameters.dispose();
+    this.#net.parameters.releaseSlices();
   }
 
   *#stem(images: Tensor, visit: Visit | null): Generator<void> {
@@ -118,7 +116,7 @@ export class TreeWalk {
     return this.#net.modules.blocks[stage]![group]![block]!;
   }
 
-  /** x [n, h, w, ≥ input] → [n, h', w', lanes(out)]; gathers the statistics or uses them. */
+  /** x [n, h, w, lanes(input)] → [n, h', w', lanes(out)]; gathers the statistics or uses them. */
   #convNorm(
     x: Tensor,
     input: number,
@@ -128,8 +126,8 @@ export class TreeWalk {
     norm: Statistics,
     visit: Visit | null,
   ): Tensor {
-    const conv = conv2d(x, this.#parameters.conv(unit, input, x.shape[3]!, out), stride);
-    const affine = this.#parameters.affine(unit, out);
+    const conv = conv2d(x, unit.weight.slice(out, input), stride);
+    const affine = { gamma: unit.gamma.slice(out), beta: unit.beta.slice(out) };
     const { epsilon } = this.#net;
     const y = visit ? norm.apply(conv, affine, epsilon) : norm.gather(conv, affine, epsilon);
     dispose(conv);
@@ -137,11 +135,12 @@ export class TreeWalk {
   }
 
   #logits(x: Tensor, { group, width }: Branch): Float32Array {
-    const { weight, bias } = this.#parameters.linear(group, width, lanes(width));
+    const { classes, modules } = this.#net;
+    const { weight, bias } = modules.classifiers[group]!;
     const full = x.dtype === 'float32' ? x : cast(x, 'float32');
     const pooled = meanPool(full);
-    const product = matmul(pooled, weight);
-    const logits = biasAdd(product, bias);
+    const product = matmul(pooled, weight.slice(classes, width));
+    const logits = biasAdd(product, bias.value());
     const values = readFloats(logits);
     if (full !== x) dispose(full);
     dispose(pooled, product, logits);
@@ -153,6 +152,16 @@ function activate(x: Tensor): Tensor {
   const y = relu(x);
   dispose(x);
   return y;
+}
+
+/**
+ * The leading channels of x [n, h, w, c] that `width` needs: x itself where it has no more. A lane behind `width` may hold
+ * a wider sibling's channel; every weight that reads it is zero.
+ */
+function narrowed(x: Tensor, width: number): Tensor {
+  const [n, h, w, channels] = x.shape;
+  const needed = lanes(width);
+  return needed === channels ? x : leading(x, [n!, h!, w!, needed]);
 }
 
 function countBranches(branches: readonly Branch[]): number {

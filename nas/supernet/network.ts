@@ -121,8 +121,9 @@ export class Supernet {
       x = record.y;
       return record;
     });
+    const last = at.at(-1)!;
     const mask = dropout ? dropoutMask([x.shape[0]!, x.shape[3]!], dropout) : null;
-    const { logits, record } = trainedHeadForward(this, x, at.at(-1)!.group, mask);
+    const { logits, record } = trainedHeadForward(this, x, last.out, last.group, mask);
     return { logits, tape: { stem, blocks, head: record } };
   }
 

@@ -1,5 +1,7 @@
 import type { ParameterSpec } from '../space/layout.ts';
+import { STEM } from '../space/space.ts';
 import { memo } from './constants.ts';
+import { lanes } from './lanes.ts';
 import { addN, cast, leading, padTo, transpose } from './ops.ts';
 import { dispose, keep, readFloats, tensor } from './tensorflow.ts';
 import type { Tensor } from './tensorflow.ts';
@@ -40,8 +42,8 @@ export class Parameter implements ParameterSpec {
   }
 
   /**
-   * The leading part that a subnet uses (`weight[:out, :input]` in PyTorch's order), in the precision of computation.
-   * Made once and shared until the parameter changes or `releaseSlices`.
+   * The leading part that a subnet uses (`weight[:out, :input]` in PyTorch's order), in the precision of computation and
+   * with zeros up to the lanes of out and input. Made once and shared until the parameter changes or `releaseSlices`.
    */
   slice(out: number, input = this.shape[1] ?? 1): Tensor {
     const key = out * 65536 + input;
@@ -50,13 +52,19 @@ export class Parameter implements ParameterSpec {
 
   #cut(out: number, input: number): Tensor {
     const value = this.value();
-    const whole = out === this.shape[0] && input === (this.shape[1] ?? 1);
-    if (whole && !this.#halves) return value;
-    const part = whole ? value : keep(leading(value, internalShape(this.shape, out, input)));
-    if (!this.#halves) return part;
-    const half = keep(cast(part, 'bfloat16'));
-    if (part !== value) dispose(part);
-    return half;
+    const used = fit(value, internalShape(this.shape, out, input));
+    const laned = fit(used, internalShape(this.shape, this.#lanesOut(out), this.#lanesIn(input)));
+    const slice = this.#halves ? cast(laned, 'bfloat16') : laned;
+    for (const step of new Set([used, laned])) if (step !== value && step !== slice) dispose(step);
+    return slice === value ? value : keep(slice);
+  }
+
+  #lanesOut(out: number): number {
+    return this.kind === 'linear' ? out : lanes(out);
+  }
+
+  #lanesIn(input: number): number {
+    return this.shape.length === 1 || this.stage === STEM ? input : lanes(input);
   }
 
   releaseSlices(): void {
@@ -65,7 +73,7 @@ export class Parameter implements ParameterSpec {
     this.#variable.release();
   }
 
-  /** Adds the gradient of a slice, which it takes over: the caller must not use or free it. */
+  /** Adds the gradient of a slice, lanes included, which it takes over: the caller must not use or free it. */
   accumulate(gradient: Tensor): void {
     if (gradient.dtype === 'float32') {
       this.#gathered.push(keep(gradient));
@@ -80,16 +88,15 @@ export class Parameter implements ParameterSpec {
    * was. Owned by the parameter until `zeroGradient`.
    */
   gradient(): Tensor | undefined {
-    // Slices of one size are added before they are padded.
+    // Slices of one size are added before they are padded. What a lane behind the slice gathered is zero.
     const bySize = new Map<string, Tensor[]>();
     for (const part of this.#gathered) memo(bySize, part.shape.join(), () => []).push(part);
     const whole = internalShape(this.shape);
     const parts = [...bySize.values()].map((same) => {
       const sum = total(same);
-      if (sum.shape.join() === whole.join()) return sum;
-      const padded = padTo(sum, whole);
-      dispose(sum);
-      return padded;
+      const fitted = fit(sum, whole);
+      if (fitted !== sum) dispose(sum);
+      return fitted;
     });
     if (parts.length === 0) return undefined;
     const sum = keep(total(parts));
@@ -210,6 +217,16 @@ export function toInternal({ name, shape }: ParameterSpec, data: Float32Array): 
 
 function elements(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
+}
+
+/** x cut to the shape where it is larger, with zeros behind it where it is smaller; x itself where it fits. */
+function fit(x: Tensor, shape: readonly number[]): Tensor {
+  const common = x.shape.map((size, axis) => Math.min(size, shape[axis]!));
+  const cut = common.some((size, axis) => size < x.shape[axis]!) ? leading(x, common) : x;
+  if (common.every((size, axis) => size === shape[axis])) return cut;
+  const padded = padTo(cut, shape);
+  if (cut !== x) dispose(cut);
+  return padded;
 }
 
 function total(terms: readonly Tensor[]): Tensor {

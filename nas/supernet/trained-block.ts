@@ -18,7 +18,7 @@ export interface BlockRecord {
 }
 
 /**
- * ReLU(branch + shortcut) under batch statistics; x [n, h, w, in] → record.y [n, h', w', out].
+ * ReLU(branch + shortcut) under batch statistics; x [n, h, w, lanes(in)] → record.y [n, h', w', lanes(out)].
  * @param mask drop connect: [n, 1, 1, 1], 0 where a sample's branch is dropped, 1 / (1 - rate) elsewhere; freed with the
  * record
  */
@@ -29,11 +29,11 @@ export function trainedBlockForward(
   epsilon: number,
   mask: Tensor | null,
 ): BlockRecord {
-  const first = unitForward(module.conv1, x, at.mid, at.stride, epsilon);
+  const first = unitForward(module.conv1, x, at.in, at.mid, at.stride, epsilon);
   const inner = relu(first.y);
-  const second = unitForward(module.conv2, inner, at.out, 1, epsilon);
+  const second = unitForward(module.conv2, inner, at.mid, at.out, 1, epsilon);
   const branch = mask ? multiply(second.y, mask) : second.y;
-  const shortcut = hasShortcut(at) ? unitForward(module.shortcut, x, at.out, at.stride, epsilon) : null;
+  const shortcut = hasShortcut(at) ? unitForward(module.shortcut, x, at.in, at.out, at.stride, epsilon) : null;
   const sum = add(branch, shortcut?.y ?? x);
   const y = relu(sum);
   dispose(first.y, second.y, branch, sum);

@@ -25,10 +25,17 @@ export interface StemRecord {
   readonly owned: readonly Tensor[];
 }
 
-/** images [n, h, w, channels] → record.y [n, h', w', width]. */
+/** images [n, h, w, channels] → record.y [n, h', w', lanes(width)]. */
 export function trainedStemForward(net: Supernet, images: Tensor, width: number, owned: readonly Tensor[]): StemRecord {
   const { stride, pool } = net.space.stem;
-  const { y: normalised, record } = unitForward(net.modules.stem, images, width, stride, net.epsilon);
+  const { y: normalised, record } = unitForward(
+    net.modules.stem,
+    images,
+    net.space.channels,
+    width,
+    stride,
+    net.epsilon,
+  );
   const activated = relu(normalised);
   dispose(normalised);
   return { unit: record, activated, y: pool ? maxPool(activated) : activated, owned };
@@ -46,39 +53,43 @@ export function trainedStemBackward({ unit, activated, y, owned }: StemRecord, d
 /** Pooling, dropout and the linear layer: what their backward pass needs. */
 export interface HeadRecord {
   readonly group: number;
+  readonly weight: Tensor;
   readonly features: Tensor;
   readonly mask: Tensor | null;
   readonly x: Tensor;
 }
 
 /**
- * x [n, h, w, c] → logits [n, classes], in float32 whatever the precision.
- * @param mask dropout: [n, c], 0 or 1 / (1 - rate); freed with the record
+ * x [n, h, w, lanes(width)] → logits [n, classes], in float32 whatever the precision.
+ * @param mask dropout: [n, lanes(width)], 0 or 1 / (1 - rate); freed with the record
  */
 export function trainedHeadForward(
   net: Supernet,
   x: Tensor,
+  width: number,
   group: number,
   mask: Tensor | null,
 ): { logits: Tensor; record: HeadRecord } {
-  const { weight, bias } = net.modules.classifiers[group]!;
+  const { weight: shared, bias } = net.modules.classifiers[group]!;
+  const weight = shared.slice(net.classes, width);
   const full = x.dtype === 'float32' ? x : cast(x, 'float32');
   const pooled = meanPool(full);
   if (full !== x) dispose(full);
   const features = mask ? multiply(pooled, mask) : pooled;
   if (mask) dispose(pooled);
-  const product = matmul(features, weight.slice(net.classes, features.shape[1]));
+  const product = matmul(features, weight);
   const logits = biasAdd(product, bias.value());
   dispose(product);
-  return { logits, record: { group, features, mask, x } };
+  return { logits, record: { group, weight, features, mask, x } };
 }
 
 /** Adds the head's gradients into its parameters, frees the record and returns dLoss/dx. dLogits is not freed. */
-export function trainedHeadBackward(net: Supernet, { group, features, mask, x }: HeadRecord, dLogits: Tensor): Tensor {
-  const { weight, bias } = net.modules.classifiers[group]!;
-  bias.accumulate(biasGradient(dLogits));
-  weight.accumulate(matmul(features, dLogits, true, false));
-  const dFeatures = matmul(dLogits, weight.slice(net.classes, features.shape[1]), false, true);
+export function trainedHeadBackward(net: Supernet, record: HeadRecord, dLogits: Tensor): Tensor {
+  const { group, weight, features, mask, x } = record;
+  const classifier = net.modules.classifiers[group]!;
+  classifier.bias.accumulate(biasGradient(dLogits));
+  classifier.weight.accumulate(matmul(features, dLogits, true, false));
+  const dFeatures = matmul(dLogits, weight, false, true);
   const dPooled = mask ? multiply(dFeatures, mask) : dFeatures;
   const dFull = meanPoolGradient(dPooled, x.shape);
   dispose(features, dFeatures, dPooled);

@@ -14,8 +14,9 @@ export function calibratedLogits(
   images: Tensor,
 ): Float32Array {
   const averages = new Map<string, { mean: Float32Array; variance: Float32Array; batches: number }>();
-  const calibrate: Normalise = (x, { gamma, beta, name, width }) => {
+  const calibrate: Normalise = (x, { gamma, beta, name }) => {
     const { y, mean, variance, state } = batchNorm(x, gamma, beta, net.epsilon);
+    const width = x.shape[3]!;
     const zero = { mean: new Float32Array(width), variance: new Float32Array(width), batches: 0 };
     const average = averages.get(name) ?? zero;
     averages.set(name, average);
@@ -29,9 +30,9 @@ export function calibratedLogits(
     dispose(mean, variance, ...state);
     return y;
   };
-  const normalise: Normalise = (x, { gamma, beta, name, width }) => {
+  const normalise: Normalise = (x, { gamma, beta, name }) => {
     const { mean, variance } = averages.get(name)!;
-    const statistics = { mean: tensor(mean, [width]), variance: tensor(variance, [width]) };
+    const statistics = { mean: tensor(mean, [mean.length]), variance: tensor(variance, [mean.length]) };
     return batchNormWith(x, gamma, beta, statistics, net.epsilon);
   };
   for (const batch of calibration) scope(() => void logitsOf(net, batch, subnet, calibrate));
@@ -42,5 +43,6 @@ function logitsOf(net: Supernet, images: Tensor, subnet: Subnet, normalise: Norm
   const blocks = net.blocksOf(subnet);
   const stem = stemForward(net, images, subnet.stem, normalise);
   const features = blocks.reduce((x, at) => blockForward(net, x, at, normalise), stem);
-  return classify(net, features, blocks.at(-1)!.group);
+  const last = blocks.at(-1)!;
+  return classify(net, features, last.out, last.group);
 }
