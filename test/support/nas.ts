@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import path from 'node:path';
 
 const NAS = path.resolve(import.meta.dirname, '../../cli/nas.mjs');
@@ -9,8 +10,10 @@ export interface Ended {
   readonly stderr: string;
 }
 
+type Environment = Readonly<Record<string, string>>;
+
 /** Runs the real command line to its end. */
-export async function nas(args: readonly string[], environment: Readonly<Record<string, string>> = {}): Promise<Ended> {
+export async function nas(args: readonly string[], environment: Environment = {}): Promise<Ended> {
   return await new Promise((resolve) => {
     const env = { ...process.env, ...environment };
     execFile(process.execPath, [NAS, ...args], { env }, (error, stdout, stderr) => {
@@ -18,4 +21,39 @@ export async function nas(args: readonly string[], environment: Readonly<Record<
       resolve({ code, stdout, stderr });
     });
   });
+}
+
+/** The command line while it runs. */
+export class RunningNas {
+  readonly #child: ChildProcess;
+  readonly #ended: Promise<Ended>;
+  #stdout = '';
+  #stderr = '';
+
+  constructor(args: readonly string[], environment: Environment = {}) {
+    const env = { ...process.env, ...environment };
+    const child = spawn(process.execPath, [NAS, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    child.stdout.on('data', (text: Buffer) => (this.#stdout += text.toString()));
+    child.stderr.on('data', (text: Buffer) => (this.#stderr += text.toString()));
+    this.#child = child;
+    this.#ended = new Promise((resolve) => {
+      child.once('close', (code) => resolve({ code: code ?? -1, stdout: this.#stdout, stderr: this.#stderr }));
+    });
+  }
+
+  /** Waits until it has printed the text. */
+  async prints(text: string): Promise<void> {
+    let isOver = false;
+    void this.#ended.then(() => (isOver = true));
+    while (!this.#stdout.includes(text)) {
+      if (isOver) throw new Error(`expected ${JSON.stringify(text)}, got\n${this.#stdout}${this.#stderr}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  /** Presses Ctrl-C and waits for the end. */
+  async interrupt(): Promise<Ended> {
+    this.#child.kill('SIGINT');
+    return await this.#ended;
+  }
 }
