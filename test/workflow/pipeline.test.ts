@@ -231,7 +231,7 @@ test('starting an id twice attaches to the run, and tells another plan', async (
 });
 
 test('a long run continues as new: what is done, parked and asked stays so', async () => {
-  const parts = Array.from({ length: 40 }, (_, at) => ({ part: at + 1 }));
+  const parts = Array.from({ length: 60 }, (_, at) => ({ part: at + 1 }));
   const run = await server.start(
     planOf(
       { id: 'evaluate', uses: 'echo', matrix: parts, with: { value: '${{ matrix.part }}' } },
