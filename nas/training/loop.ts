@@ -34,7 +34,7 @@ export async function trainSupernet(job: Job, line: ProcessLine): Promise<Output
   const manifest = await claimJob(job);
   const resumed = await restoreCheckpoint(job, manifest, net);
 
-  const training: Training = {
+  const training: Omit<Training, 'tau'> = {
     job,
     line,
     config,
@@ -53,8 +53,9 @@ export async function trainSupernet(job: Job, line: ProcessLine): Promise<Output
     epochs: { before: 0, all: epochs },
     carried: {},
   };
+  let lastTau = manifest.epochs.at(-1)?.tau ?? null;
   for (let epoch = resumed?.at.epoch ?? 0; epoch < epochs; epoch++) {
-    const trained = await trainEpoch(training, epoch, resumed);
+    const trained = await trainEpoch({ ...training, tau: lastTau }, epoch, resumed);
     if (trained === 'stopped') return 'stopped';
     const isCommitted = manifest.epochs.some((record) => record.epoch === epoch);
     if (epoch === resumed?.at.epoch && isCommitted) continue;
@@ -64,6 +65,7 @@ export async function trainSupernet(job: Job, line: ProcessLine): Promise<Output
     if (tested === 'stopped') return 'stopped';
     report('saving');
     const { tau, interval } = tested;
+    lastTau = tau;
     const { loss } = sums;
     await commitEpoch(job, net, { epoch, loss, ...tested }, config.keep.min_tau, {
       train: sums.accuracies,

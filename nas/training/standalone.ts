@@ -62,6 +62,7 @@ export async function trainStandalone(job: Job, line: ProcessLine): Promise<Outp
         distill: false,
         regularisation: { dropout: config.dropout, dropConnect: 0, onlyLastTwoStages: false },
         epochs: { before: number - epoch, all },
+        tau: null,
         carried: { correct1: correct.top1, correct5: correct.top5 },
       },
       epoch,

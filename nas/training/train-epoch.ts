@@ -29,6 +29,8 @@ export interface Training {
   readonly regularisation: Regularisation;
   /** Where a stage of several trainings counts on: the number of this one's first epoch, and of all epochs. */
   readonly epochs: { readonly before: number; readonly all: number };
+  /** Of the epoch before, told along with progress; null where there is none. */
+  readonly tau: number | null;
   /** What checkpoints carry along beside the sums of the epoch. */
   readonly carried: LoopState;
 }
@@ -57,7 +59,7 @@ export async function trainEpoch(
   epoch: number,
   resumed: Resumed | null,
 ): Promise<EpochRun | 'stopped'> {
-  const { job, line, config, dataset, part, net, sgd, seed } = training;
+  const { job, line, config, dataset, part, net, sgd, seed, tau } = training;
   const number = training.epochs.before + epoch;
   const steps = stepsPerEpoch(part, config.batch_size, config.drop_last);
   const { at, state } = resumed?.at.epoch === number ? resumed : { at: { step: 0 }, state: {} };
@@ -66,8 +68,9 @@ export async function trainEpoch(
   let step = at.step;
 
   const report: Report = (phase, counts = {}) => {
-    const whole = { epoch: number, epochs: training.epochs.all, step, steps, loss: sums.loss };
-    line.send({ type: 'progress', phase, ...whole, stepsPerSecond: pace.stepsPerSecond, ...counts });
+    const place = { epoch: number, epochs: training.epochs.all, step, steps };
+    const figures = { loss: sums.loss, stepsPerSecond: pace.stepsPerSecond, ...(tau !== null && { tau }) };
+    line.send({ type: 'progress', phase, ...place, ...figures, ...counts });
   };
   const rateOf = (iteration: number): number =>
     learningRate(config.lr_scheduler, iteration, config.epochs * steps, config.warmup_epochs * steps);

@@ -37,62 +37,70 @@ async function finish(job: Job): Promise<StageProcess> {
 
 const isTraining = (message: TrainerMessage): boolean => message.type === 'progress' && message.phase === 'training';
 
-test('a supernet stage interrupted in every way leaves the same bits as one that ran straight', async () => {
-  const drops = { drop_connect: 0.2, drop_connect_only_last_two_stages: false };
-  const config = tinySupernet({ epochs: 3, sample_way: 'fair', ...drops });
-  const [straight, broken] = [temporaryFolder(), temporaryFolder()];
-  const undisturbed = finish(jobOf('train-supernet', straight, directory, config));
+test(
+  'a supernet stage interrupted in every way leaves the same bits as one that ran straight',
+  { timeout: 180_000 },
+  async () => {
+    const drops = { drop_connect: 0.2, drop_connect_only_last_two_stages: false };
+    const config = tinySupernet({ epochs: 3, sample_way: 'fair', ...drops });
+    const [straight, broken] = [temporaryFolder(), temporaryFolder()];
+    const undisturbed = finish(jobOf('train-supernet', straight, directory, config));
 
-  let attempt = 0;
-  const begin = (): StageProcess =>
-    startStage(trainer, jobOf('train-supernet', broken, directory, config, ++attempt), broken);
+    let attempt = 0;
+    const begin = (): StageProcess =>
+      startStage(trainer, jobOf('train-supernet', broken, directory, config, ++attempt), broken);
 
-  // Asked to stop: a checkpoint is written at once.
-  const asked = begin();
-  await asked.when(isTraining);
-  asked.child.kill('SIGTERM');
-  expect(await asked.ended).toMatchObject({ code: 0 });
-  expect(asked.messages.at(-1)?.type).toBe('stopped');
-  expect((await remainsOf(broken)).checkpoints).toHaveLength(1);
+    // Asked to stop: a checkpoint is written at once.
+    const asked = begin();
+    await asked.when(isTraining);
+    asked.child.kill('SIGTERM');
+    expect(await asked.ended).toMatchObject({ code: 0 });
+    expect(asked.messages.at(-1)?.type).toBe('stopped');
+    expect((await remainsOf(broken)).checkpoints).toHaveLength(1);
 
-  // Killed at any moment.
-  const killed = begin();
-  const step = 1 + randomOf(Date.now(), 'kill').integer(5);
-  await killed.when((message) => message.type === 'progress' && (message.step >= step || message.epoch > 0));
-  killed.child.kill('SIGKILL');
-  await killed.ended;
+    // Killed at any moment.
+    const killed = begin();
+    const step = 1 + randomOf(Date.now(), 'kill').integer(5);
+    await killed.when((message) => message.type === 'progress' && (message.step >= step || message.epoch > 0));
+    killed.child.kill('SIGKILL');
+    await killed.ended;
 
-  // The newest checkpoint torn by a power cut, and the parent lost.
-  const [newest] = (await remainsOf(broken)).checkpoints.toReversed();
-  truncateSync(path.join(broken, newest!.file), 1000);
-  const orphan = begin();
-  await orphan.when(({ type }) => type === 'epoch');
-  orphan.child.disconnect();
-  expect(await orphan.ended).toMatchObject({ code: 1, log: expect.stringContaining('is set aside') });
+    // The newest checkpoint torn by a power cut, and the parent lost.
+    const [newest] = (await remainsOf(broken)).checkpoints.toReversed();
+    truncateSync(path.join(broken, newest!.file), 1000);
+    const orphan = begin();
+    await orphan.when(({ type }) => type === 'epoch');
+    orphan.child.disconnect();
+    expect(await orphan.ended).toMatchObject({ code: 1, log: expect.stringContaining('is set aside') });
 
-  await finish(jobOf('train-supernet', broken, directory, config, ++attempt));
-  await undisturbed;
-  expect(await remainsOf(broken)).toEqual(await remainsOf(straight));
+    await finish(jobOf('train-supernet', broken, directory, config, ++attempt));
+    await undisturbed;
+    expect(await remainsOf(broken)).toEqual(await remainsOf(straight));
 
-  // One that is finished has nothing left to do.
-  const again = await finish(jobOf('train-supernet', broken, directory, config, ++attempt));
-  expect(again.messages.some(({ type }) => type === 'epoch')).toBe(false);
-  expect(await remainsOf(broken)).toEqual(await remainsOf(straight));
-});
+    // One that is finished has nothing left to do.
+    const again = await finish(jobOf('train-supernet', broken, directory, config, ++attempt));
+    expect(again.messages.some(({ type }) => type === 'epoch')).toBe(false);
+    expect(await remainsOf(broken)).toEqual(await remainsOf(straight));
+  },
+);
 
-test('a standalone stage that is killed goes on at the seed it was at, to the same bits', async () => {
-  const config = tinyStandalone({ epochs: 1, checkpoint_every_steps: 3 });
-  const [straight, broken] = [temporaryFolder(), temporaryFolder()];
-  const undisturbed = finish(jobOf('train-standalone', straight, directory, config));
-  const killed = startStage(trainer, jobOf('train-standalone', broken, directory, config), broken);
-  await killed.when((message) => message.type === 'progress' && message.epoch === 1);
-  killed.child.kill('SIGKILL');
-  await killed.ended;
-  await finish(jobOf('train-standalone', broken, directory, config, 2));
-  await undisturbed;
-  expect(await remainsOf(broken)).toEqual(await remainsOf(straight));
-  const [mine, theirs] = [broken, straight].map((results) =>
-    readFileSync(path.join(results, directory, 'result.json'), 'utf8'),
-  );
-  expect(mine).toBe(theirs);
-});
+test(
+  'a standalone stage that is killed goes on at the seed it was at, to the same bits',
+  { timeout: 120_000 },
+  async () => {
+    const config = tinyStandalone({ epochs: 1, checkpoint_every_steps: 3 });
+    const [straight, broken] = [temporaryFolder(), temporaryFolder()];
+    const undisturbed = finish(jobOf('train-standalone', straight, directory, config));
+    const killed = startStage(trainer, jobOf('train-standalone', broken, directory, config), broken);
+    await killed.when((message) => message.type === 'progress' && message.epoch === 1);
+    killed.child.kill('SIGKILL');
+    await killed.ended;
+    await finish(jobOf('train-standalone', broken, directory, config, 2));
+    await undisturbed;
+    expect(await remainsOf(broken)).toEqual(await remainsOf(straight));
+    const [mine, theirs] = [broken, straight].map((results) =>
+      readFileSync(path.join(results, directory, 'result.json'), 'utf8'),
+    );
+    expect(mine).toBe(theirs);
+  },
+);

@@ -1,0 +1,61 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import { readManifest } from '../../artifacts/manifest.ts';
+import { jobOf, startStage } from '../support/stage-process.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+import { tinySupernet } from '../support/training-configs.ts';
+
+async function train(results: string, directory: string, config: object) {
+  const stage = startStage('nas/training/main.ts', jobOf('train-supernet', results, directory, config), results);
+  const { code, log } = await stage.ended;
+  expect(code, log).toBe(0);
+  const manifest = (await readManifest(results, directory))!;
+  const folder = path.join(results, directory);
+  return {
+    messages: stage.messages,
+    epochs: manifest.epochs,
+    files: readdirSync(folder).filter((name) => name.endsWith('.safetensors')),
+    log: readFileSync(path.join(folder, 'log.jsonl'), 'utf8').trim().split('\n'),
+  };
+}
+
+test(
+  'a few-shot stage goes on from a one-shot supernet, and only the best epochs are kept where a bar is set',
+  { timeout: 120_000 },
+  async () => {
+    const results = temporaryFolder();
+    const oneShot = await train(results, 'run/one-shot', tinySupernet({ epochs: 2, keep: { min_tau: 1 } }));
+    const taus = oneShot.epochs.map(({ tau }) => tau ?? -Infinity);
+    const best = oneShot.epochs.filter(({ tau }) => tau === Math.max(...taus));
+    expect(oneShot.epochs.map(({ file }) => file).filter((file) => file !== null)).toEqual(
+      best.map(({ file }) => file),
+    );
+    expect(oneShot.files).toEqual(best.map(({ file }) => path.basename(file!)));
+    expect(oneShot.log.map((line) => JSON.parse(line) as unknown)).toMatchObject(
+      oneShot.epochs.map(({ epoch, tau, groundTruth }) => ({
+        epoch,
+        tau,
+        groundTruth,
+        calibration: { part: 'calibration' },
+      })),
+    );
+    expect(oneShot.messages.filter(({ type }) => type === 'epoch')).toMatchObject(
+      oneShot.epochs.map(({ epoch, tau, interval, loss }) => ({ epoch, epochs: 2, tau, interval, loss })),
+    );
+
+    const { file, sha256 } = best[0]!;
+    const config = tinySupernet({
+      epochs: 1,
+      groups: 2,
+      inherit: { file: file!, sha256: sha256!, groups: 1 },
+      group_lr_factors: { '2': [{ stage: 2, group: 'last', factor: 5 }] },
+    });
+    const fewShot = await train(results, 'run/2', config);
+    const [epoch] = fewShot.epochs;
+    expect(path.basename(epoch!.file!)).toBe(`${epoch!.tau?.toFixed(4) ?? 'nan'}_0.safetensors`);
+    const header = readFileSync(path.join(results, epoch!.file!), 'latin1').slice(8, 20_000);
+    expect(header).toContain('"groups":"2"');
+    expect(header).toContain('blocks.1.1.0.conv1.conv.weight');
+  },
+);
