@@ -1,17 +1,51 @@
 import type { Command } from 'commander';
+import { checkRunId } from '../artifacts/paths.ts';
+import { loadPipeline } from '../pipelines/load.ts';
+import type { Plan, PlanReuse } from '../pipelines/plan.ts';
 import { collected } from './arguments.ts';
+import { Failure } from './failure.ts';
 import { jsonOption } from './output.ts';
 
 export interface LoadOptions {
   readonly id?: string;
   readonly set?: readonly string[];
+  readonly fresh?: true;
+  readonly fromRun?: string;
+  readonly fromStage?: string;
   readonly json?: true;
 }
 
-/** Adds what the verbs that load a pipeline share: `--id`, `--set`, `--json`. */
+/** Adds what the verbs that load a pipeline share. */
 export function defineForPipeline(command: Command): Command {
   return command
     .option('--id <run>', 'id of the run; the name of the pipeline where absent')
     .option('--set <key=value>', 'change a param, or stages.<id>.with.<key>; repeatable', collected)
+    .option('--fresh', 'take no work over from other runs')
+    .option('--from-run <run>', 'take what comes before --from-stage from that run, as it is')
+    .option('--from-stage <stage>', 'the first stage to run anew, with all that need it')
     .addOption(jsonOption());
+}
+
+/** Loads a pipeline as the options say. Throws PipelineError, or Failure (exit code 2) for options that do not fit. */
+export function loadPlan(file: string, options: LoadOptions): Plan {
+  const { id, set } = options;
+  const plan = loadPipeline(file, { ...(id === undefined ? {} : { id }), ...(set === undefined ? {} : { set }) });
+  const reuse = reuseIn(plan, options);
+  return reuse === undefined ? plan : { ...plan, reuse };
+}
+
+function reuseIn({ id, stages }: Plan, { fresh, fromRun, fromStage }: LoadOptions): PlanReuse | undefined {
+  if (fromRun === undefined && fromStage === undefined) return fresh === true ? 'nothing' : undefined;
+  if (fresh === true || fromRun === undefined || fromStage === undefined) {
+    const got = fresh === true ? 'them with --fresh' : 'one of them';
+    throw new Failure(`--from-run, --from-stage: expected both of them, got ${got}; correct the options`, 2);
+  }
+  if (!stages.some((stage) => stage.id === fromStage)) {
+    const known = stages.map((stage) => stage.id).join(', ');
+    throw new Failure(`--from-stage: expected one of ${known}, got ${fromStage}; correct the option`, 2);
+  }
+  if (checkRunId(fromRun) === id) {
+    throw new Failure(`--from-run: expected another run than ${id} itself, got it; give the new run another --id`, 2);
+  }
+  return { run: fromRun, stage: fromStage };
 }

@@ -27,6 +27,8 @@ const VERBS: Readonly<Record<string, readonly [description: string, load: () => 
 
 /** Runs the command line; sets the exit code: 0, 1 (failed), 2 (bad input). */
 export async function main(argv: readonly string[]): Promise<void> {
+  // A reader that went away (`nas status X | head`, a closed terminal) is no reason to end in the middle of something.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   const program = new Command('nas')
     .description('Few-shot neural architecture search as one durable workflow.')
     .version(packageJson.version)

@@ -1,8 +1,12 @@
 import type { Command } from 'commander';
-import { loadPipeline } from '../pipelines/load.ts';
-import { defineForPipeline } from './load.ts';
+import pc from 'picocolors';
+import { resultsRoot } from '../artifacts/paths.ts';
+import { forecast } from './forecast.ts';
+import type { Forecast } from './forecast.ts';
+import { defineForPipeline, loadPlan } from './load.ts';
 import type { LoadOptions } from './load.ts';
 import { output } from './output.ts';
+import { columns } from './view/columns.ts';
 import { planMermaid } from './view/plan-mermaid.ts';
 import { planTree } from './view/plan-tree.ts';
 
@@ -13,8 +17,20 @@ interface Options extends LoadOptions {
 export function define(command: Command): void {
   defineForPipeline(command.argument('<pipeline>', 'a pipeline file (.yml)'))
     .option('--mermaid', 'as a Mermaid flowchart instead of a tree')
-    .action((pipeline: string, { mermaid, json, ...options }: Options) => {
-      const plan = loadPipeline(pipeline, options);
-      output(json, plan, () => (mermaid === true ? planMermaid(plan) : planTree(plan)));
+    .action(async (pipeline: string, { mermaid, ...options }: Options) => {
+      const plan = loadPlan(pipeline, options);
+      const forecasts = await forecast(plan, resultsRoot());
+      output(options.json, { ...plan, forecast: forecasts }, () =>
+        mermaid === true ? planMermaid(plan) : [planTree(plan), ...inWords(forecasts)].join('\n'),
+      );
     });
+}
+
+function inWords(forecasts: readonly Forecast[]): string[] {
+  if (forecasts.length === 0) return [];
+  const rows = forecasts.map(({ stage, will, why }) => [
+    `${will === 'run' ? pc.cyan('▶') : pc.green('↺')} ${stage}`,
+    will === 'run' ? `will run, ${why}` : why,
+  ]);
+  return ['', ...columns(rows)];
 }

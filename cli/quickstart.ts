@@ -2,14 +2,13 @@ import { appendFileSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import type { Client } from '@temporalio/client';
 import type { Command } from 'commander';
-import { loadPipeline } from '../pipelines/load.ts';
 import { root } from '../runtime/layout.ts';
 import { retryStageUpdate } from '../workflows/messages.ts';
 import { withEverythingUp } from './bring-up.ts';
 import { answered, serverHome, withServer } from './connection.ts';
 import { follow } from './follow.ts';
 import { interruption } from './interruption.ts';
-import { defineForPipeline } from './load.ts';
+import { defineForPipeline, loadPlan } from './load.ts';
 import type { LoadOptions } from './load.ts';
 import { output } from './output.ts';
 import { readReport, summaryOf } from './read-report.ts';
@@ -17,7 +16,7 @@ import { endInWords, readRun } from './run.ts';
 import type { RunView } from './run-view.ts';
 import { startOrAttach } from './start-run.ts';
 import { statusTable } from './view/status-table.ts';
-import { logWorkers } from './workforce.ts';
+import { prepareWorkers } from './workforce.ts';
 
 export function define(command: Command): void {
   const file = path.join(root, 'pipelines/quickstart.yml');
@@ -26,9 +25,9 @@ export function define(command: Command): void {
 
 /** What `npm start` does: server, workers, run, summary, and all of it down again. An unfinished run goes on. */
 async function quickstart(pipeline: string, { json, ...options }: LoadOptions): Promise<void> {
-  const plan = loadPipeline(pipeline, options);
+  const plan = loadPlan(pipeline, options);
   const signal = interruption();
-  logWorkers(toFile(path.join(serverHome, 'worker.log')));
+  prepareWorkers(toFile(path.join(serverHome, 'worker.log')));
   const tell = json === true ? () => {} : (line: string) => process.stdout.write(`${line}\n`);
   tell(`run ${plan.id}: bringing up a server and workers`);
   await withEverythingUp(({ place }) =>

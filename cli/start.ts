@@ -1,8 +1,12 @@
 import type { Command } from 'commander';
-import { loadPipeline } from '../pipelines/load.ts';
+import { resultsRoot } from '../artifacts/paths.ts';
+import { reuseOf } from '../pipelines/reuse.ts';
 import { withServer } from './connection.ts';
-import { defineForPipeline } from './load.ts';
+import { defineForPipeline, loadPlan } from './load.ts';
 import type { LoadOptions } from './load.ts';
+import type { Plan } from '../pipelines/plan.ts';
+import { Failure } from './failure.ts';
+import { forecast } from './forecast.ts';
 import { output } from './output.ts';
 import { startOrAttach } from './start-run.ts';
 import type { Outcome } from './start-run.ts';
@@ -19,7 +23,8 @@ export function define(command: Command): void {
 }
 
 async function start(pipeline: string, { watch, json, ...options }: Options): Promise<void> {
-  const plan = loadPipeline(pipeline, options);
+  const plan = loadPlan(pipeline, options);
+  await refuseUnfinished(plan);
   await withServer(async (server) => {
     const outcome = await startOrAttach(server, plan);
     const ui = server.uiOf(plan.id);
@@ -39,4 +44,14 @@ export function outcomeInWords(run: string, outcome: Outcome): string {
     done: `done already; \`nas report ${run}\` shows its summary, another --id runs it anew`,
   };
   return `run ${run}: ${words[outcome]}`;
+}
+
+// A run that goes on from an older one needs what that has done; said before anything starts.
+async function refuseUnfinished(plan: Plan): Promise<void> {
+  if (typeof plan.reuse !== 'object') return;
+  const taken = (await forecast(plan, resultsRoot())).filter(({ stage }) => typeof reuseOf(plan, stage) === 'object');
+  const missing = taken.filter(({ will }) => will === 'run');
+  if (missing.length === 0) return;
+  const lines = missing.map(({ stage, why }) => `${stage}: ${why}`);
+  throw new Failure(`--from-run: ${lines.join('\n  ')}; name an earlier --from-stage`, 2);
 }

@@ -1,14 +1,14 @@
 import type { Command } from 'commander';
 import { withEverythingUp } from './bring-up.ts';
 import { jsonOption, output } from './output.ts';
-import { logWorkers } from './workforce.ts';
+import { prepareWorkers } from './workforce.ts';
 
 export function define(command: Command): void {
   command.addOption(jsonOption()).action(up);
 }
 
 async function up({ json }: { json?: true }): Promise<void> {
-  logWorkers((line) => process.stderr.write(line));
+  prepareWorkers((line) => process.stderr.write(line));
   await withEverythingUp(async ({ place, devices, stopped }) => {
     const { address } = place.config.connectionOptions;
     output(json, { address, ui: place.ui, devices }, () =>

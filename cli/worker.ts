@@ -4,7 +4,7 @@ import { startWorkers } from '../workers/start.ts';
 import { wholeNumber } from './arguments.ts';
 import { findPlace } from './connection.ts';
 import { jsonOption, output } from './output.ts';
-import { allDevices, cpuSlots, logWorkers } from './workforce.ts';
+import { allDevices, cpuSlots, prepareWorkers } from './workforce.ts';
 
 interface Options {
   readonly role?: 'control' | 'gpu';
@@ -30,7 +30,7 @@ export function define(command: Command): void {
 }
 
 async function worker({ role, gpu = [], cpu = 0, queue, json }: Options): Promise<void> {
-  logWorkers((line) => process.stderr.write(line));
+  prepareWorkers((line) => process.stderr.write(line));
   const { config } = await findPlace();
   const roles = role === undefined ? (['control', 'gpu'] as const) : [role];
   const named = [...gpu, ...cpuSlots(cpu)];

@@ -15,7 +15,9 @@ export class Screen {
 
   /** Replaces what was drawn before. Only as many lines as the terminal has are drawn; the last ones are left out. */
   draw(lines: readonly string[]): void {
-    const shown = lines.slice(0, Math.max(1, this.#stream.rows - 1)).map((line) => cut(line, this.#stream.columns));
+    // A terminal that does not know its size says 0.
+    const { rows, columns } = this.#stream;
+    const shown = lines.slice(0, (rows || 24) - 1).map((line) => cut(line, columns || 80));
     const up = this.#height > 0 ? `${ESCAPE}${this.#height}A` : '';
     this.#stream.write(`${up}\r${shown.map((line) => `${line}${ESCAPE}K\n`).join('')}${ESCAPE}J`);
     this.#height = shown.length;

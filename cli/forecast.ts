@@ -1,0 +1,138 @@
+import { existsSync } from 'node:fs';
+import { choicesOf, filesOf } from '../activities/finished-work.ts';
+import { sameWork } from '../activities/take-over.ts';
+import { catalogue } from '../artifacts/catalogue.ts';
+import type { CataloguedStage } from '../artifacts/catalogue.ts';
+import { JsonMap } from '../artifacts/json.ts';
+import type { Manifest } from '../artifacts/manifest.ts';
+import { placeOf } from '../artifacts/paths.ts';
+import { changesOf } from '../pipelines/config-changes.ts';
+import { references, resolve } from '../pipelines/expressions.ts';
+import { fingerprintOf } from '../pipelines/fingerprint.ts';
+import { kinds } from '../pipelines/kinds/index.ts';
+import type { Json, JsonObject, Plan, PlanStage } from '../pipelines/plan.ts';
+import { reuseOf } from '../pipelines/reuse.ts';
+import { chooseByRule, plainSelect } from '../workflows/selection.ts';
+
+/** What will become of a stage, as far as it can be told before. */
+export interface Forecast {
+  readonly stage: string;
+  readonly will: 'be reused' | 'run';
+  readonly why: string;
+}
+
+/** One cell: what it will give where that is known. */
+interface CellForecast extends Omit<Forecast, 'stage'> {
+  readonly outputs: JsonObject | null;
+}
+
+const MOST_CHANGES = 3;
+
+/**
+ * Says of every stage whether it will run or be taken over, and why; nothing where there are no results yet. Files are looked for, not hashed: that is done when they are taken.
+ */
+export async function forecast(plan: Plan, root: string): Promise<Forecast[]> {
+  const known = await catalogue(root);
+  if (known.length === 0) return [];
+  const outputs: Record<string, JsonObject | null> = {};
+  const forecasts: Forecast[] = [];
+  for (const stage of plan.stages) {
+    const referred = references(stage.with).filter(({ scope }) => scope === 'stages');
+    const inputs = [...stage.needs, ...referred.flatMap(({ path }) => path.slice(0, 1))];
+    const unknown = inputs.find((need) => outputs[need] === undefined);
+    const cells =
+      unknown === undefined
+        ? await Promise.all((stage.matrix ?? [{}]).map((cell) => forecastCell(plan, stage, cell, outputs, root, known)))
+        : [willRun(`because ${unknown} will`)];
+    const running = cells.filter(({ will }) => will === 'run');
+    const [first] = running.length > 0 ? running : cells;
+    const count =
+      running.length > 0 && stage.matrix !== null ? `${running.length} of ${stage.matrix.length} cells ` : '';
+    forecasts.push({ stage: stage.id, will: first?.will ?? 'run', why: count + (first?.why ?? '') });
+    const made = cells.map((cell) => cell.outputs);
+    if (made.every((one) => one !== null)) outputs[stage.id] = stage.matrix === null ? (made[0] ?? null) : joined(made);
+  }
+  return forecasts;
+}
+
+async function forecastCell(
+  plan: Plan,
+  stage: PlanStage,
+  cell: JsonObject,
+  stages: Readonly<Record<string, JsonObject | null>>,
+  root: string,
+  known: readonly CataloguedStage[],
+): Promise<CellForecast> {
+  const scope = { params: plan.params, matrix: cell, stages };
+  const directory = `${plan.id}/${String(resolve(stage.directory, scope))}`;
+  const reuse = reuseOf(plan, stage.id);
+  if (typeof reuse === 'object') {
+    const theirs = reuse.run + directory.slice(plan.id.length);
+    const found = known.find((one) => one.directory === theirs);
+    if (found?.manifest.state !== 'done') return willRun(`expected a finished stage in ${theirs}, got none`);
+    return willBeReused(`taken over from ${theirs} as it is, as asked`, outputsOf(found.manifest, stage, root));
+  }
+  const kind = kinds.get(stage.uses);
+  const parsed = kind?.schema.safeParse(resolve(stage.with, scope));
+  if (stage.plan !== null || parsed?.success !== true) return willRun('');
+  const config = JsonMap.parse(parsed.data);
+  const fingerprint = fingerprintOf(stage.uses, config);
+  const own = known.find((one) => one.directory === directory && one.manifest.fingerprint === fingerprint);
+  const others = reuse === 'nothing' ? [] : await sameWork(root, fingerprint, { uses: stage.uses, directory });
+  const found = [...(own?.manifest.state === 'done' ? [own] : []), ...others].find((one) =>
+    isThere(one.manifest, root),
+  );
+  if (found !== undefined) {
+    const why = `reused from ${found.directory}, because inputs, config and code are the same`;
+    return willBeReused(why, outputsOf(found.manifest, stage, root));
+  }
+  if (own !== undefined) return willRun('on from its last checkpoint');
+  if (reuse === 'nothing') return willRun('because nothing of other runs is taken over');
+  if (kind?.isReusable === false) return willRun('because nobody knows what else its program reads');
+  return willRun(nearest(stage.uses, config, known));
+}
+
+// Why no earlier work fits: how the one that comes nearest differs.
+function nearest(uses: string, config: JsonObject, known: readonly CataloguedStage[]): string {
+  const [best] = known
+    .filter(({ manifest }) => manifest.uses === uses && manifest.state === 'done')
+    .map(({ directory, manifest }) => ({ directory, changes: changesOf(uses, manifest.config, config) }))
+    .toSorted((a, b) => a.changes.length - b.changes.length);
+  if (best === undefined) return 'because no run has done it yet';
+  const { directory, changes } = best;
+  if (changes.length === 0) return `because the code of ${uses} has changed since ${directory}, or its files are gone`;
+  const shown = changes.slice(0, MOST_CHANGES).map(({ key, before, now }) => `${key} (${before} → ${now})`);
+  const more = changes.length > MOST_CHANGES ? ` and ${changes.length - MOST_CHANGES} more` : '';
+  return `because ${shown.join(', ')}${more} changed since ${directory}`;
+}
+
+function isThere(manifest: Manifest, root: string): boolean {
+  return filesOf(manifest).every(({ file }) => existsSync(placeOf(root, file)));
+}
+
+// What a finished stage passes on; null where an epoch is still to be chosen by a person.
+function outputsOf(manifest: Manifest, { select }: PlanStage, root: string): JsonObject | null {
+  if (manifest.epochs.length === 0 || manifest.selection?.by === 'person') return manifest.outputs;
+  const { wait, rule } = select ?? plainSelect;
+  const choices = choicesOf(manifest, root);
+  if (wait === 'signal' || choices.length === 0) return null;
+  const { key } = chooseByRule(rule, choices);
+  const epoch = manifest.epochs.find((one) => one.epoch === key);
+  if (epoch === undefined) return null;
+  const { groups = 1 } = JsonMap.parse(manifest.config);
+  return { selected: { file: epoch.file, sha256: epoch.sha256, epoch: key, tau: epoch.tau, groups } };
+}
+
+function joined(cells: readonly JsonObject[]): JsonObject {
+  const names = new Set(cells.flatMap((cell) => Object.keys(cell)));
+  const list = (name: string): Json => cells.map((cell) => cell[name] ?? null);
+  return Object.fromEntries([...names].map((name) => [name, list(name)]));
+}
+
+function willRun(why: string): CellForecast {
+  return { will: 'run', why, outputs: null };
+}
+
+function willBeReused(why: string, outputs: JsonObject | null): CellForecast {
+  return { will: 'be reused', why, outputs };
+}
