@@ -35,15 +35,11 @@ describe('the Pareto front', () => {
   });
 });
 
+function of(id: string, score: number, macs: number, parameters = 1): Candidate {
+  return { id, code: '1', depth: 1, parameters, macs, score };
+}
+
 test('the best come first, of equals the cheaper, and last those without a score', () => {
-  const of = (id: string, score: number, macs: number, parameters = 1): Candidate => ({
-    id,
-    code: '1',
-    depth: 1,
-    parameters,
-    macs,
-    score,
-  });
   const list = [of('a', NaN, 1), of('b', 70, 3), of('c', 70, 2, 5), of('d', 70, 2, 4), of('e', 71, 9), of('f', -1, 1)];
   expect(bestFirst(list).map(({ id }) => id)).toEqual(['e', 'd', 'c', 'b', 'f', 'a']);
 });
