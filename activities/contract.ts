@@ -13,7 +13,12 @@ export interface StageInput {
   readonly round: number;
   /** Free of references. */
   readonly with: JsonObject;
+  /** Where finished work may come from, beside the stage's own folder; from anywhere where absent. */
+  readonly reuse?: Reuse;
 }
+
+/** Work with the same fingerprint of any run, no work of other runs, or that run's work as it is. */
+export type Reuse = 'anything' | 'nothing' | { readonly run: string };
 
 /** What a stage's activity gives back: ids, paths, hashes, scalars; about 1 KB. */
 export interface StageResult {

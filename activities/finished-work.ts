@@ -11,12 +11,30 @@ import type { StageResult } from './contract.ts';
 export async function findFinished(root: string, directory: string, fingerprint: string): Promise<Manifest | null> {
   const manifest = await readManifest(root, directory);
   if (manifest?.state !== 'done' || manifest.fingerprint !== fingerprint) return null;
+  // Of epochs one that is left is enough, and whoever takes a supernet in compares its hash.
   if (manifest.epochs.length > 0) return choicesOf(manifest, root).length > 0 ? manifest : null;
-  const files = filesOf(manifest.outputs ?? {});
-  const hashes = files.map(
-    async ({ file, sha256 }) => sha256 === (await sha256File(placeOf(root, file)).catch(() => '')),
-  );
-  return (await Promise.all(hashes)).every(Boolean) ? manifest : null;
+  return (await damagedFile(root, manifest)) === null ? manifest : null;
+}
+
+/** The first file of a result that is gone or has other bytes; null where all are as they were. `looked` is called between files. */
+export async function damagedFile(root: string, manifest: Manifest, looked?: () => void): Promise<string | null> {
+  for (const { file, sha256 } of filesOf(manifest)) {
+    const found = await sha256File(placeOf(root, file)).catch(() => null);
+    if (found !== sha256) return found === null ? `no file ${file}` : `other bytes in ${file}`;
+    looked?.();
+  }
+  return null;
+}
+
+/** Why work is taken over whose fingerprint is the same. */
+export function becauseSame(directory: string): string {
+  return `reused from ${directory}, because inputs, config and code are the same`;
+}
+
+/** Every file of a result with its sha256: outputs, epochs, and what lies beside them. */
+export function filesOf({ outputs, epochs, files }: Manifest): { file: string; sha256: Json }[] {
+  const kept = epochs.flatMap(({ file, sha256 }) => (file === null ? [] : [{ file, sha256 }]));
+  return [...namedFiles(outputs ?? {}), ...kept, ...files];
 }
 
 /** What a finished stage gives to the workflow. `reused` says why nothing was done, if nothing was. */
@@ -33,14 +51,14 @@ export function resultOf(manifest: Manifest, root: string, attempt: number, reus
   return { outputs: null, choices, chosen, attempt, reused };
 }
 
-// Epochs a person or a rule may choose: those whose supernet is there.
-function choicesOf(manifest: Manifest, root: string): Choice[] {
+/** Epochs a person or a rule may choose: those whose supernet is there. */
+export function choicesOf(manifest: Manifest, root: string): Choice[] {
   const there = manifest.epochs.filter(({ file }) => file !== null && existsSync(placeOf(root, file)));
   return there.map(({ epoch, tau, interval }) => ({ key: epoch, score: tau, interval }));
 }
 
 // Outputs name a file beside its sha256, and the files of a ranking beside the map of theirs.
-function filesOf(value: Json): { file: string; sha256: Json }[] {
+function namedFiles(value: Json): { file: string; sha256: Json }[] {
   if (typeof value !== 'object' || value === null) return [];
   const entries = new Map<string, Json>(Object.entries(value));
   const sha256 = entries.get('sha256');
@@ -49,5 +67,5 @@ function filesOf(value: Json): { file: string; sha256: Json }[] {
     const file = entries.get(name);
     return typeof file === 'string' && hash !== undefined ? [{ file, sha256: hash }] : [];
   });
-  return [...files, ...[...entries.values()].flatMap(filesOf)];
+  return [...files, ...[...entries.values()].flatMap(namedFiles)];
 }

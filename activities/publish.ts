@@ -23,9 +23,9 @@ export async function publish(
       const from = temporaryName(path.join(folder, path.basename(file)));
       await mkdir(path.dirname(placeOf(root, file)), { recursive: true });
       await atomicWrite(from, text);
-      return { from, to: file };
+      return { from, to: file, sha256: createHash('sha256').update(text).digest('hex') };
     }),
   );
   await commit(root, input.directory, token, (manifest) => manifest, placements);
-  return texts.map(({ text }) => createHash('sha256').update(text).digest('hex'));
+  return placements.map(({ sha256 }) => sha256);
 }

@@ -10,7 +10,8 @@ import { kinds } from '../pipelines/kinds/index.ts';
 import type { JsonObject } from '../pipelines/plan.ts';
 import type { StageInput, StageResult } from './contract.ts';
 import { failure } from './endings.ts';
-import { findFinished, resultOf } from './finished-work.ts';
+import { becauseSame, findFinished, resultOf } from './finished-work.ts';
+import { takeOver } from './take-over.ts';
 
 /** One attempt at a stage that has claimed its folder. */
 export interface StageAttempt {
@@ -29,8 +30,8 @@ export interface StageAttempt {
 type StageWork = (attempt: StageAttempt) => Promise<JsonObject>;
 
 /**
- * The frame around every kind of stage: bad input refused, finished work taken over from the manifest, the folder
- * claimed, the end committed under the attempt's token, every error given the type that decides about retries.
+ * The frame around every kind of stage: bad input refused, finished work taken over from the manifest (the
+ * stage's own, or another run's), the folder claimed, the end committed under the attempt's token, every error given the type that decides about retries.
  * `work` makes the outputs; for a kind with epochs they come with the choice, and what it returns is dropped.
  */
 export async function performStage(input: StageInput, work: StageWork, device = 'cpu'): Promise<StageResult> {
@@ -40,12 +41,13 @@ export async function performStage(input: StageInput, work: StageWork, device = 
     const config = checked(input);
     const fingerprint = fingerprintOf(input.uses, config);
     const done = await findFinished(root, input.directory, fingerprint);
-    if (done !== null) return resultOf(done, root, attempt, `${input.directory} has the same fingerprint`);
+    if (done !== null) return resultOf(done, root, attempt, done.reused?.why ?? becauseSame(input.directory));
     const folder = placeOf(root, input.directory);
     const token = tokenOf(input);
     const claimed = { input: { ...input, with: config }, root, folder, token, fingerprint, attempt, device };
     await claim(claimed);
-    return resultOf(await carryOut(claimed, work), root, attempt, null);
+    const made = await carryOut(claimed, work);
+    return resultOf(made, root, attempt, made.reused?.why ?? null);
   } catch (error) {
     throw errorOfStage(error, attempt);
   }
@@ -62,6 +64,7 @@ async function claim({ input, root, token, fingerprint, device }: StageAttempt):
 async function carryOut(attempt: StageAttempt, work: StageWork): Promise<Manifest> {
   const { root, input, token } = attempt;
   try {
+    if ((await takeOver(attempt)) !== null) return await closeAttempt(root, input.directory, token, 'reused');
     const made = await work(attempt);
     const outputs = kinds.get(input.uses)?.hasEpochs === true ? null : made;
     await commit(root, input.directory, token, (manifest) => ({ ...manifest, state: 'done', outputs }));

@@ -64,6 +64,8 @@ export interface Placement {
   readonly from: string;
   /** Its final path, relative to the results root. */
   readonly to: string;
+  /** Given, the file is listed in the manifest as a part of the result. */
+  readonly sha256?: string;
 }
 
 /**
@@ -83,7 +85,7 @@ export async function commit(
       throw new FencedError(directory, token, found?.token ?? null);
     }
     for (const file of files) await rename(file.from, placeOf(root, file.to));
-    return await write(root, directory, change(found));
+    return await write(root, directory, change(withFiles(found, files)));
   });
 }
 
@@ -111,6 +113,12 @@ export async function closeAttempt(root: string, directory: string, token: Token
     ...manifest,
     attempts: manifest.attempts.map((a) => (sameToken(a.token, token) ? { ...a, ...ended } : a)),
   }));
+}
+
+function withFiles(manifest: Manifest, placed: readonly Placement[]): Manifest {
+  const listed = placed.flatMap(({ to, sha256 }) => (sha256 === undefined ? [] : [{ file: to, sha256 }]));
+  const others = manifest.files.filter(({ file }) => !listed.some((one) => one.file === file));
+  return { ...manifest, files: [...others, ...listed] };
 }
 
 async function locked<T>(root: string, directory: string, body: () => Promise<T>): Promise<T> {
@@ -155,6 +163,8 @@ function emptyManifest(token: Token, claim: Claim): Manifest {
     chunks: [],
     outputs: null,
     selection: null,
+    files: [],
+    reused: null,
     attempts: [],
   };
 }

@@ -89,6 +89,10 @@ export const Manifest = z.strictObject({
   /** What the stage passes on; null until it is done, and of a trained supernet until its epoch is chosen. */
   outputs: JsonMap.nullable(),
   selection: Selection.nullable(),
+  /** Further files that belong to the result, such as the tables beside a ranking. */
+  files: z.array(z.strictObject({ file: reference, sha256 })).default([]),
+  /** Where the result was taken over from, a directory of another run, and why; null for a stage that was run. */
+  reused: z.strictObject({ from: reference, why: z.string() }).nullable().default(null),
   attempts: z.array(Attempt),
 });
 export type Manifest = z.infer<typeof Manifest>;

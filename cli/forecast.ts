@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { z } from 'zod';
 import { choicesOf, filesOf } from '../activities/finished-work.ts';
 import { sameWork } from '../activities/take-over.ts';
 import { catalogue } from '../artifacts/catalogue.ts';
@@ -64,7 +65,7 @@ async function forecastCell(
   known: readonly CataloguedStage[],
 ): Promise<CellForecast> {
   const scope = { params: plan.params, matrix: cell, stages };
-  const directory = `${plan.id}/${String(resolve(stage.directory, scope))}`;
+  const directory = `${plan.id}/${z.string().parse(resolve(stage.directory, scope))}`;
   const reuse = reuseOf(plan, stage.id);
   if (typeof reuse === 'object') {
     const theirs = reuse.run + directory.slice(plan.id.length);

@@ -17,7 +17,12 @@ export interface Plan {
   readonly params: Readonly<Record<string, Json>>;
   /** In topological order, ties in the order of the file. */
   readonly stages: readonly PlanStage[];
+  /** What the run takes over of other runs; absent: whatever has the same fingerprint. */
+  readonly reuse?: PlanReuse;
 }
+
+/** `nothing`: no other run's work. Else what comes before `stage` as `run` has it; of a sub-plan all where that is null. */
+export type PlanReuse = 'nothing' | { readonly run: string; readonly stage: string | null };
 
 export interface PlanStage {
   readonly id: string;

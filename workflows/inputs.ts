@@ -1,6 +1,7 @@
 import type { StageInput } from '../activities/contract.ts';
 import { resolve } from '../pipelines/expressions.ts';
 import type { Json, JsonObject, Plan, PlanStage } from '../pipelines/plan.ts';
+import { reuseOf, reuseOfChild } from '../pipelines/reuse.ts';
 import { isMap } from './json.ts';
 import type { Work } from './records.ts';
 import { childIdOf } from './run.ts';
@@ -11,16 +12,19 @@ export function inputOf(run: Run, stage: PlanStage, work: Work, cell: JsonObject
   const scope = run.scope(cell);
   const directory = `${run.plan.id}/${textOf(resolve(stage.directory, scope))}`;
   const config = withValues(objectOf(resolve(stage.with, scope)), work.set);
-  return { stage: work.id, uses: stage.uses, directory, round: work.rounds + 1, with: config };
+  const reuse = reuseOf(run.plan, stage.id);
+  return { stage: work.id, uses: stage.uses, directory, round: work.rounds + 1, with: config, reuse };
 }
 
 /** The plan that a stage of kind `pipeline` runs as a child, its params resolved. */
-export function childPlanOf(run: Run, plan: Plan, work: Work, cell: JsonObject): Plan {
+export function childPlanOf(run: Run, { id }: PlanStage, plan: Plan, work: Work, cell: JsonObject): Plan {
+  const reuse = reuseOfChild(run.plan, id, (parent) => childIdOf(parent, work.id));
   const { params = {} } = withValues({ params: resolve(plan.params, run.scope(cell)) }, work.set);
   return {
     ...plan,
-    id: childIdOf(run.plan, work.id),
+    id: childIdOf(run.plan.id, work.id),
     params: objectOf(params),
+    ...(reuse === undefined ? {} : { reuse }),
   };
 }
 

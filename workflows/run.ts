@@ -111,7 +111,7 @@ export class Run {
   }
 
   #tell(work: string, signal: string): void {
-    const id = childIdOf(this.plan, work);
+    const id = childIdOf(this.plan.id, work);
     getExternalWorkflowHandle(id)
       .signal(signal)
       .catch((error: unknown) => this.notice(`${signal} ${id}: ${String(error)}`));
@@ -130,6 +130,6 @@ export function onPauseOf(stage: PlanStage): OnPause {
 }
 
 /** Run id of the sub-pipeline that a stage (or its cell) runs. */
-export function childIdOf(plan: Plan, work: string): string {
-  return `${plan.id}.${work}`;
+export function childIdOf(run: string, work: string): string {
+  return `${run}.${work}`;
 }

@@ -39,7 +39,7 @@ async function perform(run: Run, stage: PlanStage, work: Work, cell: JsonObject)
     const result = await run.admitted(work.id, onPauseOf(stage), begin, async () => {
       const input = inputOf(run, stage, work, cell);
       run.mark(work, { rounds: input.round });
-      if (stage.plan !== null) return await performPipeline(run, childPlanOf(run, stage.plan, work, cell));
+      if (stage.plan !== null) return await performPipeline(run, childPlanOf(run, stage, stage.plan, work, cell));
       const activityId = activityIdOf(work.id, input.round);
       return await performStage(stage, input, { activityId, summary: summaryOf(work.id, input.with, cell) });
     });

@@ -35,7 +35,7 @@ export async function commitRanking(
   const place = async (name: string, text: string): Promise<Placement> => {
     const from = temporaryName(placeOf(job.results, `${job.directory}/${name}`));
     await atomicWrite(from, text);
-    return { from, to: `${folder}/${name}` };
+    return { from, to: `${folder}/${name}`, sha256: sha256Of(text) };
   };
   const placements = [
     await place(names.top1, texts.top1),

@@ -31,6 +31,7 @@ export const command = defineKind({
   lists: [],
   outputs: ['files'],
   hasEpochs: false,
+  isReusable: false,
   timeout: { ...heavy.timeout, startToCloseMs: DAY },
   samples: ({ outputs }) => ({ files: Object.fromEntries(Object.keys(outputs).map((name) => [name, samples.file()])) }),
   cost: () => null,

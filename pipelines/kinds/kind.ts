@@ -24,6 +24,8 @@ interface Description<Schema extends z.ZodType> {
   readonly outputs: readonly string[];
   /** Whether it has epochs that `select` can choose from. */
   readonly hasEpochs: boolean;
+  /** Whether equal fingerprints make equal results in any run; not so where a program reads what nobody hashes. */
+  readonly isReusable: boolean;
   readonly work: 'heavy' | 'light';
   readonly queue: string;
   readonly timeout: Timeout;
@@ -75,16 +77,18 @@ export const MINUTE = 60 * SECOND;
 export const HOUR = 60 * MINUTE;
 export const DAY = 24 * HOUR;
 
-/** A process that lasts: a lost one is noticed within a minute, a hopeless one parks after a few tries. */
+/** A process that lasts: a lost one is noticed within half a minute, a hopeless one parks after a few tries. */
 export const heavy = {
+  isReusable: true,
   work: 'heavy',
   queue: 'gpu',
-  timeout: { startToCloseMs: 30 * DAY, heartbeatMs: MINUTE },
+  timeout: { startToCloseMs: 30 * DAY, heartbeatMs: 30 * SECOND },
   retry: { maximumAttempts: 5, initialIntervalMs: 5 * SECOND, backoffCoefficient: 2 },
 } as const;
 
 /** Seconds of work in the worker itself. */
 export const light = {
+  isReusable: true,
   work: 'light',
   queue: 'control',
   timeout: { startToCloseMs: 10 * MINUTE, heartbeatMs: null },

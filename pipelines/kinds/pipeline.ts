@@ -21,6 +21,8 @@ export const pipeline = defineKind({
   // The loader adds the stages of the file.
   outputs: [],
   hasEpochs: false,
+  // Its stages are, each by itself.
+  isReusable: false,
   timeout: { startToCloseMs: 30 * DAY, heartbeatMs: null },
   samples: () => ({}),
   cost: () => null,

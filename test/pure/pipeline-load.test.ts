@@ -56,7 +56,7 @@ stages:
   test('has what the stage says over what its kind says', () => {
     const { retry, timeout, queue, if: condition } = stageOf(plan(), 'after');
     expect(retry).toEqual({ maximumAttempts: 7, initialIntervalMs: 60_000, backoffCoefficient: 2 });
-    expect(timeout).toEqual({ startToCloseMs: 7_200_000, heartbeatMs: 60_000 });
+    expect(timeout).toEqual({ startToCloseMs: 7_200_000, heartbeatMs: 30_000 });
     expect([queue, condition]).toEqual(['big', "stages.before.files.x.sha256 != ''"]);
     expect(stageOf(plan(), 'before').queue).toBe('gpu');
   });

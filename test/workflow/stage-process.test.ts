@@ -190,7 +190,9 @@ test('a run started again takes over what is done, and makes anew what was damag
     const second = await server.start(plan);
     await second.untilStage('broken', 'parked');
     expect(await second.states()).toMatchObject({ make: 'reused', damaged: 'done' });
-    expect((await second.stage('make')).reason).toBe(`${plan.id}/make has the same fingerprint`);
+    expect((await second.stage('make')).reason).toBe(
+      `reused from ${plan.id}/make, because inputs, config and code are the same`,
+    );
     expect(readFileSync(path.join(root, plan.id, 'damaged/out.txt'), 'utf8')).toBe(`${plan.id}/damaged x`);
     await second.handle.cancel();
   });

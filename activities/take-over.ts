@@ -1,0 +1,106 @@
+import { ApplicationFailure, heartbeat } from '@temporalio/activity';
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { atomicPlace, temporaryName } from '../artifacts/atomic-write.ts';
+import { catalogue, runOf } from '../artifacts/catalogue.ts';
+import type { CataloguedStage } from '../artifacts/catalogue.ts';
+import { commit } from '../artifacts/fence.ts';
+import { JsonMap } from '../artifacts/json.ts';
+import { readManifest } from '../artifacts/manifest.ts';
+import type { Manifest } from '../artifacts/manifest.ts';
+import { placeOf } from '../artifacts/paths.ts';
+import { kinds } from '../pipelines/kinds/index.ts';
+import type { Json } from '../pipelines/plan.ts';
+import { becauseSame, damagedFile, filesOf } from './finished-work.ts';
+import type { StageAttempt } from './stage-activity.ts';
+
+/**
+ * Gives the stage what another run has made of the same inputs, config and code, or as the plan says: its files by hard
+ * links, so that either run may be deleted, and its manifest. Null where there is nothing whole to take.
+ */
+export async function takeOver(attempt: StageAttempt): Promise<Manifest | null> {
+  const { root, input } = attempt;
+  const { reuse = 'anything' } = input;
+  if (reuse === 'nothing') return null;
+  if (reuse !== 'anything') return await takeAsItIs(attempt, reuse.run);
+  for (const found of await sameWork(root, attempt.fingerprint, input)) {
+    if ((await damagedFile(root, found.manifest, heartbeat)) !== null) continue;
+    return await adopt(attempt, found, becauseSame(found.directory));
+  }
+  return null;
+}
+
+/** Stages of other runs that are done with that fingerprint, those that did the work themselves first, then the latest. */
+export async function sameWork(
+  root: string,
+  fingerprint: string,
+  { uses, directory }: { readonly uses: string; readonly directory: string },
+): Promise<CataloguedStage[]> {
+  if (kinds.get(uses)?.isReusable !== true) return [];
+  const found = (await catalogue(root)).filter(
+    (stage) =>
+      stage.manifest.state === 'done' &&
+      stage.manifest.fingerprint === fingerprint &&
+      runOf(stage.directory) !== runOf(directory),
+  );
+  return found.toSorted((a, b) => (rank(a) < rank(b) ? 1 : -1));
+}
+
+function rank({ manifest }: CataloguedStage): string {
+  return `${manifest.reused === null ? 1 : 0} ${manifest.attempts.at(-1)?.ended ?? ''}`;
+}
+
+async function takeAsItIs(attempt: StageAttempt, run: string): Promise<Manifest> {
+  const { root, input } = attempt;
+  const directory = run + input.directory.slice(runOf(input.directory).length);
+  const manifest = await readManifest(root, directory);
+  const damaged = manifest === null ? null : await damagedFile(root, manifest, heartbeat);
+  if (manifest?.state === 'done' && manifest.uses === input.uses && damaged === null) {
+    return await adopt(attempt, { directory, manifest }, `taken over from ${directory} as it is, as asked`);
+  }
+  const got = manifest?.state === 'done' ? (damaged ?? `a stage of kind ${manifest.uses}`) : 'no finished stage';
+  const message = `${input.stage}: expected a finished ${input.uses} in ${directory}, got ${got}; start from an earlier stage`;
+  throw ApplicationFailure.nonRetryable(message, 'BadInput', attempt.attempt);
+}
+
+async function adopt(
+  { root, folder, input, token }: StageAttempt,
+  { directory, manifest }: CataloguedStage,
+  why: string,
+): Promise<Manifest> {
+  // What lies in the stage's folder goes to ours; what it put elsewhere in its run (rankings) goes there in our run.
+  const moved = (file: string): string =>
+    file.startsWith(`${directory}/`)
+      ? input.directory + file.slice(directory.length)
+      : runOf(input.directory) + file.slice(runOf(directory).length);
+  const names = [...new Set(filesOf(manifest).map(({ file }) => file))];
+  const placements = await Promise.all(
+    names.map(async (name) => {
+      const [to, from] = [moved(name), temporaryName(path.join(folder, path.basename(name)))];
+      await mkdir(path.dirname(placeOf(root, to)), { recursive: true });
+      await atomicPlace(placeOf(root, name), from);
+      return { from, to };
+    }),
+  );
+  const { fingerprint, config, environment, epochs, outputs, selection, files } = manifest;
+  const taken = {
+    fingerprint,
+    config,
+    environment,
+    selection,
+    state: 'done',
+    epochs: epochs.map((epoch) => ({ ...epoch, file: epoch.file === null ? null : moved(epoch.file) })),
+    outputs:
+      outputs === null ? null : JsonMap.parse(renamed(outputs, new Map(names.map((name) => [name, moved(name)])))),
+    files: files.map(({ file, sha256 }) => ({ file: moved(file), sha256 })),
+    reused: { from: directory, why },
+  } as const;
+  return await commit(root, input.directory, token, (before) => ({ ...before, ...taken }), placements);
+}
+
+function renamed(value: Json, names: ReadonlyMap<string, string>): Json {
+  if (typeof value === 'string') return names.get(value) ?? value;
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map((item: Json) => renamed(item, names));
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, renamed(item, names)]));
+}
