@@ -15,7 +15,7 @@ export async function readRun(client: Client, id: string): Promise<RunView> {
   const description = await handle.describe();
   return {
     status: await answered(client, () => handle.query(statusQuery)),
-    work: (description.raw.pendingActivities ?? []).map(workOf),
+    work: (description.raw.pendingActivities ?? []).map(workOf).toSorted((a, b) => Number(a.cell) - Number(b.cell)),
     startedAt: description.startTime.getTime(),
     endedAt: description.closeTime?.getTime() ?? null,
     ending: endingOf(description),

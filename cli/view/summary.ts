@@ -36,6 +36,8 @@ export function summary(report: Report, place: (file: string) => string): string
   ].join('\n');
 }
 
+// What is not defined, NaN in the report, is null in its file.
 function shown({ estimate, low, high }: Interval): string {
-  return Number.isNaN(estimate) ? 'undefined' : tau(estimate, [low, high]);
+  if (!Number.isFinite(estimate)) return 'undefined';
+  return Number.isFinite(low) && Number.isFinite(high) ? tau(estimate, [low, high]) : tau(estimate);
 }

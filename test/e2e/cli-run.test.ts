@@ -1,8 +1,11 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { nas, RunningNas } from '../support/nas.ts';
+
+// Every command is a process of its own: seconds each where the machine is busy.
+vi.setConfig({ testTimeout: 150_000 });
 
 const folder = mkdtempSync(path.join(tmpdir(), 'fewshot-nas-'));
 const results = path.join(folder, 'results');

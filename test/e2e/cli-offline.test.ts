@@ -1,8 +1,11 @@
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { nas } from '../support/nas.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+
+// Every command is a process of its own: seconds each where the machine is busy.
+vi.setConfig({ testTimeout: 150_000 });
 
 function pipelineFile(name: string, text: string): string {
   const file = path.join(temporaryFolder(), name);
@@ -55,4 +58,24 @@ test('nas doctor --json is one document that says whether all is well', async ()
     ok: code === 0,
     checks: expect.arrayContaining([expect.objectContaining({ name: 'libtensorflow' })]),
   });
+});
+
+test('nas report finds the report of a run among its results, and says so where there is none', async () => {
+  const results = temporaryFolder();
+  mkdirSync(path.join(results, 'r/report'), { recursive: true });
+  const report = {
+    groundTruth: { file: 'g.json', sha256: '', subnets: 30 },
+    ceiling: null,
+    baselines: [],
+    supernets: [],
+  };
+  writeFileSync(path.join(results, 'r/report/report.json'), JSON.stringify({ ...report, ranking: null }));
+  const [text, json, none] = await Promise.all([
+    nas(['report', 'r'], { NAS_RESULTS: results }),
+    nas(['report', 'r', '--json'], { NAS_RESULTS: results }),
+    nas(['report', 'other'], { NAS_RESULTS: results }),
+  ]);
+  expect(text).toMatchObject({ code: 0, stdout: expect.stringContaining('against 30 subnets') });
+  expect(JSON.parse(json.stdout)).toMatchObject(report);
+  expect(none).toMatchObject({ code: 1, stderr: expect.stringContaining('nas status other') });
 });

@@ -1,0 +1,54 @@
+import { stripVTControlCharacters } from 'node:util';
+import { expect, test } from 'vitest';
+import type { Report } from '../../activities/report-text.ts';
+import { summary } from '../../cli/view/summary.ts';
+
+const interval = (estimate: number) => ({ estimate, low: estimate - 0.1, high: estimate + 0.1 });
+const written: Report = {
+  groundTruth: { file: 'truth.json', sha256: '', subnets: 30 },
+  ceiling: { reliability: 0.9, kendallTau: 0.795, pearson: 0.95 },
+  baselines: [
+    { name: 'blend', tau: interval(0.55) },
+    { name: 'depth', tau: interval(NaN) },
+  ],
+  supernets: [
+    {
+      stage: 'one-shot',
+      groups: 1,
+      epoch: 7,
+      file: 'r/one-shot/0.6_7.safetensors',
+      sha256: '',
+      tau: interval(0.6),
+      spearman: interval(0.7),
+      pearson: interval(0.8),
+      overBaseline: { ...interval(0.05), notBetter: 0.2 },
+    },
+  ],
+  ranking: { top1: 'r/ranking/top1_json_final.json', top5: 'x', sha256: { top1: '', top5: '' }, subnets: 320 },
+};
+
+// As it is read: what is not a number is null in a file.
+const report: Report = JSON.parse(JSON.stringify(written));
+
+test('the summary sets every tau beside its interval, the baselines and the ceiling, and says where the ranking is', () => {
+  const text = stripVTControlCharacters(summary(report, (file) => `results/${file}`));
+  expect(text).toMatchInlineSnapshot(`
+    "Kendall's tau against 30 subnets that were trained alone, with 95 % bootstrap intervals
+
+    supernet  K  epoch  tau                   over the best baseline  file
+    one-shot  1  7      0.600 [0.500, 0.700]  0.050 [-0.050, 0.150]   results/r/one-shot/0.6_7.safetensors
+
+    without any training
+    blend  0.550 [0.450, 0.650]
+    depth  undefined
+
+    a perfect ranking reaches 0.795 on average, for the labels have a reliability of 0.900
+    320 subnets are ranked in results/r/ranking/top1_json_final.json"
+  `);
+});
+
+test('the summary says so where the noise of the labels is not known', () => {
+  const text = summary({ ...report, ceiling: null, ranking: null }, (file) => file);
+  expect(text).toContain('is not known');
+  expect(text).not.toContain('ranked in');
+});
