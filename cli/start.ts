@@ -41,7 +41,7 @@ export function outcomeInWords(run: string, outcome: Outcome): string {
     started: `started; follow it with \`nas watch ${run}\``,
     attached: `running already, nothing new was started; follow it with \`nas watch ${run}\``,
     again: `had ended early and goes on, what it had finished is kept; follow it with \`nas watch ${run}\``,
-    done: `done already; \`nas report ${run}\` shows its summary, another --id runs it anew`,
+    done: `done already; \`nas report ${run}\` shows its summary, another --id makes another run`,
   };
   return `run ${run}: ${words[outcome]}`;
 }
