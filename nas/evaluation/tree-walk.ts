@@ -2,8 +2,10 @@ import { prefixTree } from '../space/prefix-tree.ts';
 import type { Subnet } from '../space/space.ts';
 import type { BlockModule, ConvNorm } from '../supernet/modules.ts';
 import type { Supernet } from '../supernet/network.ts';
+import { conv2d } from '../supernet/convolution.ts';
 import { lanes } from '../supernet/lanes.ts';
-import { add, biasAdd, cast, conv2d, leading, matmul, maxPool, meanPool, relu } from '../supernet/ops.ts';
+import { add, biasAdd, cast, leading, matmul, relu } from '../supernet/ops.ts';
+import { maxPool, meanPool } from '../supernet/pooling.ts';
 import { dispose, readFloats } from '../supernet/tensorflow.ts';
 import type { Tensor } from '../supernet/tensorflow.ts';
 import { eachNorm, sharing } from './sharing.ts';
@@ -160,7 +162,7 @@ function activate(x: Tensor): Tensor {
  */
 function narrowed(x: Tensor, width: number): Tensor {
   const [n, h, w, channels] = x.shape;
-  const needed = lanes(width);
+  const needed = lanes(width, x.dtype);
   return needed === channels ? x : leading(x, [n!, h!, w!, needed]);
 }
 

@@ -1,8 +1,10 @@
 import { hasShortcut } from '../space/space.ts';
 import type { PlacedBlock } from '../space/space.ts';
+import { conv2d } from './convolution.ts';
 import type { BlockModule, ConvNorm } from './modules.ts';
 import type { Supernet } from './network.ts';
-import { add, biasAdd, cast, conv2d, matmul, maxPool, meanPool, relu } from './ops.ts';
+import { add, biasAdd, cast, matmul, relu } from './ops.ts';
+import { maxPool, meanPool } from './pooling.ts';
 import { dispose } from './tensorflow.ts';
 import type { Tensor } from './tensorflow.ts';
 

@@ -18,12 +18,9 @@ export function integer(value: number): Tensor {
   return memo(singles, value, () => constant(Int32Array.of(value), []));
 }
 
-/** The margins [axes, 2] that make one shape of another by zeros behind it. */
-export function marginsBehind(from: readonly number[], to: readonly number[]): Tensor {
-  return memo(matrices, `${from.join()}/${to.join()}`, () => {
-    const margins = to.flatMap((size, axis) => [0, size - from[axis]!]);
-    return constant(Int32Array.from(margins), [to.length, 2]);
-  });
+/** How much is to be put before and after each axis: [axes, 2]. */
+export function margins(values: readonly (readonly [before: number, after: number])[]): Tensor {
+  return memo(matrices, values.join(), () => constant(Int32Array.from(values.flat()), [values.length, 2]));
 }
 
 /** A float32 scalar. The least recently used goes, so that a changing learning rate does not pile up. */

@@ -70,9 +70,9 @@ export class Supernet {
     this.precision = options.precision ?? 'float32';
     this.epsilon = options.epsilon ?? 1e-5;
     this.maxima = groupMaxima(this.space, this.groups);
-    const halves = this.precision === 'bf16';
+    const dtype = this.precision === 'bf16' ? 'bfloat16' : 'float32';
     this.parameters = new Parameters(
-      parameterLayout(this.space, this.groups, this.classes).map((spec) => new Parameter(spec, valueOf(spec), halves)),
+      parameterLayout(this.space, this.groups, this.classes).map((spec) => new Parameter(spec, valueOf(spec), dtype)),
     );
     this.modules = gatherModules(this.space, this.groups, this.parameters);
   }

@@ -1,39 +1,21 @@
-import { integer, integers, marginsBehind, memo, scalar } from './constants.ts';
+import { integer, integers, margins, memo, scalar } from './constants.ts';
 import { attribute, constant, dispose, run, runMany } from './tensorflow.ts';
 import type { DType, Tensor } from './tensorflow.ts';
 
 type Attributes = Parameters<typeof run>[1];
 
 /**
- * The operations a network is made of, one TensorFlow kernel each wherever there is one. Images are NHWC, convolution
- * weights HWIO. Attribute lists are built once: operands' types are inferred, so one list serves every precision.
+ * The operations a network is made of, one TensorFlow kernel each wherever there is one. Images are NHWC.
+ * Attribute lists are built once: operands' types are inferred, so one list serves every precision.
  */
 
 const NONE = constant(new Float32Array(0), [0]);
-const convolutions = new Map<number, Attributes>();
 const normalisations = new Map<number, Attributes>();
 const sums = new Map<number, Attributes>();
 const casts = new Map<DType, Attributes>();
-const windows = new Map<number, Attributes>();
-const MAX_POOL = [attribute.int('ksize', [1, 3, 3, 1]), attribute.int('strides', [1, 2, 2, 1]), ...padding(1)];
 const MATMUL = [false, true].flatMap((a) =>
   [false, true].map((b) => [attribute.bool('transpose_a', a), attribute.bool('transpose_b', b)]),
 );
-
-/** y: [n, ⌈h/stride⌉, ⌈w/stride⌉, out]. Padding is kernel // 2 on every side, as PyTorch pads. */
-export function conv2d(x: Tensor, weight: Tensor, stride: number): Tensor {
-  return run('Conv2D', convolution(weight.shape[0]!, stride), [x, weight]);
-}
-
-/** dLoss/dx of `conv2d`, of x's shape. */
-export function conv2dInputGradient(shape: readonly number[], weight: Tensor, dy: Tensor, stride: number): Tensor {
-  return run('Conv2DBackpropInput', convolution(weight.shape[0]!, stride), [integers(shape), weight, dy]);
-}
-
-/** dLoss/dweight of `conv2d`, of the weight's shape. */
-export function conv2dWeightGradient(x: Tensor, shape: readonly number[], dy: Tensor, stride: number): Tensor {
-  return run('Conv2DBackpropFilter', convolution(shape[0]!, stride), [x, integers(shape), dy]);
-}
 
 /** What the gradient of a batch normalisation needs of its forward pass. */
 export type NormState = readonly Tensor[];
@@ -122,14 +104,14 @@ export function clipByValue(x: Tensor, limit: number): Tensor {
   return run('ClipByValue', [], [x, scalar(-limit), scalar(limit)]);
 }
 
-/** The leading part of a tensor: x[:size0, :size1, …]. */
-export function leading(x: Tensor, size: readonly number[]): Tensor {
-  return run('Slice', [], [x, integers(size.map(() => 0)), integers(size)]);
+/** A part of a tensor, its leading one unless `begin` says where it starts. */
+export function leading(x: Tensor, size: readonly number[], begin: readonly number[] = size.map(() => 0)): Tensor {
+  return run('Slice', [], [x, integers(begin), integers(size)]);
 }
 
 /** The inverse of `leading`: zeros behind x up to the shape. */
 export function padTo(x: Tensor, shape: readonly number[]): Tensor {
-  return run('Pad', [], [x, marginsBehind(x.shape, shape)]);
+  return run('Pad', [], [x, margins(shape.map((size, axis) => [0, size - x.shape[axis]!]))]);
 }
 
 export function reshape(x: Tensor, shape: readonly number[]): Tensor {
@@ -146,34 +128,6 @@ export function cast(x: Tensor, dtype: DType): Tensor {
     memo(casts, dtype, () => [attribute.type('DstT', dtype)]),
     [x],
   );
-}
-
-/** 3×3 maximum of stride 2, padding 1. */
-export function maxPool(x: Tensor): Tensor {
-  return run('MaxPool', MAX_POOL, [x]);
-}
-
-export function maxPoolGradient(dy: Tensor, x: Tensor, y: Tensor): Tensor {
-  return run('MaxPoolGrad', MAX_POOL, [x, y, dy]);
-}
-
-/** Mean over height and width: [n, h, w, c] → [n, c]. */
-export function meanPool(x: Tensor): Tensor {
-  return run('Mean', [], [x, integers([1, 2])]);
-}
-
-/** dLoss/dx of `meanPool`; dy: [n, c] → the shape [n, h, w, c]. */
-export function meanPoolGradient(dy: Tensor, shape: readonly number[]): Tensor {
-  const [n, h, w, c] = imageShape(shape);
-  const window = memo(windows, h * 65536 + w, () => [
-    attribute.int('ksize', [1, h, w, 1]),
-    attribute.int('strides', [1, 1, 1, 1]),
-    attribute.string('padding', 'VALID'),
-  ]);
-  const square = reshape(dy, [n, 1, 1, c]);
-  const dx = run('AvgPoolGrad', window, [integers(shape), square]);
-  dispose(square);
-  return dx;
 }
 
 /** a · b, either transposed on request. */
@@ -223,24 +177,9 @@ export function imageShape([n, h, w, c]: readonly number[]): [n: number, h: numb
   return [n, h, w, c];
 }
 
-function convolution(kernel: number, stride: number): Attributes {
-  return memo(convolutions, 2 * kernel + stride, () => [
-    attribute.int('strides', [1, stride, stride, 1]),
-    ...padding((kernel - 1) / 2),
-  ]);
-}
-
 function normalisation(epsilon: number, training: boolean): Attributes {
   return memo(normalisations, training ? epsilon : -epsilon, () => [
     attribute.float('epsilon', epsilon),
     attribute.bool('is_training', training),
   ]);
-}
-
-function padding(size: number): Attributes {
-  if (size === 0) return [attribute.string('padding', 'VALID')];
-  return [
-    attribute.string('padding', 'EXPLICIT'),
-    attribute.int('explicit_paddings', [0, 0, size, size, size, size, 0, 0]),
-  ];
 }

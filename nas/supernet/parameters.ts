@@ -4,7 +4,7 @@ import { memo } from './constants.ts';
 import { lanes } from './lanes.ts';
 import { addN, cast, leading, padTo, transpose } from './ops.ts';
 import { dispose, keep, readFloats, tensor } from './tensorflow.ts';
-import type { Tensor } from './tensorflow.ts';
+import type { DType, Tensor } from './tensorflow.ts';
 import { Variable } from './variable.ts';
 
 /**
@@ -20,20 +20,21 @@ export class Parameter implements ParameterSpec {
   readonly block: number;
   readonly shape: readonly number[];
   readonly #variable: Variable;
-  readonly #halves: boolean;
+  /** Of the activations that it meets. */
+  readonly #precision: DType;
   #velocity: Variable | undefined;
   #slices = new Map<number, Tensor>();
   #gathered: Tensor[] = [];
 
   /**
    * @param initial in TensorFlow's order; freed
-   * @param halves whether convolutions get their weights in bfloat16
+   * @param precision of activations, in which convolutions get their weights
    */
-  constructor(spec: ParameterSpec, initial: Tensor, halves: boolean) {
+  constructor(spec: ParameterSpec, initial: Tensor, precision: DType) {
     ({ name: this.name, kind: this.kind, stage: this.stage, group: this.group, block: this.block } = spec);
     this.shape = spec.shape;
     this.#variable = new Variable(initial);
-    this.#halves = halves && spec.kind === 'conv';
+    this.#precision = precision;
   }
 
   /** The float32 value, in TensorFlow's order; owned by the parameter and freed by its next change. */
@@ -54,17 +55,18 @@ export class Parameter implements ParameterSpec {
     const value = this.value();
     const used = fit(value, internalShape(this.shape, out, input));
     const laned = fit(used, internalShape(this.shape, this.#lanesOut(out), this.#lanesIn(input)));
-    const slice = this.#halves ? cast(laned, 'bfloat16') : laned;
+    const isHalved = this.kind === 'conv' && this.#precision === 'bfloat16';
+    const slice = isHalved ? cast(laned, 'bfloat16') : laned;
     for (const step of new Set([used, laned])) if (step !== value && step !== slice) dispose(step);
     return slice === value ? value : keep(slice);
   }
 
   #lanesOut(out: number): number {
-    return this.kind === 'linear' ? out : lanes(out);
+    return this.kind === 'linear' ? out : lanes(out, this.#precision);
   }
 
   #lanesIn(input: number): number {
-    return this.shape.length === 1 || this.stage === STEM ? input : lanes(input);
+    return this.shape.length === 1 || this.stage === STEM ? input : lanes(input, this.#precision);
   }
 
   releaseSlices(): void {

@@ -141,6 +141,11 @@ export function keep(t: Tensor): Tensor {
   return t;
 }
 
+/** Whether operations run on a GPU. */
+export function isOnGpu(): boolean {
+  return binding.isUsingGpuDevice();
+}
+
 /** How many tensors (variables among them) live; constants are not counted. */
 export function liveTensors(): number {
   return live;

@@ -1,53 +1,44 @@
 import type { Supernet } from './network.ts';
-import {
-  biasAdd,
-  biasGradient,
-  cast,
-  matmul,
-  maxPool,
-  maxPoolGradient,
-  meanPool,
-  meanPoolGradient,
-  multiply,
-  relu,
-  reluGradient,
-} from './ops.ts';
+import { biasAdd, biasGradient, cast, matmul, multiply, relu, reluGradient } from './ops.ts';
+import { bordered, maxPoolForward, maxPoolGradient, meanPool, meanPoolGradient, unbordered } from './pooling.ts';
+import type { PoolState } from './pooling.ts';
 import { dispose } from './tensorflow.ts';
 import type { Tensor } from './tensorflow.ts';
 import { unitBackwardLast, unitForward } from './trained-unit.ts';
 import type { UnitRecord } from './trained-unit.ts';
 
-/** The stem: what its backward pass needs. `owned` are tensors made of the images; y is the stem's output. */
+/**
+ * The stem: what its backward pass needs. `owned` are tensors made of the images; y is the stem's output. Before a pool,
+ * the activations have its border.
+ */
 export interface StemRecord {
   readonly unit: UnitRecord;
   readonly activated: Tensor;
   readonly y: Tensor;
+  readonly places: PoolState;
   readonly owned: readonly Tensor[];
 }
 
 /** images [n, h, w, channels] → record.y [n, h', w', lanes(width)]. */
 export function trainedStemForward(net: Supernet, images: Tensor, width: number, owned: readonly Tensor[]): StemRecord {
-  const { stride, pool } = net.space.stem;
-  const { y: normalised, record } = unitForward(
-    net.modules.stem,
-    images,
-    net.space.channels,
-    width,
-    stride,
-    net.epsilon,
-  );
-  const activated = relu(normalised);
-  dispose(normalised);
-  return { unit: record, activated, y: pool ? maxPool(activated) : activated, owned };
+  const { channels, stem } = net.space;
+  const { y: normalised, record } = unitForward(net.modules.stem, images, channels, width, stem.stride, net.epsilon);
+  const framed = stem.pool ? bordered(normalised) : normalised;
+  const activated = relu(framed);
+  dispose(normalised, framed);
+  const { y, places } = stem.pool ? maxPoolForward(activated) : { y: activated, places: [] };
+  return { unit: record, activated, y, places, owned };
 }
 
 /** Adds the stem's gradients into its parameters, frees dy and the record. Images need no gradient. */
-export function trainedStemBackward({ unit, activated, y, owned }: StemRecord, dy: Tensor): void {
-  const dActivated = y === activated ? dy : maxPoolGradient(dy, activated, y);
-  const dNormalised = reluGradient(dActivated, activated);
-  dispose(dy, y, dActivated, activated);
+export function trainedStemBackward({ unit, activated, y, places, owned }: StemRecord, dy: Tensor): void {
+  const isPooled = y !== activated;
+  const dActivated = isPooled ? maxPoolGradient(dy, activated, y, places) : dy;
+  const dFramed = reluGradient(dActivated, activated);
+  const dNormalised = isPooled ? unbordered(dFramed, unit.conv.shape) : dFramed;
+  dispose(dy, y, dActivated, activated, ...places);
   unitBackwardLast(unit, dNormalised);
-  dispose(dNormalised, ...owned);
+  dispose(dFramed, dNormalised, ...owned);
 }
 
 /** Pooling, dropout and the linear layer: what their backward pass needs. */
@@ -91,11 +82,8 @@ export function trainedHeadBackward(net: Supernet, record: HeadRecord, dLogits: 
   classifier.weight.accumulate(matmul(features, dLogits, true, false));
   const dFeatures = matmul(dLogits, weight, false, true);
   const dPooled = mask ? multiply(dFeatures, mask) : dFeatures;
-  const dFull = meanPoolGradient(dPooled, x.shape);
+  const dx = meanPoolGradient(dPooled, x.shape, x.dtype);
   dispose(features, dFeatures, dPooled);
   if (mask) dispose(mask);
-  if (x.dtype === 'float32') return dFull;
-  const dx = cast(dFull, x.dtype);
-  dispose(dFull);
   return dx;
 }

@@ -1,5 +1,6 @@
+import { conv2d, conv2dInputGradient, conv2dWeightGradient } from './convolution.ts';
 import type { ConvNorm } from './modules.ts';
-import { batchNorm, batchNormGradient, conv2d, conv2dInputGradient, conv2dWeightGradient } from './ops.ts';
+import { batchNorm, batchNormGradient } from './ops.ts';
 import type { NormState } from './ops.ts';
 import { dispose } from './tensorflow.ts';
 import type { Tensor } from './tensorflow.ts';
