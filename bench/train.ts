@@ -1,4 +1,4 @@
-// npm run bench:train [-- --json] [-- --repetitions N]: the one-shot sandwich step (4 nets) against the same step in PyTorch.
+// npm run bench:train [-- --json --repetitions N --case fashion]: the one-shot sandwich step (4 nets) against PyTorch's.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -29,12 +29,18 @@ const cases = [
 ] as const;
 
 const { values: options } = parseArgs({
-  options: { json: { type: 'boolean', default: false }, repetitions: { type: 'string', default: '7' } },
+  options: {
+    json: { type: 'boolean', default: false },
+    repetitions: { type: 'string', default: '7' },
+    case: { type: 'string' },
+  },
 });
 const folder = mkdtempSync(join(tmpdir(), 'fewshot-nas-bench-'));
 try {
   const results = [];
-  for (const one of cases) results.push(await benchmark(one, Number(options.repetitions)));
+  for (const one of cases) {
+    if ((options.case ?? one.space) === one.space) results.push(await benchmark(one, Number(options.repetitions)));
+  }
   if (!options.json) for (const result of results) console.log(lineOf(result));
   else console.log(JSON.stringify({ bench: 'train', device: cpus()[0]?.model.trim(), batch: BATCH, cases: results }));
 } finally {
