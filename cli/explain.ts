@@ -16,6 +16,10 @@ export function explain(error: unknown): Explanation {
       return { message: error.message, exitCode: 2, ...('problems' in error ? { problems: error.problems } : {}) };
     case 'PathError':
       return { message: error.message, exitCode: 2 };
+    case 'ServerError':
+    case 'LockError':
+    case 'ManifestError':
+      return { message: error.message, exitCode: 1 };
     case 'WorkflowNotFoundError':
       return {
         message: `${runOf(error)}: expected an open run of this id on the server, got none; start it with \`nas start\``,
