@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import { sha256File } from '../artifacts/atomic-write.ts';
 import { readManifest } from '../artifacts/manifest.ts';
 import type { Manifest } from '../artifacts/manifest.ts';
+import { filesOf } from '../artifacts/named-files.ts';
 import { placeOf } from '../artifacts/paths.ts';
-import type { Json } from '../pipelines/plan.ts';
 import type { Choice } from '../workflows/messages.ts';
 import type { StageResult } from './contract.ts';
 
@@ -31,12 +31,6 @@ export function becauseSame(directory: string): string {
   return `reused from ${directory}, because inputs, config and code are the same`;
 }
 
-/** Every file of a result with its sha256: outputs, epochs, and what lies beside them. */
-export function filesOf({ outputs, epochs, files }: Manifest): { file: string; sha256: Json }[] {
-  const kept = epochs.flatMap(({ file, sha256 }) => (file === null ? [] : [{ file, sha256 }]));
-  return [...namedFiles(outputs ?? {}), ...kept, ...files];
-}
-
 /** What a finished stage gives to the workflow. `reused` says why nothing was done, if nothing was. */
 export function resultOf(manifest: Manifest, root: string, attempt: number, reused: string | null): StageResult {
   if (manifest.epochs.length === 0) {
@@ -55,17 +49,4 @@ export function resultOf(manifest: Manifest, root: string, attempt: number, reus
 export function choicesOf(manifest: Manifest, root: string): Choice[] {
   const there = manifest.epochs.filter(({ file }) => file !== null && existsSync(placeOf(root, file)));
   return there.map(({ epoch, tau, interval }) => ({ key: epoch, score: tau, interval }));
-}
-
-// Outputs name a file beside its sha256, and the files of a ranking beside the map of theirs.
-function namedFiles(value: Json): { file: string; sha256: Json }[] {
-  if (typeof value !== 'object' || value === null) return [];
-  const entries = new Map<string, Json>(Object.entries(value));
-  const sha256 = entries.get('sha256');
-  const named = typeof sha256 === 'object' && sha256 !== null ? Object.entries(sha256) : [['file', sha256] as const];
-  const files = named.flatMap(([name, hash]) => {
-    const file = entries.get(name);
-    return typeof file === 'string' && hash !== undefined ? [{ file, sha256: hash }] : [];
-  });
-  return [...files, ...[...entries.values()].flatMap(namedFiles)];
 }

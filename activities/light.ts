@@ -1,3 +1,4 @@
+import { beating } from './beating.ts';
 import { groundTruthTable } from './ground-truth-table.ts';
 import { mergeResults } from './merge-results.ts';
 import { report } from './report.ts';
@@ -5,8 +6,8 @@ import { selectEpoch } from './select-epoch.ts';
 
 /** The activities of seconds, by the kind that `uses` names. */
 export const lightActivities = {
-  'merge-results': mergeResults,
-  'ground-truth-table': groundTruthTable,
-  report,
-  'select-epoch': selectEpoch,
+  'merge-results': beating(mergeResults),
+  'ground-truth-table': beating(groundTruthTable),
+  report: beating(report),
+  'select-epoch': beating(selectEpoch),
 };

@@ -8,10 +8,11 @@ import { commit } from '../artifacts/fence.ts';
 import { JsonMap } from '../artifacts/json.ts';
 import { readManifest } from '../artifacts/manifest.ts';
 import type { Manifest } from '../artifacts/manifest.ts';
+import { filesOf } from '../artifacts/named-files.ts';
 import { placeOf } from '../artifacts/paths.ts';
 import { kinds } from '../pipelines/kinds/index.ts';
 import type { Json } from '../pipelines/plan.ts';
-import { becauseSame, damagedFile, filesOf } from './finished-work.ts';
+import { becauseSame, damagedFile } from './finished-work.ts';
 import type { StageAttempt } from './stage-activity.ts';
 
 /**

@@ -53,7 +53,7 @@ export async function claimStage(root: string, directory: string, token: Token, 
       ...base,
       token,
       environment: claim.environment,
-      attempts: known ? attempts : [...attempts, { ...ours, started: now(), ended: null, ending: null }],
+      attempts: known ? attempts : [...attempts, { ...ours, started: now(), saved: null, ended: null, ending: null }],
     });
   });
 }
@@ -79,13 +79,9 @@ export async function commit(
   change: (manifest: Manifest) => Manifest,
   files: readonly Placement[] = [],
 ): Promise<Manifest> {
-  return await locked(root, directory, async () => {
-    const found = await readManifest(root, directory);
-    if (found?.token == null || !sameToken(found.token, token)) {
-      throw new FencedError(directory, token, found?.token ?? null);
-    }
+  return await underToken(root, directory, token, async (found) => {
     for (const file of files) await rename(file.from, placeOf(root, file.to));
-    return await write(root, directory, change(withFiles(found, files)));
+    return withAttempt(change(withFiles(found, files)), token, { saved: now() });
   });
 }
 
@@ -108,11 +104,27 @@ export async function amend(
 
 /** Writes down how the attempt of `token` ended; FencedError where another attempt has taken over meanwhile. */
 export async function closeAttempt(root: string, directory: string, token: Token, ending: string): Promise<Manifest> {
-  const ended = { ended: now(), ending };
-  return await commit(root, directory, token, (manifest) => ({
-    ...manifest,
-    attempts: manifest.attempts.map((a) => (sameToken(a.token, token) ? { ...a, ...ended } : a)),
-  }));
+  return await underToken(root, directory, token, async (found) => withAttempt(found, token, { ended: now(), ending }));
+}
+
+function withAttempt(manifest: Manifest, token: Token, change: Partial<Manifest['attempts'][number]>): Manifest {
+  const attempts = manifest.attempts.map((one) => (sameToken(one.token, token) ? { ...one, ...change } : one));
+  return { ...manifest, attempts };
+}
+
+async function underToken(
+  root: string,
+  directory: string,
+  token: Token,
+  change: (manifest: Manifest) => Promise<Manifest>,
+): Promise<Manifest> {
+  return await locked(root, directory, async () => {
+    const found = await readManifest(root, directory);
+    if (found?.token == null || !sameToken(found.token, token)) {
+      throw new FencedError(directory, token, found?.token ?? null);
+    }
+    return await write(root, directory, await change(found));
+  });
 }
 
 function withFiles(manifest: Manifest, placed: readonly Placement[]): Manifest {

@@ -68,6 +68,8 @@ export const Attempt = z.strictObject({
   device: z.string(),
   queued: time,
   started: time,
+  /** When it last made something that is kept: a checkpoint, an epoch, a chunk. */
+  saved: time.nullable().default(null),
   ended: time.nullable(),
   ending: z.string().nullable(),
 });

@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs';
 import { z } from 'zod';
-import { choicesOf, filesOf } from '../activities/finished-work.ts';
+import { choicesOf } from '../activities/finished-work.ts';
 import { sameWork } from '../activities/take-over.ts';
 import { catalogue } from '../artifacts/catalogue.ts';
 import type { CataloguedStage } from '../artifacts/catalogue.ts';
 import { JsonMap } from '../artifacts/json.ts';
 import type { Manifest } from '../artifacts/manifest.ts';
+import { filesOf } from '../artifacts/named-files.ts';
 import { placeOf } from '../artifacts/paths.ts';
 import { changesOf } from '../pipelines/config-changes.ts';
 import { references, resolve } from '../pipelines/expressions.ts';

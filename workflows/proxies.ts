@@ -7,11 +7,13 @@ import { CONTROL_QUEUE } from './messages.ts';
 /** Ends that a further attempt would only repeat, or that the interpreter answers itself. */
 const endsForGood: readonly Ending[] = ['BadInput', 'NaNLoss', 'Fenced', 'WorkerShutdown'];
 
+/** Of work whose stage names none. */
+const LIGHT_HEARTBEAT_MS = 30_000;
+
 type StageActivity = (input: StageInput) => Promise<StageResult>;
 
 /**
- * Runs the activity that `uses` names. Heavy work lives for hours: it heartbeats, and a lost worker is noticed by that;
- * light work takes seconds and is bounded by its time-out alone.
+ * Runs the activity that `uses` names. All of them heartbeat: a lost worker is noticed by that, long before the time-out.
  */
 export async function performStage(
   stage: PlanStage,
@@ -25,7 +27,7 @@ export async function performStage(
     // Said aloud: left out, the server does not wait, and a cancelled run would end before its trainers have.
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     startToCloseTimeout: stage.timeout.startToCloseMs,
-    ...(stage.timeout.heartbeatMs === null ? {} : { heartbeatTimeout: stage.timeout.heartbeatMs }),
+    heartbeatTimeout: stage.timeout.heartbeatMs ?? LIGHT_HEARTBEAT_MS,
     retry: retryOf(stage),
   });
   // The proxy has a function for every name.
@@ -34,6 +36,7 @@ export async function performStage(
 
 /** Records which epoch was chosen; the stage's outputs come back. */
 export async function performSelection(
+  stage: PlanStage,
   input: SelectInput,
   { activityId, summary }: { activityId: string; summary: string },
 ): Promise<StageResult> {
@@ -43,6 +46,7 @@ export async function performSelection(
     taskQueue: CONTROL_QUEUE,
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     startToCloseTimeout: '10 minutes',
+    heartbeatTimeout: stage.timeout.heartbeatMs ?? LIGHT_HEARTBEAT_MS,
     retry: { maximumAttempts: 5, nonRetryableErrorTypes: [...endsForGood] },
   });
   return await activities['select-epoch'](input);

@@ -58,7 +58,7 @@ async function choose(run: Run, stage: PlanStage, work: Work, cell: JsonObject):
     const { outputs } = await run.admitted(work.id, 'finish', begin, async () => {
       const input = { ...inputOf(run, stage, work, cell), round: work.rounds, chosen };
       const activityId = `select:${activityIdOf(work.id, work.rounds)}`;
-      return await performSelection(input, {
+      return await performSelection(stage, input, {
         activityId,
         summary: `${work.id} · epoch ${chosen.epoch} · ${chosen.who}`,
       });

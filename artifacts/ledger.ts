@@ -1,0 +1,49 @@
+import { catalogue, runOf } from './catalogue.ts';
+import type { Attempt } from './manifest.ts';
+
+/** What one device did for one stage (or cell) of a run, in seconds. */
+export interface LedgerLine {
+  readonly stage: string;
+  readonly device: string;
+  /** Work that is kept. */
+  readonly useful: number;
+  /** Work after the last checkpoint of an attempt that was lost: done again. At most so much, for nobody saw it die. */
+  readonly redone: number;
+  /** From being put into the queue to being begun. */
+  readonly waiting: number;
+  readonly attempts: number;
+}
+
+/** The ledger of a run by stage and device, from the attempts in its manifests. */
+export async function ledgerOf(root: string, run: string): Promise<LedgerLine[]> {
+  const stages = (await catalogue(root)).filter(({ directory }) => runOf(directory) === run);
+  return stages.flatMap(({ manifest }) => linesOf(manifest.stage, manifest.attempts, Date.now()));
+}
+
+/** The lines of one stage; `now` (ms) ends an attempt that is still at work. */
+export function linesOf(stage: string, attempts: readonly Attempt[], now: number): LedgerLine[] {
+  const lines = new Map<string, LedgerLine>();
+  attempts.forEach((attempt, at) => {
+    const { device, ending } = attempt;
+    const before = lines.get(device) ?? { stage, device, useful: 0, redone: 0, waiting: 0, attempts: 0 };
+    const started = Date.parse(attempt.started);
+    // One that was killed could not say when: the next one was queued after it.
+    const next = attempts[at + 1];
+    const ended = Date.parse(attempt.ended ?? next?.queued ?? new Date(now).toISOString());
+    const isAtWork = attempt.ended === null && next === undefined;
+    const isKept = ending === 'done' || ending === 'reused' || isAtWork;
+    const kept = isKept ? ended : Math.min(ended, Date.parse(attempt.saved ?? attempt.started));
+    lines.set(device, {
+      ...before,
+      useful: before.useful + seconds(started, kept),
+      redone: before.redone + seconds(kept, ended),
+      waiting: before.waiting + seconds(Date.parse(attempt.queued), started),
+      attempts: before.attempts + 1,
+    });
+  });
+  return [...lines.values()];
+}
+
+function seconds(from: number, to: number): number {
+  return Math.max(0, to - from) / 1000;
+}

@@ -1,0 +1,25 @@
+import type { Command } from 'commander';
+import { resultsRoot } from '../artifacts/paths.ts';
+import { lineageOf } from './lineage.ts';
+import { jsonOption, output } from './output.ts';
+import { lineageTree } from './view/lineage-tree.ts';
+
+export function define(command: Command): void {
+  command
+    .argument('<result>', 'a result file, a stage (<run>/<stage>) or a run')
+    .addOption(jsonOption())
+    .action(async (result: string, { json }: { json?: true }) => {
+      const lineage = await lineageOf(resultsRoot(), result);
+      const stages = [...lineage.stages.values()];
+      const links = [...lineage.files, ...stages.flatMap(({ inputs }) => inputs)];
+      const wrong = links.filter(({ found }) => found !== 'the same');
+      if (wrong.length > 0) process.exitCode = 1;
+      output(json, { ok: wrong.length === 0, files: lineage.files, stages }, () => {
+        const end =
+          wrong.length === 0
+            ? `${links.length} files are what they were`
+            : `${wrong.length} of ${links.length} files are not what they were: run the stages that made them anew`;
+        return `${lineageTree(lineage)}\n\n${end}`;
+      });
+    });
+}

@@ -1,0 +1,98 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { sha256File } from '../artifacts/atomic-write.ts';
+import { catalogue, runOf } from '../artifacts/catalogue.ts';
+import type { CataloguedStage } from '../artifacts/catalogue.ts';
+import { filesOf, namedFiles } from '../artifacts/named-files.ts';
+import type { NamedFile } from '../artifacts/named-files.ts';
+import { fileNames, placeOf, referenceTo } from '../artifacts/paths.ts';
+import { root as project } from '../runtime/layout.ts';
+import { Failure } from './failure.ts';
+
+/** A file that something was made of, or that was asked for. */
+export interface Link {
+  readonly file: string;
+  readonly sha256: string;
+  /** What is found there now. */
+  readonly found: 'the same' | 'other bytes' | 'no file';
+  /** Directory of the stage that made it; null for a file of the project. */
+  readonly madeBy: string | null;
+}
+
+/** A stage with what it took in. */
+export interface Ancestor extends CataloguedStage {
+  readonly inputs: readonly Link[];
+}
+
+export interface Lineage {
+  /** What was asked for. */
+  readonly files: readonly Link[];
+  /** Every stage behind it, by directory. */
+  readonly stages: ReadonlyMap<string, Ancestor>;
+}
+
+/**
+ * Where a file, a stage or all of a run comes from, with every hash compared with the file as it is.
+ * @param what a path below the results root or from the current folder, or a run id
+ * @throws Failure (exit code 2) for what no manifest knows
+ */
+export async function lineageOf(root: string, what: string): Promise<Lineage> {
+  const all = await catalogue(root);
+  const makers = new Map(all.flatMap((stage) => filesOf(stage.manifest).map(({ file }) => [file, stage] as const)));
+  const byHash = new Map(all.flatMap((stage) => filesOf(stage.manifest).map((one) => [one.sha256, { one, stage }])));
+  const stages = new Map<string, Ancestor>();
+
+  const linkTo = async ({ file, sha256 }: NamedFile): Promise<Link> => {
+    // What was taken over names files of a run that may be gone: any file of the same bytes serves.
+    const isOurs = makers.has(file) || !byHash.has(sha256) ? file : (byHash.get(sha256)?.one.file ?? file);
+    const maker = makers.get(isOurs);
+    const place = maker === undefined ? path.resolve(project, file) : placeOf(root, isOurs);
+    const hash = await sha256File(place).catch(() => null);
+    if (maker !== undefined) await visit(maker);
+    const found = hash === null ? 'no file' : hash === sha256 ? 'the same' : 'other bytes';
+    return {
+      file: isOurs,
+      sha256: typeof sha256 === 'string' ? sha256 : 'none',
+      found,
+      madeBy: maker?.directory ?? null,
+    };
+  };
+  const visit = async (stage: CataloguedStage): Promise<void> => {
+    if (stages.has(stage.directory)) return;
+    stages.set(stage.directory, { ...stage, inputs: [] });
+    const inputs: Link[] = [];
+    for (const file of namedFiles(stage.manifest.config)) inputs.push(await linkTo(file));
+    stages.set(stage.directory, { ...stage, inputs });
+  };
+
+  const files: Link[] = [];
+  for (const file of wanted(root, what, all)) files.push(await linkTo(file));
+  return { files, stages };
+}
+
+// The files that are asked for, by name.
+function wanted(root: string, what: string, all: readonly CataloguedStage[]): NamedFile[] {
+  const below = existsSync(what) ? referenceTo(root, path.resolve(what)) : what.replace(/\/+$/, '');
+  const owner = all.find(({ manifest }) => filesOf(manifest).some(({ file }) => file === below));
+  if (owner !== undefined)
+    return filesOf(owner.manifest)
+      .filter(({ file }) => file === below)
+      .slice(0, 1);
+  const stage = all.find(
+    ({ directory }) => directory === below || below === `${directory}/${fileNames.chosenSupernet}`,
+  );
+  if (stage !== undefined) return resultOf(stage);
+  const ofRun = all.filter(({ directory }) => runOf(directory) === below);
+  const taken = new Set(ofRun.flatMap(({ manifest }) => namedFiles(manifest.config).map(({ sha256 }) => sha256)));
+  // Of a run: what no other stage of it has gone on from.
+  const last = ofRun.flatMap(resultOf).filter(({ sha256 }) => !taken.has(sha256));
+  if (last.length > 0) return last;
+  throw new Failure(
+    `${what}: expected a result file, a stage or a run below ${root}, got none that a manifest knows; set NAS_RESULTS if the results lie elsewhere`,
+    2,
+  );
+}
+
+function resultOf({ manifest }: CataloguedStage): NamedFile[] {
+  return namedFiles(manifest.outputs ?? {});
+}

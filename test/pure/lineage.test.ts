@@ -1,0 +1,105 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
+import { expect, test } from 'vitest';
+import { claimStage, closeAttempt, commit } from '../../artifacts/fence.ts';
+import { linesOf } from '../../artifacts/ledger.ts';
+import type { Attempt } from '../../artifacts/manifest.ts';
+import { lineageOf } from '../../cli/lineage.ts';
+import { ledgerTable } from '../../cli/view/ledger-table.ts';
+import { lineageTree } from '../../cli/view/lineage-tree.ts';
+import type { JsonObject } from '../../pipelines/plan.ts';
+import { nas } from '../support/nas.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/** A finished stage of a run whose one output is a file of this text; what refers to it is given back. */
+async function finish(root: string, directory: string, uses: string, config: JsonObject): Promise<JsonObject> {
+  const [, stage = ''] = directory.split('/');
+  const token = { workflowId: 'r', runId: 'a', stage, round: 1, attempt: 1 };
+  const claim = { uses, fingerprint: sha256(directory), config, environment: { node: 'v22' }, device: 'cpu' };
+  await claimStage(root, directory, token, { ...claim, queued: '2026-01-01T00:00:00Z' });
+  const file = `${directory}/result`;
+  writeFileSync(path.join(root, file), directory);
+  const output = { file, sha256: sha256(directory) };
+  await commit(root, directory, token, (before) => ({ ...before, state: 'done', outputs: { result: output } }));
+  await closeAttempt(root, directory, token, 'done');
+  return output;
+}
+
+async function chain(): Promise<string> {
+  const root = temporaryFolder();
+  const oneShot = await finish(root, 'r/one-shot', 'train-supernet', { seed: 7, dataset: { name: 'fashion' } });
+  const two = await finish(root, 'r/2', 'train-supernet', { seed: 8, inherit: oneShot });
+  await finish(root, 'r/ranking', 'merge-results', { parts: [two, oneShot] });
+  return root;
+}
+
+test('nas explain shows what a result was made of, down to seeds and data, each file with its hash', async () => {
+  const root = await chain();
+  const { code, stdout } = await nas(['explain', 'r'], { NAS_RESULTS: root });
+  expect(code).toBe(0);
+  const lines = stdout.split('\n').map((line) => line.trimEnd());
+  expect(lines[0]).toBe(`✓ r/ranking/result sha256 ${sha256('r/ranking')}`);
+  expect(lines).toContain(`    ✓ r/2/result sha256 ${sha256('r/2')}`);
+  expect(lines).toContain(`        ✓ r/one-shot/result sha256 ${sha256('r/one-shot')}`);
+  expect(stdout).toMatch(
+    /made by r\/one-shot \(train-supernet\), fingerprint [0-9a-f]{64}\n +config sha256 .*, seed 7\n +data fashion/,
+  );
+  expect(stdout).toContain('made by r/one-shot, as above');
+  expect(stdout).toContain('4 files are what they were');
+});
+
+test('a file with other bytes anywhere in the chain is named, with exit code 1', async () => {
+  const root = await chain();
+  writeFileSync(path.join(root, 'r/one-shot/result'), 'edited');
+  const { code, stdout } = await nas(['explain', path.join(root, 'r/ranking/result')], { NAS_RESULTS: root });
+  expect(code).toBe(1);
+  expect(stdout).toMatch(/✗ r\/one-shot\/result sha256 [0-9a-f]{64} other bytes/);
+  expect(stdout).toContain('2 of 4 files are not what they were');
+  const unknown = await nas(['explain', 'nobody'], { NAS_RESULTS: root });
+  expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining('nobody: expected a result file') });
+});
+
+test('what was taken over is found by its bytes when the run it came from is gone', async () => {
+  const root = await chain();
+  mkdirSync(path.join(root, 's'));
+  await finish(root, 's/3', 'train-supernet', { inherit: { file: 'gone/2/result', sha256: sha256('r/2') } });
+  const lineage = await lineageOf(root, 's/3/result');
+  expect(stripVTControlCharacters(lineageTree(lineage))).toContain('✓ r/2/result');
+});
+
+const attempt = (change: Partial<Attempt>): Attempt => ({
+  token: { workflowId: 'r', runId: 'a', stage: 's', round: 1, attempt: 1 },
+  host: 'h',
+  pid: 1,
+  device: 'gpu:0',
+  queued: '2026-01-01T00:00:00.000Z',
+  started: '2026-01-01T00:00:05.000Z',
+  saved: null,
+  ended: null,
+  ending: null,
+  ...change,
+});
+
+test('the ledger tells useful from redone by the last checkpoint, and waiting by the queue', () => {
+  const lines = linesOf(
+    's',
+    [
+      attempt({ saved: '2026-01-01T00:01:05.000Z' }),
+      attempt({
+        queued: '2026-01-01T00:01:35.000Z',
+        started: '2026-01-01T00:01:36.000Z',
+        ended: '2026-01-01T00:02:36.000Z',
+        ending: 'done',
+      }),
+    ],
+    0,
+  );
+  expect(lines).toEqual([{ stage: 's', device: 'gpu:0', useful: 120, redone: 30, waiting: 6, attempts: 2 }]);
+  expect(stripVTControlCharacters(ledgerTable(lines))).toMatch(
+    /s +gpu:0 +2m 00s +30s +6s +2\nall +2m 00s +30s +6s +2$/,
+  );
+});
