@@ -2,7 +2,6 @@
 contiguous, gradients summed over the nets, clipped by value, SGD with Nesterov momentum). Reads a task file, answers every
 line on stdin (how often to go through the task's iterations) with one JSON line."""
 import json
-import struct
 import sys
 import time
 
@@ -10,19 +9,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from safetensors_file import read_safetensors
+
 task = json.load(open(sys.argv[1]))
 memory = torch.channels_last if sys.argv[2] == "channels_last" else torch.contiguous_format
 torch.set_num_threads(task["threads"])
-
-
-def read_safetensors(path):
-    with open(path, "rb") as file:
-        header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
-        data = file.read()
-    header.pop("__metadata__", None)
-    for name, entry in header.items():
-        begin, end = entry["data_offsets"]
-        yield name, np.frombuffer(data[begin:end], np.float32).reshape(entry["shape"])
 
 
 def parameter(array):
