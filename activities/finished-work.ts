@@ -1,8 +1,7 @@
 import { existsSync } from 'node:fs';
-import { sha256File } from '../artifacts/atomic-write.ts';
 import { readManifest } from '../artifacts/manifest.ts';
 import type { Manifest } from '../artifacts/manifest.ts';
-import { filesOf } from '../artifacts/named-files.ts';
+import { filesOf, hashAt } from '../artifacts/named-files.ts';
 import { placeOf } from '../artifacts/paths.ts';
 import type { Choice } from '../workflows/messages.ts';
 import type { StageResult } from './contract.ts';
@@ -19,7 +18,7 @@ export async function findFinished(root: string, directory: string, fingerprint:
 /** The first file of a result that is gone or has other bytes; null where all are as they were. `looked` is called between files. */
 export async function damagedFile(root: string, manifest: Manifest, looked?: () => void): Promise<string | null> {
   for (const { file, sha256 } of filesOf(manifest)) {
-    const found = await sha256File(placeOf(root, file)).catch(() => null);
+    const found = await hashAt(root, file);
     if (found !== sha256) return found === null ? `no file ${file}` : `other bytes in ${file}`;
     looked?.();
   }

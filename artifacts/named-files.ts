@@ -1,5 +1,7 @@
 import type { Json } from '../pipelines/plan.ts';
+import { sha256File } from './atomic-write.ts';
 import type { Manifest } from './manifest.ts';
+import { placeOf } from './paths.ts';
 
 /** A file below the results root (or the project's, in a config), by what it must hold. */
 export interface NamedFile {
@@ -24,4 +26,13 @@ export function namedFiles(value: Json): NamedFile[] {
     return typeof file === 'string' && hash !== undefined ? [{ file, sha256: hash }] : [];
   });
   return [...files, ...[...entries.values()].flatMap(namedFiles)];
+}
+
+/** The sha256 of a file below the results root; null where there is none, or where its name leads out of the root. */
+export async function hashAt(root: string, file: string): Promise<string | null> {
+  try {
+    return await sha256File(placeOf(root, file));
+  } catch {
+    return null;
+  }
 }

@@ -109,7 +109,12 @@ function nearest(uses: string, config: JsonObject, known: readonly CataloguedSta
 }
 
 function isThere(manifest: Manifest, root: string): boolean {
-  return filesOf(manifest).every(({ file }) => existsSync(placeOf(root, file)));
+  try {
+    return filesOf(manifest).every(({ file }) => existsSync(placeOf(root, file)));
+  } catch {
+    // A name that leads out of the results folder.
+    return false;
+  }
 }
 
 // What a finished stage passes on; null where an epoch is still to be chosen by a person.

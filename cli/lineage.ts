@@ -1,11 +1,10 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { sha256File } from '../artifacts/atomic-write.ts';
 import { catalogue, runOf } from '../artifacts/catalogue.ts';
 import type { CataloguedStage } from '../artifacts/catalogue.ts';
-import { filesOf, namedFiles } from '../artifacts/named-files.ts';
+import { filesOf, hashAt, namedFiles } from '../artifacts/named-files.ts';
 import type { NamedFile } from '../artifacts/named-files.ts';
-import { fileNames, placeOf, referenceTo } from '../artifacts/paths.ts';
+import { fileNames, referenceTo } from '../artifacts/paths.ts';
 import { root as project } from '../runtime/layout.ts';
 import { Failure } from './failure.ts';
 
@@ -46,8 +45,7 @@ export async function lineageOf(root: string, what: string): Promise<Lineage> {
     // What was taken over names files of a run that may be gone: any file of the same bytes serves.
     const isOurs = makers.has(file) || !byHash.has(sha256) ? file : (byHash.get(sha256)?.one.file ?? file);
     const maker = makers.get(isOurs);
-    const place = maker === undefined ? path.resolve(project, file) : placeOf(root, isOurs);
-    const hash = await sha256File(place).catch(() => null);
+    const hash = maker === undefined ? await hashAt(project, file) : await hashAt(root, isOurs);
     if (maker !== undefined) await visit(maker);
     const found = hash === null ? 'no file' : hash === sha256 ? 'the same' : 'other bytes';
     return {

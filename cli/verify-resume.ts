@@ -11,8 +11,8 @@ import { jsonOption, output } from './output.ts';
 import { compareResults } from './verify/compare.ts';
 import type { Comparison } from './verify/compare.ts';
 import { drawKills } from './verify/kills.ts';
-import { carryOut, hurried, piecesOf } from './verify/side.ts';
-import type { Kill } from './verify/side.ts';
+import type { Kill } from './verify/make-kills.ts';
+import { carryOut, hurried } from './verify/side.ts';
 import { columns } from './view/columns.ts';
 
 interface Options {
@@ -38,9 +38,9 @@ async function verifyResume(pipeline: string, { kills, seed, set, json }: Option
   const folder = path.join(root, '.cache', `verify-resume-${randomBytes(4).toString('hex')}`);
   const [straight, killed] = [path.join(folder, 'straight'), path.join(folder, 'killed')];
   const signal = interruption();
-  await carryOut(plan, straight, [], [], told('straight'), signal);
-  const pieces = await piecesOf(straight);
-  const made = await carryOut(plan, killed, drawKills(pieces, kills, seed), pieces, told('with kills'), signal);
+  const { pieces } = await carryOut(plan, straight, { kills: [], pieces: [] }, told('straight'), signal);
+  const aim = { kills: drawKills(pieces, kills, seed), pieces };
+  const { kills: made } = await carryOut(plan, killed, aim, told('with kills'), signal);
   const stages = await compareResults(path.join(straight, 'results'), path.join(killed, 'results'));
   const differences = stages.flatMap(({ different }) => different).length;
   if (differences > 0) process.exitCode = 1;
@@ -63,13 +63,13 @@ function told(side: string): (line: string) => void {
 }
 
 function killTable(kills: readonly Kill[]): string[] {
-  const head = ['kill', 'of the', 'in', 'phase', 'after'].map((title) => pc.dim(title));
-  const rows = kills.map(({ target, piece, phase, afterSeconds }, index) => [
+  const head = ['kill', 'of the', 'in', 'phase', 'after so many commits'].map((title) => pc.dim(title));
+  const rows = kills.map(({ target, piece, phase, changes }, index) => [
     String(index + 1),
     target,
     piece,
     phase,
-    `${afterSeconds.toFixed(2)} s`,
+    String(changes),
   ]);
   return columns([head, ...rows]);
 }

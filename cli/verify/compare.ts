@@ -1,7 +1,5 @@
-import { sha256File } from '../../artifacts/atomic-write.ts';
 import { catalogue } from '../../artifacts/catalogue.ts';
-import { filesOf } from '../../artifacts/named-files.ts';
-import { placeOf } from '../../artifacts/paths.ts';
+import { filesOf, hashAt } from '../../artifacts/named-files.ts';
 
 /** What two runs of the same plan made of one stage, or of one cell of it. */
 export interface Comparison {
@@ -40,7 +38,7 @@ async function madeIn(results: string): Promise<Map<string, Made>> {
   for (const { directory, manifest } of await catalogue(results)) {
     const hashes = new Map<string, string>();
     for (const { file } of filesOf(manifest)) {
-      hashes.set(file, await sha256File(placeOf(results, file)).catch(() => 'no file'));
+      hashes.set(file, (await hashAt(results, file)) ?? 'no file');
     }
     const { state, fingerprint, outputs, epochs, selection } = manifest;
     hashes.set('fingerprint', fingerprint);

@@ -10,14 +10,19 @@ export interface Piece {
   readonly uses: string;
   /** How long it took. */
   readonly seconds: number;
+  /** How often its manifest changed: claims, checkpoints, epochs, chunks, its end. */
+  readonly changes: number;
 }
 
-/** What is to be killed, and when: so long after the piece of work has begun. */
+/** What is to be killed, and when: counted in work, not in time, for a machine is never twice as fast. */
 export interface PlannedKill {
   readonly target: Target;
   /** Position of the piece among all, in the order they began. */
   readonly piece: number;
-  readonly afterSeconds: number;
+  /** After so many changes of its manifest. */
+  readonly changes: number;
+  /** And so long after that: less than changes are apart. */
+  readonly delayMs: number;
 }
 
 /**
@@ -31,9 +36,11 @@ export function drawKills(pieces: readonly Piece[], count: number, seed: number)
     const kind = kinds[at % kinds.length];
     const candidates = pieces.flatMap(({ uses }, index) => (uses === kind ? [index] : []));
     const piece = random.pick(candidates);
-    // Coprime to few numbers of kinds, so that each kind meets each target.
+    const { changes = 1, seconds = 0 } = pieces[piece] ?? {};
+    // One further in each round of the kinds, so that each kind meets each target.
     const target = targets[(at + Math.floor(at / kinds.length)) % targets.length] ?? 'worker';
-    return { target, piece, afterSeconds: random.uniform() * (pieces[piece]?.seconds ?? 0) };
+    const delayMs = Math.floor((random.uniform() * 1000 * seconds) / Math.max(1, changes));
+    return { target, piece, changes: 1 + random.integer(Math.max(1, changes)), delayMs };
   });
-  return drawn.toSorted((a, b) => a.piece - b.piece || a.afterSeconds - b.afterSeconds);
+  return drawn.toSorted((a, b) => a.piece - b.piece || a.changes - b.changes || a.delayMs - b.delayMs);
 }

@@ -1,0 +1,27 @@
+import { expect, test } from 'vitest';
+import { nas } from '../support/nas.ts';
+
+test(
+  'a run whose trainer, worker and server are killed gives the same bits as one left alone',
+  { timeout: 240_000 },
+  async () => {
+    const { code, stdout } = await nas([
+      'verify-resume',
+      'test/e2e/kills.yml',
+      '--kills',
+      '4',
+      '--seed',
+      '1',
+      '--json',
+    ]);
+    const found: unknown = JSON.parse(stdout);
+    expect(found).toMatchObject({ ok: true, differences: 0 });
+    expect(code).toBe(0);
+    expect(found).toMatchObject({
+      kills: expect.arrayContaining(
+        ['trainer', 'worker', 'server'].map((target) => expect.objectContaining({ target })),
+      ),
+      stages: ['evaluate', 'one-shot', 'ranking'].map((stage) => ({ directory: `kills/${stage}`, different: [] })),
+    });
+  },
+);
