@@ -19,9 +19,11 @@ export class Parameter implements ParameterSpec {
   readonly group: number;
   readonly block: number;
   readonly shape: readonly number[];
-  readonly #variable: Variable;
   /** Of the activations that it meets. */
   readonly #precision: DType;
+  /** Shape of what is stored, in TensorFlow's order: zeros behind the parameter up to its lanes. */
+  readonly #stored: readonly number[];
+  readonly #variable: Variable;
   #velocity: Variable | undefined;
   #slices = new Map<number, Tensor>();
   #gathered: Tensor[] = [];
@@ -33,11 +35,13 @@ export class Parameter implements ParameterSpec {
   constructor(spec: ParameterSpec, initial: Tensor, precision: DType) {
     ({ name: this.name, kind: this.kind, stage: this.stage, group: this.group, block: this.block } = spec);
     this.shape = spec.shape;
-    this.#variable = new Variable(initial);
     this.#precision = precision;
+    const [out = 1, input = 1] = spec.shape;
+    this.#stored = internalShape(spec.shape, this.#lanesOut(out), this.#lanesIn(input));
+    this.#variable = new Variable(padded(initial, this.#stored));
   }
 
-  /** The float32 value, in TensorFlow's order; owned by the parameter and freed by its next change. */
+  /** The float32 value, in TensorFlow's order and with its lanes; freed by the parameter's next change. */
   value(): Tensor {
     return this.#variable.value();
   }
@@ -47,26 +51,40 @@ export class Parameter implements ParameterSpec {
    * with zeros up to the lanes of out and input. Made once and shared until the parameter changes or `releaseSlices`.
    */
   slice(out: number, input = this.shape[1] ?? 1): Tensor {
-    const key = out * 65536 + input;
-    return memo(this.#slices, key, () => this.#cut(out, input));
+    return memo(this.#slices, out * 65536 + input, () => {
+      // Behind the parameter's own end there are zeros already.
+      const isCleanOut = out === this.shape[0] || out === this.#lanesOut(out);
+      const isCleanIn = input === (this.shape[1] ?? 1) || input === this.#lanesIn(input);
+      return isCleanOut && isCleanIn ? this.slab(out, input) : this.#cut(out, input, out, input);
+    });
   }
 
-  #cut(out: number, input: number): Tensor {
+  /**
+   * As `slice`, but the lanes behind out and input hold what the parameter has there: of no effect where those lanes of
+   * the activations are zero, and shared by more subnets.
+   */
+  slab(out: number, input = this.shape[1] ?? 1): Tensor {
+    const [lanesOut, lanesIn] = [this.#lanesOut(out), this.#lanesIn(input)];
+    return memo(this.#slices, -(lanesOut * 65536 + lanesIn), () => this.#cut(lanesOut, lanesIn, out, input));
+  }
+
+  /** The leading part of this size, with zeros up to the lanes of out and input. */
+  #cut(sizeOut: number, sizeIn: number, out: number, input: number): Tensor {
     const value = this.value();
-    const used = fit(value, internalShape(this.shape, out, input));
-    const laned = fit(used, internalShape(this.shape, this.#lanesOut(out), this.#lanesIn(input)));
-    const isHalved = this.kind === 'conv' && this.#precision === 'bfloat16';
-    const slice = isHalved ? cast(laned, 'bfloat16') : laned;
-    for (const step of new Set([used, laned])) if (step !== value && step !== slice) dispose(step);
-    return slice === value ? value : keep(slice);
+    const size = internalShape(this.shape, sizeOut, sizeIn);
+    const laned = internalShape(this.shape, this.#lanesOut(out), this.#lanesIn(input));
+    const part = size.join() === this.#stored.join() ? value : padded(leading(value, size), laned);
+    const slice = this.kind === 'conv' && this.#precision === 'bfloat16' ? cast(part, 'bfloat16') : part;
+    if (part !== value && part !== slice) dispose(part);
+    return keep(slice);
   }
 
   #lanesOut(out: number): number {
-    return this.kind === 'linear' ? out : lanes(out, this.#precision);
+    return this.kind === 'conv' || this.name.includes('.bn.') ? lanes(out, this.#precision) : out;
   }
 
   #lanesIn(input: number): number {
-    return this.shape.length === 1 || this.stage === STEM ? input : lanes(input, this.#precision);
+    return this.shape.length > 1 && this.stage !== STEM ? lanes(input, this.#precision) : input;
   }
 
   releaseSlices(): void {
@@ -86,20 +104,14 @@ export class Parameter implements ParameterSpec {
   }
 
   /**
-   * The sum of what was accumulated, of the whole parameter's shape and zero where no slice reached; undefined if nothing
+   * The sum of what was accumulated, of `value`'s shape and zero where no slice reached; undefined if nothing
    * was. Owned by the parameter until `zeroGradient`.
    */
   gradient(): Tensor | undefined {
-    // Slices of one size are added before they are padded. What a lane behind the slice gathered is zero.
+    // Slices of one size are added before they are padded.
     const bySize = new Map<string, Tensor[]>();
     for (const part of this.#gathered) memo(bySize, part.shape.join(), () => []).push(part);
-    const whole = internalShape(this.shape);
-    const parts = [...bySize.values()].map((same) => {
-      const sum = total(same);
-      const fitted = fit(sum, whole);
-      if (fitted !== sum) dispose(sum);
-      return fitted;
-    });
+    const parts = [...bySize.values()].map((same) => padded(total(same), this.#stored));
     if (parts.length === 0) return undefined;
     const sum = keep(total(parts));
     this.#gathered = [sum];
@@ -113,7 +125,7 @@ export class Parameter implements ParameterSpec {
 
   /**
    * SGD with Nesterov momentum, exactly PyTorch's: v ← momentum · v + g; value ← value − rate · (g + momentum · v).
-   * @param gradient of the whole parameter's shape, weight decay and clipping already in it; not freed
+   * @param gradient of `value`'s shape, weight decay and clipping already in it; not freed
    */
   applyMomentum(rate: number, momentum: number, gradient: Tensor, nesterov = true): void {
     this.releaseSlices();
@@ -136,11 +148,11 @@ export class Parameter implements ParameterSpec {
   /** Sets the value, given in PyTorch's order. Throws RangeError for another number of elements. */
   assign(data: Float32Array): void {
     this.releaseSlices();
-    this.#variable.assign(toInternal(this, data));
+    this.#variable.assign(padded(toInternal(this, data), this.#stored));
   }
 
   assignMomentum(data: Float32Array): void {
-    this.#momentum().assign(toInternal(this, data));
+    this.#momentum().assign(padded(toInternal(this, data), this.#stored));
   }
 
   dispose(): void {
@@ -151,15 +163,15 @@ export class Parameter implements ParameterSpec {
   }
 
   #momentum(): Variable {
-    return (this.#velocity ??= new Variable(toInternal(this, new Float32Array(elements(this.shape)))));
+    return (this.#velocity ??= new Variable(tensor(new Float32Array(elements(this.#stored)), this.#stored)));
   }
 
   #outside(variable: Variable): Float32Array {
+    const own = leading(variable.value(), internalShape(this.shape));
     const { length } = this.shape;
-    if (length === 1) return readFloats(variable.value());
-    const turned = transpose(variable.value(), length === 4 ? [3, 2, 0, 1] : [1, 0]);
+    const turned = length === 1 ? own : transpose(own, length === 4 ? [3, 2, 0, 1] : [1, 0]);
     const data = readFloats(turned);
-    dispose(turned);
+    dispose(own, turned);
     return data;
   }
 }
@@ -221,14 +233,12 @@ function elements(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
 }
 
-/** x cut to the shape where it is larger, with zeros behind it where it is smaller; x itself where it fits. */
-function fit(x: Tensor, shape: readonly number[]): Tensor {
-  const common = x.shape.map((size, axis) => Math.min(size, shape[axis]!));
-  const cut = common.some((size, axis) => size < x.shape[axis]!) ? leading(x, common) : x;
-  if (common.every((size, axis) => size === shape[axis])) return cut;
-  const padded = padTo(cut, shape);
-  if (cut !== x) dispose(cut);
-  return padded;
+/** x with zeros behind it up to the shape, x freed; x itself where it has the shape. */
+function padded(x: Tensor, shape: readonly number[]): Tensor {
+  if (x.shape.join() === shape.join()) return x;
+  const whole = padTo(x, shape);
+  dispose(x);
+  return whole;
 }
 
 function total(terms: readonly Tensor[]): Tensor {

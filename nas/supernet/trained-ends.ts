@@ -62,7 +62,7 @@ export function trainedHeadForward(
   mask: Tensor | null,
 ): { logits: Tensor; record: HeadRecord } {
   const { weight: shared, bias } = net.modules.classifiers[group]!;
-  const weight = shared.slice(net.classes, width);
+  const weight = shared.slab(net.classes, width);
   const full = x.dtype === 'float32' ? x : cast(x, 'float32');
   const pooled = meanPool(full);
   if (full !== x) dispose(full);

@@ -26,7 +26,7 @@ export function unitForward(
   stride: number,
   epsilon: number,
 ): { y: Tensor; record: UnitRecord } {
-  const weight = unit.weight.slice(out, input);
+  const weight = unit.weight.slab(out, input);
   const gamma = unit.gamma.slice(out);
   const conv = conv2d(x, weight, stride);
   const { y, mean, variance, state } = batchNorm(conv, gamma, unit.beta.slice(out), epsilon);

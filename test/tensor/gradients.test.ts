@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { randomOf } from '../../nas/space/random.ts';
 import type { Subnet } from '../../nas/space/space.ts';
 import type { ForwardOptions, Supernet } from '../../nas/supernet/network.ts';
-import type { Parameter } from '../../nas/supernet/parameters.ts';
 import { oneHot, scale, softmaxCrossEntropy } from '../../nas/supernet/ops.ts';
 import { dispose, liveTensors, readFloats, scope, tensor } from '../../nas/supernet/tensorflow.ts';
+import { ownGradient } from '../support/own-gradient.ts';
 import { CutOutNetwork, tf } from '../support/tfjs-network.ts';
 import { noise, TINY_CLASSES, tinySubnets, tinySupernet } from '../support/tiny-supernet.ts';
 
@@ -21,11 +21,6 @@ function train(net: Supernet, subnet: Subnet, size: number, options?: ForwardOpt
     return readFloats(logits);
   });
 }
-
-const gradientOf = (parameter: Parameter): Float32Array | undefined => {
-  const gradient = parameter.gradient();
-  return gradient && readFloats(gradient);
-};
 
 /** Resized, with dropout and drop connect, the same for the same seed. */
 const regularised = (seed: number): ForwardOptions => ({
@@ -86,7 +81,7 @@ describe.each([1, 2])('the hand-written backward pass with %i groups', (groups) 
       const logits = train(net, subnet, size);
       expect(largest(logits.map((value, i) => value - expected.logits[i]!))).toBeLessThan(1e-5);
       for (const parameter of net.parameters) {
-        const ours = gradientOf(parameter);
+        const ours = ownGradient(parameter);
         const theirs = expected.gradients.get(parameter.name);
         // A parameter the subnet does not use, in another group or past its depth, has no gradient at all.
         expect(ours === undefined, parameter.name).toBe(theirs === undefined);
@@ -108,14 +103,14 @@ describe('gradients of a supernet', () => {
     const net = tinySupernet();
     const each = Object.values(tinySubnets).map((subnet) => {
       train(net, subnet, 24);
-      const gradients = new Map([...net.parameters].map((parameter) => [parameter.name, gradientOf(parameter)]));
+      const gradients = new Map([...net.parameters].map((parameter) => [parameter.name, ownGradient(parameter)]));
       net.parameters.zeroGradients();
       return gradients;
     });
     // The same again without a break; twice the first, so that slices of one size meet.
     for (const subnet of [...Object.values(tinySubnets), tinySubnets.max]) train(net, subnet, 24);
     for (const parameter of net.parameters) {
-      const sum = gradientOf(parameter);
+      const sum = ownGradient(parameter);
       if (!sum) continue;
       const parts = [...each, each[0]!].map((gradients) => gradients.get(parameter.name));
       const wrong = sum.filter((value, i) => {
