@@ -7,9 +7,9 @@ import { performStage } from './stage-activity.ts';
 /** Joins the parts of a ranking, all or nothing. */
 export async function mergeResults(input: StageInput): Promise<StageResult> {
   return await performStage(input, async (attempt) => {
-    const { parts } = MergeResultsConfig.parse(attempt.input.with);
-    const { top1, top5, table, subnets } = await mergeFiles(attempt.root, parts);
-    const [sha1 = '', sha5 = ''] = await publish(attempt, [top1, top5, table]);
+    const { parts, smooth } = MergeResultsConfig.parse(attempt.input.with);
+    const { top1, top5, table, beside, subnets } = await mergeFiles(attempt.root, parts, smooth);
+    const [sha1 = '', sha5 = ''] = await publish(attempt, [top1, top5, table, ...beside]);
     return { ranking: { top1: top1.file, top5: top5.file, sha256: { top1: sha1, top5: sha5 }, subnets } };
   });
 }

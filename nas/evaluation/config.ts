@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { DatasetConfig, partImages, PartName } from '../../configs/dataset-schema.ts';
 import { SpaceConfig } from '../../configs/space-schema.ts';
+import { FEWEST_OBSERVATIONS } from './predictor/budget.ts';
 
 const positive = z.int().positive();
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits');
@@ -28,6 +29,8 @@ export const EvaluateSubnetsConfig = z
     /** What `${{ stages.X.selected }}` gives; the file is relative to the results root. */
     supernet: z.object({ file: z.string().min(1), sha256, epoch: z.int().nonnegative(), groups: positive }),
     subnets: SubnetSource,
+    /** How many of them are evaluated, chosen over depth and size; a predictor fitted on those ranks all. null: every one is. */
+    budget: z.int().min(FEWEST_OBSERVATIONS).nullable(),
     /** Which part of how many, from 1. */
     part: positive,
     parts: positive,
@@ -43,35 +46,40 @@ export const EvaluateSubnetsConfig = z
     precision: z.enum(['float32', 'bf16']),
     threads: positive,
   })
-  .superRefine(({ space, dataset, n_classes: classes, calibration, part, parts, subnets, supernet }, context) => {
-    const wrong = (key: string, message: string): void => context.addIssue({ code: 'custom', path: [key], message });
-    if (part > parts) wrong('part', `expected a part 1..${parts}, got ${part}`);
-    if ('sample' in subnets && subnets.sample.count < parts) {
-      wrong('parts', `expected at most as many parts as subnets (${subnets.sample.count}), got ${parts}`);
-    }
-    if (supernet.groups > space.ratios.length) {
-      wrong(
-        'supernet',
-        `expected 1..${space.ratios.length} groups (the space has that many widths), got ${supernet.groups}`,
-      );
-    }
-    if (classes !== dataset.classes) {
-      wrong('n_classes', `expected ${dataset.classes}, as the data set ${dataset.name} has, got ${classes}`);
-    }
-    if (space.channels !== dataset.channels || space.resolutions.at(-1) !== dataset.resolution) {
-      wrong(
-        'space',
-        `expected images of ${dataset.resolution} pixels and ${dataset.channels} channels, as ${dataset.name} has, ` +
-          `got ${space.resolutions.at(-1)} and ${space.channels}`,
-      );
-    }
-    const wanted = calibration.batches * calibration.batch_size;
-    const images = partImages(dataset, calibration.part);
-    if (wanted > images) {
-      wrong(
-        'calibration',
-        `expected at most the ${images} images of ${calibration.part}, got ${wanted}; lower batches`,
-      );
-    }
-  });
+  .superRefine(
+    ({ space, dataset, n_classes: classes, budget, calibration, part, parts, subnets, supernet }, context) => {
+      const wrong = (key: string, message: string): void => context.addIssue({ code: 'custom', path: [key], message });
+      if (part > parts) wrong('part', `expected a part 1..${parts}, got ${part}`);
+      if ('sample' in subnets && subnets.sample.count < parts) {
+        wrong('parts', `expected at most as many parts as subnets (${subnets.sample.count}), got ${parts}`);
+      }
+      if (budget !== null && budget < parts) {
+        wrong('parts', `expected at most as many parts as subnets that are evaluated (${budget}), got ${parts}`);
+      }
+      if (supernet.groups > space.ratios.length) {
+        wrong(
+          'supernet',
+          `expected 1..${space.ratios.length} groups (the space has that many widths), got ${supernet.groups}`,
+        );
+      }
+      if (classes !== dataset.classes) {
+        wrong('n_classes', `expected ${dataset.classes}, as the data set ${dataset.name} has, got ${classes}`);
+      }
+      if (space.channels !== dataset.channels || space.resolutions.at(-1) !== dataset.resolution) {
+        wrong(
+          'space',
+          `expected images of ${dataset.resolution} pixels and ${dataset.channels} channels, as ${dataset.name} has, ` +
+            `got ${space.resolutions.at(-1)} and ${space.channels}`,
+        );
+      }
+      const wanted = calibration.batches * calibration.batch_size;
+      const images = partImages(dataset, calibration.part);
+      if (wanted > images) {
+        wrong(
+          'calibration',
+          `expected at most the ${images} images of ${calibration.part}, got ${wanted}; lower batches`,
+        );
+      }
+    },
+  );
 export type EvaluateSubnetsConfig = z.infer<typeof EvaluateSubnetsConfig>;

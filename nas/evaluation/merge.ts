@@ -1,5 +1,7 @@
 import path from 'node:path';
-import { Accuracies, jsonText, parseTable, RankingSet, rankingNames, readResult, tableText } from './ranking-files.ts';
+import { filesOfRanking } from './merged-files.ts';
+import type { MergedFiles } from './merged-files.ts';
+import { Accuracies, parseTable, RankingSet, rankingNames, readResult } from './ranking-files.ts';
 import type { TableRow } from './ranking-files.ts';
 import { wrongParts, wrongSubnets } from './wrong-parts.ts';
 
@@ -33,13 +35,13 @@ export interface PartReference {
 
 /**
  * Joins the parts of a ranking, all or nothing: every part once, in it every subnet that the set gives to it, once and
- * no other. Pure. @throws MergeError that names what is missing, doubled or foreign
+ * no other. Subnets that no part was to evaluate are left out. Pure. @throws MergeError that names what is missing, doubled or foreign
  */
 export function mergeParts(set: RankingSet, parts: readonly PartScores[]): MergedScores {
   const problems = [...wrongParts(set, parts), ...parts.flatMap((part) => wrongSubnets(set, part))];
   if (problems.length > 0) throw new MergeError(problems.join('\n'));
   const rows = new Map(parts.flatMap(({ table }) => table.map((row) => [row.id, row])));
-  const ids = Object.keys(set.subnets);
+  const ids = Object.keys(set.subnets).filter((id) => set.subnets[id]!.part !== null);
   const joined = (of: 'top1' | 'top5'): Accuracies => {
     const all: Accuracies = Object.assign({}, ...parts.map((part) => part[of]));
     return Object.fromEntries(ids.map((id) => [id, all[id]!]));
@@ -49,13 +51,14 @@ export function mergeParts(set: RankingSet, parts: readonly PartScores[]): Merge
 
 /**
  * Reads the parts that were evaluated, checks each file and joins them.
- * @returns the texts of the final files by their paths, relative to the results root
+ * @param smooth whether predicted accuracies stand beside the measured ones
  * @throws MergeError or RangeError where the parts are not those of one set
  */
 export async function mergeFiles(
   root: string,
   references: readonly PartReference[],
-): Promise<{ top1: File; top5: File; table: File; subnets: number }> {
+  smooth = false,
+): Promise<MergedFiles> {
   const [first] = references;
   if (!first) throw new MergeError('merge: expected at least one part, got none');
   const strange = references.find(({ set }) => set.sha256 !== first.set.sha256);
@@ -68,19 +71,8 @@ export async function mergeFiles(
   const folder = path.posix.dirname(first.top1);
   const setText = await readResult(root, `${folder}/${rankingNames('final').set}`, first.set.sha256);
   const parts = await Promise.all(references.map((reference) => readPart(root, reference)));
-  const { top1, top5, table } = mergeParts(RankingSet.parse(JSON.parse(setText)), parts);
-  const names = rankingNames('final');
-  return {
-    top1: { file: `${folder}/${names.top1}`, text: jsonText(top1) },
-    top5: { file: `${folder}/${names.top5}`, text: jsonText(top5) },
-    table: { file: `${folder}/${names.table}`, text: tableText(table) },
-    subnets: table.length,
-  };
-}
-
-interface File {
-  readonly file: string;
-  readonly text: string;
+  const set = RankingSet.parse(JSON.parse(setText));
+  return await filesOfRanking(folder, set, mergeParts(set, parts), smooth);
 }
 
 async function readPart(root: string, { top1, top5, sha256, set: { part } }: PartReference): Promise<PartScores> {

@@ -54,7 +54,7 @@ export async function commitRanking(
 }
 
 export function rankingSet(
-  { supernet, calibration, precision, parts, test_set: testSet }: EvaluateSubnetsConfig,
+  { space, n_classes, supernet, calibration, precision, parts, test_set: testSet }: EvaluateSubnetsConfig,
   dataset: Dataset,
   subnets: readonly NamedSubnet[],
   cut: readonly (readonly number[])[],
@@ -63,19 +63,21 @@ export function rankingSet(
   const { name, sha256 } = dataset.part(testSet === 1 ? 'test' : 'selection');
   return {
     version: 1,
+    space,
+    n_classes,
     supernet: supernet.sha256,
     test: { part: name, sha256 },
     calibration: { ...calibration, sha256: dataset.part(calibration.part).sha256 },
     precision,
     parts,
     subnets: Object.fromEntries(
-      subnets.map(({ id, code }, position) => [id, { arch: code, part: partOf.get(position)! }]),
+      subnets.map(({ id, code }, position) => [id, { arch: code, part: partOf.get(position) ?? null }]),
     ),
   };
 }
 
 export function rowOf(
-  { space, n_classes: classes }: EvaluateSubnetsConfig,
+  { space, n_classes: classes }: Pick<EvaluateSubnetsConfig, 'space' | 'n_classes'>,
   { id, code, subnet }: NamedSubnet,
   { top1, top5, images, crossEntropy }: Score,
 ): TableRow {

@@ -10,7 +10,7 @@ import { commitChunk, recordedScores } from './chunks.ts';
 import { EvaluateSubnetsConfig } from './config.ts';
 import { evaluateSubnets } from './evaluate.ts';
 import { commitRanking, rankingSet, rowOf } from './part-files.ts';
-import { cutSet, readSubnets } from './subnet-set.ts';
+import { readSubnets, shareOut } from './subnet-set.ts';
 
 /**
  * `evaluate-subnets`: one part of a set of subnets on one supernet (method, section 5). Chunk after chunk is recorded, so
@@ -22,7 +22,7 @@ export async function evaluatePart(job: Job, line: ProcessLine): Promise<Outputs
   const counts = { epoch: supernet.epoch, epochs: 0, step: 0, steps: 0 };
   line.send({ type: 'progress', phase: 'loading', ...counts });
   const subnets = await readSubnets(space, config.subnets);
-  const cut = cutSet(
+  const cut = shareOut(
     config,
     subnets.map(({ subnet }) => subnet),
   );

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { placeOf } from '../../artifacts/paths.ts';
+import { SpaceConfig } from '../../configs/space-schema.ts';
 
 /** Accuracies in the original's form, in percent, by the subnet's name. */
 export const Accuracies = z.record(z.string(), z.strictObject({ arch: z.string(), acc: z.number() }));
@@ -14,13 +15,15 @@ const hash = z.string().regex(/^[0-9a-f]{64}$/);
 /** What the parts of one ranking have in common. Parts of different sets must not be merged: its hash is in each of them. */
 export const RankingSet = z.strictObject({
   version: z.literal(1),
+  space: SpaceConfig,
+  n_classes: z.int().positive(),
   supernet: hash,
   test: z.strictObject({ part: z.string(), sha256: hash }),
   calibration: z.strictObject({ part: z.string(), sha256: hash, batches: z.int(), batch_size: z.int() }),
   precision: z.enum(['float32', 'bf16']),
   parts: z.int().positive(),
-  /** Every subnet, with the part it was given to, in the order of the list. */
-  subnets: z.record(z.string(), z.strictObject({ arch: z.string(), part: z.int().positive() })),
+  /** Every subnet, in the order of the list, with the part it was given to; null where the budget left it out. */
+  subnets: z.record(z.string(), z.strictObject({ arch: z.string(), part: z.int().positive().nullable() })),
 });
 export type RankingSet = z.infer<typeof RankingSet>;
 
@@ -38,8 +41,8 @@ export interface TableRow {
   readonly standardError: number;
 }
 
-/** Part N of a ranking, or what all parts were merged into. */
-export type Piece = number | 'final';
+/** Part N of a ranking, what all parts were merged into, or that with the noise of single scores smoothed away. */
+export type Piece = number | 'final' | 'final_smoothed';
 
 /**
  * The folder of a ranking, relative to the results root: below the stage that trained the supernet, in the run that
@@ -52,13 +55,14 @@ export function rankingFolder(directory: string, supernet: { file: string; epoch
 }
 
 /** Names of a piece's files, the original's and ours, in the folder of the ranking. */
-export function rankingNames(piece: Piece): { top1: string; top5: string; table: string; set: string } {
-  const suffix = piece === 'final' ? '_final' : String(piece);
+export function rankingNames(piece: Piece): Record<'top1' | 'top5' | 'table' | 'set' | 'predictor', string> {
+  const suffix = typeof piece === 'number' ? String(piece) : `_${piece}`;
   return {
     top1: `top1_json${suffix}.json`,
     top5: `top5_json${suffix}.json`,
     table: `table${suffix}.csv`,
     set: 'set.json',
+    predictor: 'predictor.json',
   };
 }
 

@@ -10,6 +10,7 @@ import type { Architecture, Space, Subnet } from '../space/space.ts';
 import { parseSubnetList } from '../space/subnet-list.ts';
 import { cutInOrder, cutTree } from '../space/tree-cost.ts';
 import type { EvaluateSubnetsConfig, SubnetSource } from './config.ts';
+import { evaluatedPositions } from './predictor/budget.ts';
 
 /** A subnet under the name that result files give it. */
 export interface NamedSubnet {
@@ -39,6 +40,23 @@ export function sampledSubnets(
     code: formatArchCode(space, architecture),
     subnet: subnetOf(space, architecture),
   }));
+}
+
+/**
+ * The subnets that each part evaluates: every one of the set in exactly one, or those alone that the budget buys.
+ * @returns positions in the set by part, in the order of a walk
+ * @throws BadInput for more parts than subnets
+ */
+export function shareOut(
+  config: Pick<EvaluateSubnetsConfig, 'space' | 'supernet' | 'cut' | 'parts' | 'budget'>,
+  subnets: readonly Subnet[],
+): number[][] {
+  const evaluated = evaluatedPositions(config.space, subnets, config.budget);
+  const cut = cutSet(
+    config,
+    evaluated.map((position) => subnets[position]!),
+  );
+  return cut.map((part) => part.map((index) => evaluated[index]!));
 }
 
 /**

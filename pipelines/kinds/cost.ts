@@ -10,6 +10,7 @@ import type { Space } from '../../nas/space/space.ts';
 import type { ListedSubnet } from '../../nas/space/subnet-list.ts';
 import { sharedMacs } from '../../nas/space/tree-cost.ts';
 import type { EvaluateSubnetsConfig } from '../../nas/evaluation/config.ts';
+import { evaluatedPositions } from '../../nas/evaluation/predictor/budget.ts';
 import { sampledSubnets } from '../../nas/evaluation/subnet-set.ts';
 import type { TrainStandaloneConfig, TrainSupernetConfig } from '../../nas/training/config.ts';
 import type { Cost } from '../plan.ts';
@@ -94,10 +95,11 @@ interface TreeCost {
 let latest: { readonly of: string; readonly cost: TreeCost } | null = null;
 
 function treeCost(config: EvaluateSubnetsConfig, listed: readonly ListedSubnet[]): TreeCost {
-  const { space, subnets: source, supernet, n_classes: classes } = config;
-  const of = JSON.stringify([space, source, supernet.groups, classes]);
+  const { space, subnets: source, budget, supernet, n_classes: classes } = config;
+  const of = JSON.stringify([space, source, budget, supernet.groups, classes]);
   if (latest?.of !== of) {
-    const subnets = ('sample' in source ? sampledSubnets(space, source.sample) : listed).map(({ subnet }) => subnet);
+    const all = ('sample' in source ? sampledSubnets(space, source.sample) : listed).map(({ subnet }) => subnet);
+    const subnets = evaluatedPositions(space, all, budget).map((position) => all[position]!);
     const native = space.resolutions.at(-1) ?? 0;
     const alone = subnets.reduce((sum, subnet) => sum + macs(space, subnet, native, classes), 0);
     const shared =

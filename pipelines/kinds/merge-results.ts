@@ -5,6 +5,8 @@ import { RankingPartReference, samples } from './references.ts';
 export const MergeResultsConfig = z.strictObject({
   /** Every part of one set, usually `${{ stages.<evaluation>.part }}`; missing, doubled or foreign subnets are refused. */
   parts: z.array(RankingPartReference).min(1),
+  /** Whether a predictor's scores, free of the noise of single ones, stand beside those that were measured. */
+  smooth: z.boolean(),
 });
 export type MergeResultsConfig = z.infer<typeof MergeResultsConfig>;
 

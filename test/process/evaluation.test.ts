@@ -48,6 +48,7 @@ function configOf(changes: Partial<EvaluateSubnetsConfig> = {}): EvaluateSubnets
     n_classes: 10,
     supernet: { file: SUPERNET, sha256, epoch: 1, groups: 1 },
     subnets: { sample: { count: 24, seed: 1, way: 'random' } },
+    budget: null,
     part: 1,
     parts: 2,
     cut: 'tree',
@@ -129,6 +130,17 @@ test('two parts merge into what one alone finds, but for the odd rounding', asyn
   for (const [id, { acc }] of Object.entries(accuraciesIn(merged.top1.text))) {
     expect(Math.abs(acc - alone[id]!.acc), id).toBeLessThanOrEqual(0.5);
   }
+});
+
+test('within a budget the parts evaluate that many, and the ranking predicts the others', async () => {
+  const results = await resultsWithSupernet();
+  const within = { budget: 20, chunk: 100 };
+  const parts = await Promise.all([1, 2].map((part) => partOf(evaluate(results, { ...within, part }))));
+  expect(parts.map(({ subnets }) => subnets).reduce((sum, count) => sum + count, 0)).toBe(20);
+  const { top1, table } = await mergeFiles(results, parts);
+  expect(Object.keys(accuraciesIn(top1.text))).toEqual(Array.from({ length: 24 }, (_, index) => `arch${index + 1}`));
+  expect(table.text.match(/,true,/g)).toHaveLength(20);
+  expect(table.text.match(/,false,/g)).toHaveLength(4);
 });
 
 test('killed, it goes on at its last recorded chunk, to the same bytes', async () => {

@@ -5,6 +5,7 @@ import { mergeFiles, mergeParts } from '../../nas/evaluation/merge.ts';
 import type { PartReference, PartScores } from '../../nas/evaluation/merge.ts';
 import { jsonText, rankingNames, sha256Of, tableText } from '../../nas/evaluation/ranking-files.ts';
 import type { RankingSet } from '../../nas/evaluation/ranking-files.ts';
+import { committedSpace } from '../support/spaces.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const ids = ['arch1', 'arch2', 'arch3', 'arch10', 'arch11'];
@@ -13,6 +14,8 @@ const partOf: Record<string, number> = { arch1: 2, arch2: 1, arch3: 2, arch10: 1
 
 const set: RankingSet = {
   version: 1,
+  space: committedSpace('fashion'),
+  n_classes: 10,
   supernet: 'a'.repeat(64),
   test: { part: 'test', sha256: 'b'.repeat(64) },
   calibration: { part: 'calibration', sha256: 'c'.repeat(64), batches: 2, batch_size: 100 },

@@ -3,6 +3,17 @@ import { randomOf } from '../../space/random.ts';
 import { depthOf } from '../../space/space.ts';
 import type { Space, Subnet } from '../../space/space.ts';
 
+/** Fewer scores than this say next to nothing of the others. */
+export const FEWEST_OBSERVATIONS = 20;
+
+// Of one list always the same: parts of a set are cut by processes that do not talk to each other.
+const SEED = 0;
+
+/** Positions of the subnets that a stage evaluates: those that its budget buys, all where there is none. */
+export function evaluatedPositions(space: Space, subnets: readonly Subnet[], budget: number | null): number[] {
+  return chooseSubnets(space, subnets, budget ?? subnets.length, SEED);
+}
+
 /**
  * Chooses the subnets whose scores are to stand for all: the list in order of depth, among equals of parameters, is cut
  * into `budget` strata of one size, and one subnet of each is drawn. So every depth has its share, and in it every size.

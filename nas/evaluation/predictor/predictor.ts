@@ -1,4 +1,5 @@
 import type { Space, Subnet } from '../../space/space.ts';
+import { FEWEST_OBSERVATIONS } from './budget.ts';
 import { featuresOf } from './features.ts';
 import { leaveOut } from './leave-out.ts';
 import type { LeaveOut } from './leave-out.ts';
@@ -21,9 +22,6 @@ export interface Predictor {
   readonly lambda: number;
   readonly leaveOut: LeaveOut;
 }
-
-/** Fewer scores than this say next to nothing. */
-export const FEWEST_OBSERVATIONS = 20;
 
 /**
  * Fits a ridge regression on features of the subnets, and measures it on observations that were left out.
