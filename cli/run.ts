@@ -15,11 +15,20 @@ export async function readRun(client: Client, id: string): Promise<RunView> {
   const description = await handle.describe();
   return {
     status: await answered(client, () => handle.query(statusQuery)),
-    work: (description.raw.pendingActivities ?? []).map(workOf).toSorted((a, b) => Number(a.cell) - Number(b.cell)),
+    work: workIn(description),
     startedAt: description.startTime.getTime(),
     endedAt: description.closeTime?.getTime() ?? null,
     ending: endingOf(description),
   };
+}
+
+/** What its activities last said, without asking a worker. */
+export async function readWork(client: Client, id: string): Promise<Work[]> {
+  return workIn(await client.workflow.getHandle(id).describe());
+}
+
+function workIn({ raw }: Description): Work[] {
+  return (raw.pendingActivities ?? []).map(workOf).toSorted((a, b) => Number(a.cell) - Number(b.cell));
 }
 
 const ENDINGS: Readonly<Partial<Record<Description['status']['name'], Ending>>> = {

@@ -11,6 +11,13 @@ import { withLock } from '../artifacts/lock.ts';
 import { identityOf, livenessOf, ProcessIdentity } from '../artifacts/process-identity.ts';
 import { root, temporalCli } from './layout.ts';
 
+// By default a queue has four partitions; one or two workers that poll at some of them can leave work in the others
+// untouched for minutes.
+const ONE_PARTITION = ['Read', 'Write'].flatMap((way) => [
+  '--dynamic-config-value',
+  `matching.numTaskqueue${way}Partitions=1`,
+]);
+
 const HOST = '127.0.0.1';
 const START_MS = 30_000;
 const LOOK_EVERY_MS = 500;
@@ -31,7 +38,7 @@ export interface ServerKeeper extends EmbeddedServer {
   stop(): Promise<void>;
 }
 
-/** The development server could not be brought up. */
+/** A server that could not be brought up, or does not answer. */
 export class ServerError extends Error {
   override readonly name = 'ServerError';
 }
@@ -111,6 +118,7 @@ async function start(home: string, wished: { port: number; uiPort: number }): Pr
       database,
       '--log-level',
       'error',
+      ...ONE_PARTITION,
     ],
     // A group of its own: Ctrl-C in the terminal must reach the workers first, which still have to report.
     { detached: true, stdio: ['ignore', log.fd, log.fd] },

@@ -1,5 +1,6 @@
 import { NativeConnection } from '@temporalio/worker';
 import type { Worker } from '@temporalio/worker';
+import { ServerError } from '../runtime/temporal-server.ts';
 import type { ServerConfig } from './connection.ts';
 import { createControlWorker } from './control.ts';
 import { createGpuWorker } from './gpu.ts';
@@ -20,9 +21,15 @@ export interface RunningWorkers {
   shutdown(): void;
 }
 
-/** Runs workers in this process. Rejects at once where the server cannot be reached. */
+/** Runs workers in this process. Rejects with ServerError at once where the server cannot be reached. */
 export async function startWorkers(server: ServerConfig, options: WorkerOptions): Promise<RunningWorkers> {
-  const connection = await NativeConnection.connect(server.connectionOptions);
+  const connection = await NativeConnection.connect(server.connectionOptions).catch((cause: unknown) => {
+    const { address } = server.connectionOptions;
+    throw new ServerError(
+      `server ${address}: expected an answer, got none; check that it runs and that TEMPORAL_ADDRESS is right`,
+      { cause },
+    );
+  });
   const workers: Worker[] = [];
   for (const role of new Set(options.roles)) {
     workers.push(

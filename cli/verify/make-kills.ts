@@ -3,7 +3,7 @@ import { catalogue } from '../../artifacts/catalogue.ts';
 import type { CataloguedStage } from '../../artifacts/catalogue.ts';
 import type { Client } from '@temporalio/client';
 import { kinds } from '../../pipelines/kinds/index.ts';
-import { readRun } from '../run.ts';
+import { readRun, readWork } from '../run.ts';
 import type { RunView } from '../run-view.ts';
 import type { Piece, PlannedKill, Target } from './kills.ts';
 import type { World } from './world.ts';
@@ -97,7 +97,7 @@ function isAtWork({ uses, attempts }: CataloguedStage['manifest'], after: string
 
 async function phaseOf(client: Client, run: string, { manifest }: CataloguedStage): Promise<string> {
   if (kinds.get(manifest.uses)?.work === 'light') return manifest.uses === 'merge-results' ? 'merging' : '';
-  const view = await Promise.race([lookAt(client, run), sleep(300, null)]);
-  const work = view?.work.find(({ stage, cell }) => (cell === null ? stage : `${stage}.${cell}`) === manifest.stage);
+  const all = await Promise.race([readWork(client, run), sleep(300, [])]).catch(() => []);
+  const work = all.find(({ stage, cell }) => (cell === null ? stage : `${stage}.${cell}`) === manifest.stage);
   return work?.progress?.phase ?? '';
 }

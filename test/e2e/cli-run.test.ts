@@ -127,8 +127,10 @@ test('what a run refuses is bad input: exit code 2 and its own words', async () 
 test('without a server a verb says how to get one', async () => {
   const alone = await nas(['status', 'x'], { ...environment, NAS_HOME: path.join(folder, 'nowhere') });
   expect(alone).toMatchObject({ code: 1, stderr: expect.stringContaining('run `nas up`') });
-  const wrong = await nas(['status', 'x'], { ...environment, TEMPORAL_ADDRESS: '127.0.0.1:1' });
-  expect(wrong).toMatchObject({ code: 1, stderr: expect.stringContaining('server 127.0.0.1:1: expected an answer') });
+  for (const args of [['status', 'x'], ['worker']]) {
+    const wrong = await nas(args, { ...environment, TEMPORAL_ADDRESS: '127.0.0.1:1' });
+    expect(wrong).toMatchObject({ code: 1, stderr: expect.stringContaining('server 127.0.0.1:1: expected an answer') });
+  }
 });
 
 test(
