@@ -33,9 +33,12 @@ beforeEach(() => {
   process.env['NAS_RESULTS'] = root;
 });
 
+function config(epochs: number): JsonObject {
+  return JSON.parse(JSON.stringify(tinySupernet({ epochs })));
+}
+
 /** A one-shot supernet, and where asked for one that inherits from it. */
 function ladder(epochs: { oneShot: number; fewShot?: number }, reuse?: PlanReuse): Plan {
-  const config = (count: number): JsonObject => JSON.parse(JSON.stringify(tinySupernet({ epochs: count })));
   const heavy = { uses: 'train-supernet', queue: 'gpu', work: 'heavy' } as const;
   const inherit = '${{ stages.one-shot.selected }}';
   const plan = planOf(
