@@ -22,6 +22,7 @@ const VERBS: Readonly<Record<string, readonly [description: string, load: () => 
   resume: ['go on after a pause', () => import('./resume.ts')],
   cancel: ['checkpoint what runs, then end the run', () => import('./cancel.ts')],
   report: ['print the summary of a run', () => import('./report.ts')],
+  top: ['show the best subnets of a ranking, under limits or as a Pareto front', () => import('./top.ts')],
   explain: ['show what a result was made of, and check every file of it', () => import('./explain-result.ts')],
   'verify-resume': ['run a pipeline with and without kills, and compare every bit', () => import('./verify-resume.ts')],
   'check-upgrade': ['replay the open runs of a server on this code', () => import('./check-upgrade.ts')],

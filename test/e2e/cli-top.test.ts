@@ -1,0 +1,94 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { expect, test, vi } from 'vitest';
+import { topTable } from '../../cli/view/top-table.ts';
+import { rankedTableText } from '../../nas/evaluation/ranked-table.ts';
+import { tableText } from '../../nas/evaluation/ranking-files.ts';
+import type { TableRow } from '../../nas/evaluation/ranking-files.ts';
+import { nas } from '../support/nas.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+// Every command is a process of its own: seconds each where the machine is busy.
+vi.setConfig({ testTimeout: 150_000 });
+
+const sizes = [1, 2, 3, 4, 5].map((size) => ({ macs: size * 1e9, parameters: size * 1e6 }));
+const measured = [70, 72, 71, 75, 75];
+const predicted = [69, 70, 73, 74, 76];
+
+function row(index: number, top1: number): TableRow {
+  const own = { id: `arch${index + 1}`, code: `1${index}`, depth: 8, ...sizes[index]! };
+  return { ...own, top1, top5: top1 + 10, crossEntropy: 1, standardError: 0.5 };
+}
+
+/** Results with one merged ranking of a run named `r`, and its account of a predictor where it has one. */
+function resultsWith(table: string, predictor?: object): { NAS_RESULTS: string } {
+  const root = temporaryFolder();
+  const folder = path.join(root, 'r/2/json_results/epoch3_all_test');
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(path.join(folder, 'table_final.csv'), table);
+  if (predictor) writeFileSync(path.join(folder, 'predictor.json'), JSON.stringify(predictor));
+  return { NAS_RESULTS: root };
+}
+
+const plain = (): { NAS_RESULTS: string } => resultsWith(tableText(measured.map((top1, index) => row(index, top1))));
+
+/** Two of the five were evaluated. */
+function withinBudget(): { NAS_RESULTS: string } {
+  const rows = predicted.map((top1, index) => ({
+    ...row(index, index < 2 ? measured[index]! : NaN),
+    predicted: { top1, top5: top1 + 10 },
+  }));
+  return resultsWith(rankedTableText(rows), { top1: { leaveOut: { rmse: { estimate: 0.8 } } } });
+}
+
+async function idsOf(args: readonly string[], results: { NAS_RESULTS: string }): Promise<string[]> {
+  const { stdout, stderr, code } = await nas(['top', 'r', '--json', ...args], results);
+  expect(stderr).toBe('');
+  expect(code).toBe(0);
+  const { subnets } = JSON.parse(stdout);
+  return subnets.map(({ id }: { id: string }) => id);
+}
+
+test('nas top ranks the best under limits, or as a Pareto front, by what was measured', async () => {
+  const results = plain();
+  const [best, under, front] = await Promise.all([
+    idsOf(['--count', '3'], results),
+    idsOf(['--under-gmacs', '3', '--under-params', '2.5'], results),
+    idsOf(['--pareto', 'parameters'], results),
+  ]);
+  expect(best).toEqual(['arch4', 'arch5', 'arch2']);
+  expect(under).toEqual(['arch2', 'arch1']);
+  expect(front).toEqual(['arch1', 'arch2', 'arch4']);
+});
+
+test('nas top goes by predictions where some subnets have no other score, and says so', async () => {
+  const results = withinBudget();
+  const [ids, text] = await Promise.all([idsOf(['--pareto'], results), nas(['top', 'r', '--count', '1'], results)]);
+  expect(ids).toEqual(['arch1', 'arch2', 'arch3', 'arch4', 'arch5']);
+  expect(text.stdout).toContain('76.00 ± 0.80');
+  expect(text.stdout).toContain('predicted from 2 that were evaluated');
+});
+
+test('a run without a ranking, without predictions, or a limit that is no number is refused with exit code 2', async () => {
+  const results = plain();
+  const [none, smoothed, limit] = await Promise.all([
+    nas(['top', 'other'], results),
+    nas(['top', 'r', '--smoothed'], results),
+    nas(['top', 'r', '--under-gmacs', 'few'], results),
+  ]);
+  expect(none).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('run other: expected a merged ranking, got none'),
+  });
+  expect(smoothed).toMatchObject({ code: 2, stderr: expect.stringContaining('merge with `smooth: true`') });
+  expect(limit).toMatchObject({ code: 2, stderr: expect.stringContaining('expected a number above 0') });
+});
+
+test('the table shows each accuracy with its error, and what the subnet costs', () => {
+  const subnets = [
+    { id: 'arch1', code: '1234', depth: 8, parameters: 1_234_567, macs: 2.5e9, score: 70, error: 0.5, evaluated: true },
+  ];
+  const text = topTable(subnets, 'measured', { ranked: 320, evaluated: 320, withinLimits: 12 });
+  expect(text).toContain('arch1   70.00 ± 0.50  2.50   1,234,567   8      1234');
+  expect(text).toContain('1 of 12 subnets within the limits, of 320 that are ranked');
+});
