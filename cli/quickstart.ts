@@ -34,7 +34,8 @@ async function quickstart(pipeline: string, { json, ...options }: LoadOptions): 
     withServer(async (server) => {
       const { client } = server;
       const outcome = await startOrAttach(server, plan);
-      if (outcome === 'done') tell(`run ${plan.id}: done already; \`npm start -- --id NAME --fresh\` runs it all once more`);
+      if (outcome === 'done')
+        tell(`run ${plan.id}: done already; \`npm start -- --id NAME --fresh\` runs it all once more`);
       if (outcome === 'attached') await retryParked(client, plan.id);
       const footer = server.uiOf(plan.id) ?? '';
       const view = await follow(client, plan.id, { quiet: json === true, footer, isOver, signal });

@@ -14,6 +14,9 @@ export interface Piece {
   readonly changes: number;
 }
 
+/** Done, the attempt closed, an epoch chosen: its process is gone by then. */
+const LAST_CHANGES = 3;
+
 /** What is to be killed, and when: counted in work, not in time, for a machine is never twice as fast. */
 export interface PlannedKill {
   readonly target: Target;
@@ -40,7 +43,7 @@ export function drawKills(pieces: readonly Piece[], count: number, seed: number)
     // One further in each round of the kinds, so that each kind meets each target.
     const target = targets[(at + Math.floor(at / kinds.length)) % targets.length] ?? 'worker';
     const delayMs = Math.floor((random.uniform() * 1000 * seconds) / Math.max(1, changes));
-    return { target, piece, changes: 1 + random.integer(Math.max(1, changes)), delayMs };
+    return { target, piece, changes: 1 + random.integer(Math.max(1, changes - LAST_CHANGES)), delayMs };
   });
   return drawn.toSorted((a, b) => a.piece - b.piece || a.changes - b.changes || a.delayMs - b.delayMs);
 }

@@ -20,6 +20,8 @@ export interface Kill {
 }
 
 const LOOK_EVERY_MS = 10;
+/** How long a kill waits to know the phase. */
+const PATIENCE_MS = 50;
 
 /** Makes the kills while a run goes, in their order, and counts the changes of every manifest until the run is over. */
 export async function makeKills(
@@ -46,9 +48,13 @@ export async function makeKills(
         return at > next.piece || watch.changesOf(directory) >= next.changes;
       });
     if (next && found) {
-      left.shift();
+      const asked = phaseOf(world.client, run, found);
       await sleep(next.delayMs, undefined, { signal: over }).catch(() => undefined);
-      const phase = await phaseOf(world.client, run, found);
+      const phase = await Promise.race([asked, sleep(PATIENCE_MS, '')]);
+      const still = (await watch.look(world.results)).find(({ directory }) => directory === found.directory);
+      // It ended meanwhile: the kill waits for what comes next.
+      if (still === undefined || !isAtWork(still.manifest, after)) continue;
+      left.shift();
       const target = await world.kill(next.target);
       kills.push({ target, piece: found.directory, phase, changes: watch.changesOf(found.directory) });
       told(`killed ${target} in ${found.directory}${phase === '' ? '' : `, ${phase}`}`);
@@ -97,7 +103,7 @@ function isAtWork({ uses, attempts }: CataloguedStage['manifest'], after: string
 
 async function phaseOf(client: Client, run: string, { manifest }: CataloguedStage): Promise<string> {
   if (kinds.get(manifest.uses)?.work === 'light') return manifest.uses === 'merge-results' ? 'merging' : '';
-  const all = await Promise.race([readWork(client, run), sleep(300, [])]).catch(() => []);
+  const all = await readWork(client, run).catch(() => []);
   const work = all.find(({ stage, cell }) => (cell === null ? stage : `${stage}.${cell}`) === manifest.stage);
   return work?.progress?.phase ?? '';
 }

@@ -6,6 +6,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Client } from '@temporalio/client';
 import { z } from 'zod';
+import { fileNames } from '../../artifacts/paths.ts';
 import { root } from '../../runtime/layout.ts';
 import { keepServer } from '../../runtime/temporal-server.ts';
 import type { ServerKeeper } from '../../runtime/temporal-server.ts';
@@ -46,7 +47,7 @@ export class World {
       process.kill(state.server.pid, 'SIGKILL');
       return target;
     }
-    const trainers = target === 'trainer' ? childrenOf(this.#worker.pid ?? 0) : [];
+    const trainers = target === 'trainer' ? trainersOf(this.#worker.pid ?? 0) : [];
     for (const pid of trainers.slice(0, 1)) process.kill(pid, 'SIGKILL');
     if (trainers.length > 0) return target;
     this.#worker.kill('SIGKILL');
@@ -77,15 +78,17 @@ export class World {
   }
 }
 
-// Linux tells a process's parent as the second field after its name, which stands in parentheses.
-function childrenOf(parent: number): number[] {
+// The processes that a worker has started on a job. Linux tells a process's parent as the second field after its name,
+// which stands in parentheses.
+function trainersOf(worker: number): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
     .filter((pid) => {
       try {
         const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-        return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]) === parent;
+        const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+        return parent === worker && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(`/${fileNames.job}`);
       } catch {
         return false;
       }
