@@ -1,51 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { kendallTau } from '../../nas/evaluation/metrics.ts';
-import { mergeParts } from '../../nas/evaluation/merge.ts';
 import { filesOfRanking } from '../../nas/evaluation/merged-files.ts';
-import { rowOf } from '../../nas/evaluation/part-files.ts';
+import { kendallTau } from '../../nas/evaluation/metrics.ts';
 import { isEvaluated, parseRankedTable, rankedTableText } from '../../nas/evaluation/ranked-table.ts';
 import { Accuracies, tableText } from '../../nas/evaluation/ranking-files.ts';
-import type { RankingSet } from '../../nas/evaluation/ranking-files.ts';
-import { sampledSubnets, shareOut } from '../../nas/evaluation/subnet-set.ts';
-import { parameterCount } from '../../nas/space/cost.ts';
 import { depthOf } from '../../nas/space/space.ts';
-import { committedSpace } from '../support/spaces.ts';
-
-const space = committedSpace('fashion');
-const subnets = sampledSubnets(space, { count: 90, seed: 1, way: 'stratified' });
-const supernet = { file: 'run/one-shot/0.5_1.safetensors', sha256: 'a'.repeat(64), epoch: 1, groups: 1 };
-const IMAGES = 1000;
-
-/** A set of three parts in which a budget pays for some, and what its evaluation finds. */
-function evaluated(budget: number | null) {
-  const cut = shareOut(
-    { space, supernet, cut: 'tree', parts: 3, budget },
-    subnets.map(({ subnet }) => subnet),
-  );
-  const partOf = new Map(cut.flatMap((part, index) => part.map((at) => [subnets[at]!.id, index + 1])));
-  const set: RankingSet = {
-    version: 1,
-    space,
-    n_classes: 10,
-    supernet: supernet.sha256,
-    test: { part: 'test', sha256: 'b'.repeat(64) },
-    calibration: { part: 'calibration', sha256: 'c'.repeat(64), batches: 2, batch_size: 100 },
-    precision: 'float32',
-    parts: 3,
-    subnets: Object.fromEntries(subnets.map(({ id, code }) => [id, { arch: code, part: partOf.get(id) ?? null }])),
-  };
-  const parts = cut.map((positions, index) => {
-    const table = positions.map((at) => {
-      const { subnet } = subnets[at]!;
-      const top1 = Math.round(300 + 60 * Math.log(parameterCount(space, subnet, 10)) - 5 * depthOf(subnet));
-      return rowOf({ space, n_classes: 10 }, subnets[at]!, { top1, top5: top1 + 150, images: IMAGES, crossEntropy: 1 });
-    });
-    const accuracies = (of: 'top1' | 'top5'): Accuracies =>
-      Object.fromEntries(table.map((row) => [row.id, { arch: row.code, acc: row[of] }]));
-    return { part: index + 1, top1: accuracies('top1'), top5: accuracies('top5'), table };
-  });
-  return { set, merged: mergeParts(set, parts) };
-}
+import { evaluated, subnets } from '../support/evaluated-ranking.ts';
 
 const accuraciesOf = ({ text }: { text: string }): Accuracies => Accuracies.parse(JSON.parse(text));
 const valuesOf = (accuracies: Accuracies): number[] => Object.values(accuracies).map(({ acc }) => acc);
