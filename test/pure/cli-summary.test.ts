@@ -3,7 +3,13 @@ import { expect, test } from 'vitest';
 import type { Report } from '../../activities/report-text.ts';
 import { summary } from '../../cli/view/summary.ts';
 
-const interval = (estimate: number) => ({ estimate, low: estimate - 0.1, high: estimate + 0.1 });
+const interval = (estimate: number) => ({
+  estimate,
+  low: estimate - 0.1,
+  high: estimate + 0.1,
+  standardError: 0.05,
+  level: 0.95,
+});
 const written: Report = {
   groundTruth: { file: 'truth.json', sha256: '', subnets: 30 },
   ceiling: { reliability: 0.9, kendallTau: 0.795, pearson: 0.95 },
