@@ -13,9 +13,7 @@ const NONE = constant(new Float32Array(0), [0]);
 const normalisations = new Map<number, Attributes>();
 const sums = new Map<number, Attributes>();
 const casts = new Map<DType, Attributes>();
-const MATMUL = [false, true].flatMap((a) =>
-  [false, true].map((b) => [attribute.bool('transpose_a', a), attribute.bool('transpose_b', b)]),
-);
+const RIGHT_TRANSPOSED = [attribute.bool('transpose_b', true)];
 
 /** What the gradient of a batch normalisation needs of its forward pass. */
 export type NormState = readonly Tensor[];
@@ -130,9 +128,16 @@ export function cast(x: Tensor, dtype: DType): Tensor {
   );
 }
 
-/** a · b, either transposed on request. */
+/**
+ * a · b, either transposed on request.
+ * oneDNN's own product with a transposed left side keeps data below the stack pointer, where the handler of a signal (a
+ * trainer's SIGTERM, a profiler's) writes over it: seen to corrupt the heap. So that side is transposed beforehand.
+ */
 export function matmul(a: Tensor, b: Tensor, transposeA = false, transposeB = false): Tensor {
-  return run('MatMul', MATMUL[Number(transposeA) * 2 + Number(transposeB)]!, [a, b]);
+  const left = transposeA ? transpose(a, [1, 0]) : a;
+  const product = run('MatMul', transposeB ? RIGHT_TRANSPOSED : [], [left, b]);
+  if (left !== a) dispose(left);
+  return product;
 }
 
 /** x + bias over the last axis. */
@@ -143,11 +148,6 @@ export function biasAdd(x: Tensor, bias: Tensor): Tensor {
 /** Sum over all axes but the last. */
 export function biasGradient(dy: Tensor): Tensor {
   return run('BiasAddGrad', [], [dy]);
-}
-
-/** Mean over all elements: a scalar. */
-export function mean(x: Tensor): Tensor {
-  return run('Mean', [], [x, integers(x.shape.map((_, axis) => axis))]);
 }
 
 /** Over the last axis. logits: [n, classes]. */
