@@ -13,7 +13,9 @@ const NONE = constant(new Float32Array(0), [0]);
 const normalisations = new Map<number, Attributes>();
 const sums = new Map<number, Attributes>();
 const casts = new Map<DType, Attributes>();
-const RIGHT_TRANSPOSED = [attribute.bool('transpose_b', true)];
+const PRODUCTS = [false, true].flatMap((a) =>
+  [false, true].map((b) => [attribute.bool('adj_x', a), attribute.bool('adj_y', b)]),
+);
 
 /** What the gradient of a batch normalisation needs of its forward pass. */
 export type NormState = readonly Tensor[];
@@ -129,15 +131,12 @@ export function cast(x: Tensor, dtype: DType): Tensor {
 }
 
 /**
- * a · b, either transposed on request.
- * oneDNN's own product with a transposed left side keeps data below the stack pointer, where the handler of a signal (a
- * trainer's SIGTERM, a profiler's) writes over it: seen to corrupt the heap. So that side is transposed beforehand.
+ * a · b, either transposed on request; of stacks of matrices, one by one.
+ * Not by MatMul: the oneDNN kernel behind it keeps data where the handler of a signal (a trainer's SIGTERM, a profiler's)
+ * may write over it, and was seen to corrupt the heap so.
  */
 export function matmul(a: Tensor, b: Tensor, transposeA = false, transposeB = false): Tensor {
-  const left = transposeA ? transpose(a, [1, 0]) : a;
-  const product = run('MatMul', transposeB ? RIGHT_TRANSPOSED : [], [left, b]);
-  if (left !== a) dispose(left);
-  return product;
+  return run('BatchMatMulV2', PRODUCTS[Number(transposeA) * 2 + Number(transposeB)]!, [a, b]);
 }
 
 /** x + bias over the last axis. */

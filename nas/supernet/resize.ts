@@ -1,6 +1,6 @@
 import { memo } from './constants.ts';
 import { imageShape, matmul, reshape } from './ops.ts';
-import { constant, dispose, run } from './tensorflow.ts';
+import { constant, dispose } from './tensorflow.ts';
 import type { Tensor } from './tensorflow.ts';
 
 /** Keys' cubic convolution kernel parameter, as PyTorch has it. */
@@ -20,7 +20,7 @@ export function resizeBicubic(images: Tensor, size: number): Tensor {
   const rows = memo(rowMatrices, `${h}/${size}`, () => constant(weights(h, size), [size, h]));
   const columns = memo(columnMatrices, `${w}/${size}/${c}`, () => constant(perChannel(w, size, c), [w * c, size * c]));
   const flat = reshape(images, [n, h, w * c]);
-  const shorter = run('BatchMatMulV2', [], [rows, flat]); // [n, size, w·c]
+  const shorter = matmul(rows, flat); // [n, size, w·c]
   const lines = reshape(shorter, [n * size, w * c]);
   const narrower = matmul(lines, columns); // [n·size, size·c]
   const resized = reshape(narrower, [n, size, size, c]);

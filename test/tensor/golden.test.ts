@@ -15,6 +15,8 @@ import { calibratedLogits } from '../support/calibrated.ts';
 import { golden, GOLDEN_CLASSES, goldenImages, goldenSupernet, goldenValues, imagenet } from '../support/golden.ts';
 
 const TOLERANCE = 2e-4;
+// Ten seconds each on a machine of their own.
+const SLOW = 300_000;
 
 const subnet = (code: string): Subnet => {
   if (code === 'max') return subnetOf(imagenet, maxArchitecture(imagenet));
@@ -94,37 +96,45 @@ describe('the original network, in its numbers', () => {
 
   // A value within rounding of zero flips a ReLU, and a flip changes gradients by 1e-3: weights changed in their last bit
   // move PyTorch's own losses by 2e-3, 3e-2 and 2e-1 in the second, third and fourth step. The first is sharp.
-  it('gives the losses and the largest gradient of four training steps, as far as rounding lets them be told', () => {
-    const { learning_rate: rate, records } = golden.training_steps;
-    const trained = goldenSupernet();
-    for (const [step, { codes, losses, largest_gradient_before_clipping: largest }] of records.entries()) {
-      const tolerance = [1e-4, 5e-3, 0.15, 0.5][step]!;
-      const seen = sandwichStep(trained, codes.map(subnet), step, rate);
-      seen.losses.forEach((loss, i) => {
-        expect(Math.abs(loss - losses[i]!), `step ${step}, net ${i}`).toBeLessThan(tolerance);
-      });
-      // Listed with three decimals.
-      expect(Math.abs(seen.largest - largest), `step ${step}`).toBeLessThan(tolerance + 1e-3);
-    }
-    trained.dispose();
-  });
+  it(
+    'gives the losses and the largest gradient of four training steps, as far as rounding lets them be told',
+    () => {
+      const { learning_rate: rate, records } = golden.training_steps;
+      const trained = goldenSupernet();
+      for (const [step, { codes, losses, largest_gradient_before_clipping: largest }] of records.entries()) {
+        const tolerance = [1e-4, 5e-3, 0.15, 0.5][step]!;
+        const seen = sandwichStep(trained, codes.map(subnet), step, rate);
+        seen.losses.forEach((loss, i) => {
+          expect(Math.abs(loss - losses[i]!), `step ${step}, net ${i}`).toBeLessThan(tolerance);
+        });
+        // Listed with three decimals.
+        expect(Math.abs(seen.largest - largest), `step ${step}`).toBeLessThan(tolerance + 1e-3);
+      }
+      trained.dispose();
+    },
+    SLOW,
+  );
 
-  it('inherits one supernet from the other, six times, and each gives the original logits', () => {
-    let source = net;
-    for (const { K, nets, after_scaling: scaled } of golden.few_shot) {
-      const few = inherit(source, K);
-      if (source !== net) source.dispose();
-      for (const { arch, train_logits: logits } of nets) {
-        expect(difference(trainLogits(few, images, arch), logits), `K=${K} ${arch}`).toBeLessThan(TOLERANCE);
+  it(
+    'inherits one supernet from the other, six times, and each gives the original logits',
+    () => {
+      let source = net;
+      for (const { K, nets, after_scaling: scaled } of golden.few_shot) {
+        const few = inherit(source, K);
+        if (source !== net) source.dispose();
+        for (const { arch, train_logits: logits } of nets) {
+          expect(difference(trainLogits(few, images, arch), logits), `K=${K} ${arch}`).toBeLessThan(TOLERANCE);
+        }
+        scaleGroups(few);
+        for (const { arch, train_logits: logits } of scaled) {
+          expect(difference(trainLogits(few, images, arch), logits), `K=${K} scaled ${arch}`).toBeLessThan(TOLERANCE);
+        }
+        source = few;
       }
-      scaleGroups(few);
-      for (const { arch, train_logits: logits } of scaled) {
-        expect(difference(trainLogits(few, images, arch), logits), `K=${K} scaled ${arch}`).toBeLessThan(TOLERANCE);
-      }
-      source = few;
-    }
-    source.dispose();
-  });
+      source.dispose();
+    },
+    SLOW,
+  );
 });
 
 function scaleGroups(net: Supernet): void {
