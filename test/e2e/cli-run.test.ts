@@ -2,6 +2,11 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import type { Client } from '@temporalio/client';
+import { findServer } from '../../runtime/temporal-server.ts';
+import { connectClient } from '../../workers/client.ts';
+import { embeddedServer } from '../../workers/connection.ts';
+import { statusQuery } from '../../workflows/messages.ts';
 import { nas, RunningNas } from '../support/nas.ts';
 
 // Every command is a process of its own: seconds each where the machine is busy.
@@ -44,13 +49,16 @@ stages:
 );
 
 let up: RunningNas;
+let client: Client;
 
 beforeAll(async () => {
   up = new RunningNas(['up', '--json'], environment);
-  await up.prints('"address"');
+  await up.prints('"devices"');
+  client = await connectClient(embeddedServer((await findServer(environment.NAS_HOME))?.address ?? ''));
 });
 
 afterAll(async () => {
+  await client.connection.close();
   await up.interrupt();
   rmSync(folder, { recursive: true, force: true });
 });
@@ -58,10 +66,9 @@ afterAll(async () => {
 const run = async (...args: string[]) => await nas(args, environment);
 const json = async (...args: string[]): Promise<unknown> => JSON.parse((await run(...args, '--json')).stdout);
 
-/** Asks until a stage is in that state. */
 async function untilStage(id: string, stage: string, state: string): Promise<void> {
   await expect
-    .poll(async () => await json('status', id), { timeout: 30_000, interval: 200 })
+    .poll(async () => await client.workflow.getHandle(id).query(statusQuery), { timeout: 30_000 })
     .toMatchObject({ stages: expect.arrayContaining([expect.objectContaining({ id: stage, state })]) });
 }
 
