@@ -11,7 +11,7 @@ import { parseSubnetList } from '../nas/space/subnet-list.ts';
 import { Supernet } from '../nas/supernet/network.ts';
 import { saveSupernet } from '../nas/supernet/weights.ts';
 import { root } from '../runtime/layout.ts';
-import { randomImages, spaceNamed } from './train-task.ts';
+import { randomImages, shapeForPython, spaceNamed } from './train-task.ts';
 
 /** What both sides evaluate, given to each as a file. */
 export interface EvaluateTask {
@@ -125,11 +125,7 @@ export function forPython(task: EvaluateTask): object {
     calibration_batch: task.calibrationBatch,
     test_batch: task.testBatch,
     side: space.resolutions.at(-1),
-    channels: space.channels,
-    stem_stride: space.stem.stride,
-    stem_pool: space.stem.pool,
-    strides: space.stages.map(({ stride }) => stride),
-    depths: space.stages.map(({ depth }) => depth[1]),
+    ...shapeForPython(space),
   };
 }
 

@@ -50,6 +50,17 @@ export function flopsOf({ space, iterations, batch }: TrainTask): number {
   return (2 * 3 * batch * all) / iterations.length;
 }
 
+/** What a peer's network is built from, in the names that the Python scripts read. */
+export function shapeForPython(space: Space) {
+  return {
+    channels: space.channels,
+    stem_stride: space.stem.stride,
+    stem_pool: space.stem.pool,
+    strides: space.stages.map(({ stride }) => stride),
+    depths: space.stages.map(({ depth }) => depth[1]),
+  };
+}
+
 /** The task in the words of the Python side. */
 export function forPython(task: TrainTask): object {
   const { space, iterations, ...rest } = task;
@@ -57,11 +68,7 @@ export function forPython(task: TrainTask): object {
     ...rest,
     iterations: iterations.map((nets) => nets.map(({ subnet }) => subnet)),
     resolution: space.resolutions.at(-1),
-    channels: space.channels,
-    stem_stride: space.stem.stride,
-    stem_pool: space.stem.pool,
-    strides: space.stages.map(({ stride }) => stride),
-    depths: space.stages.map(({ depth }) => depth[1]),
+    ...shapeForPython(space),
     label_smoothing: LABEL_SMOOTHING,
     grad_clip_value: GRAD_CLIP_VALUE,
     weight_decay: WEIGHT_DECAY,

@@ -3,22 +3,13 @@ import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { claimStage, commit, FencedError } from '../../artifacts/fence.ts';
-import type { Claim } from '../../artifacts/fence.ts';
 import { withLock } from '../../artifacts/lock.ts';
 import { readManifest } from '../../artifacts/manifest.ts';
 import { checkRunId, placeOf } from '../../artifacts/paths.ts';
+import { claim, first } from '../support/fenced-claim.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
-const first = { workflowId: 'quick', runId: 'a1', stage: 'one-shot', round: 1, attempt: 1 };
 const second = { ...first, attempt: 2 };
-const claim: Claim = {
-  uses: 'command',
-  fingerprint: 'f'.repeat(64),
-  config: {},
-  environment: {},
-  device: 'cpu',
-  queued: '2026-01-01T00:00:00Z',
-};
 const chunk = (from: number) => ({ from, to: from + 1, file: 'quick/x', sha256: '0'.repeat(64) });
 
 function startWriter(root: string, attempt: number) {

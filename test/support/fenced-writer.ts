@@ -1,18 +1,11 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { claimStage, commit } from '../../artifacts/fence.ts';
+import { claim, first } from './fenced-claim.ts';
 
 // An attempt as short as can be: claims its stage, waits for a word from its parent, commits one file.
 const [root = '', attempt = ''] = process.argv.slice(2);
-const token = { workflowId: 'quick', runId: 'a1', stage: 'one-shot', round: 1, attempt: Number(attempt) };
-const claim = {
-  uses: 'command',
-  fingerprint: 'f'.repeat(64),
-  config: {},
-  environment: {},
-  device: 'cpu',
-  queued: '2026-01-01T00:00:00Z',
-};
+const token = { ...first, attempt: Number(attempt) };
 const say = (text: string) => new Promise<void>((resolve) => process.send?.(text, () => resolve()));
 
 await claimStage(root, 'quick/one-shot', token, claim);
