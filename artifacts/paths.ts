@@ -8,6 +8,7 @@ export const fileNames = {
   job: 'job.json',
   trainerLog: 'trainer.log',
   metricsLog: 'log.jsonl',
+  tensorboard: 'tensorboard',
   chosenSupernet: 'supernet_max_kt.safetensors',
   checkpoints: 'checkpoints',
   setAside: 'older',

@@ -1,31 +1,33 @@
-// What stands of an epoch when it is over: its supernet's file, its record in the manifest, its line in the log.
-import { readFile, rm } from 'node:fs/promises';
-import { atomicWrite, temporaryName } from '../../artifacts/atomic-write.ts';
+// What stands of an epoch when it is over: its supernet's file, its record in the manifest, its metrics.
+import { rm } from 'node:fs/promises';
+import { temporaryName } from '../../artifacts/atomic-write.ts';
 import { commit } from '../../artifacts/fence.ts';
 import type { EpochRecord } from '../../artifacts/manifest.ts';
-import { fileNames, placeOf } from '../../artifacts/paths.ts';
+import { placeOf } from '../../artifacts/paths.ts';
 import type { Job } from '../process/protocol.ts';
 import type { Supernet } from '../supernet/network.ts';
 import { saveSupernet } from '../supernet/weights.ts';
+import { metricsFiles } from './epoch-metrics.ts';
+import type { Metrics } from './epoch-metrics.ts';
 
 /** What was measured of an epoch. */
 export type Measured = Omit<EpochRecord, 'file' | 'sha256' | 'bytes'>;
 
 /**
- * Commits an epoch: `{tau}_{epoch}.safetensors` where it is kept, the manifest's record, a line of `log.jsonl`. Kept are
+ * Commits an epoch: `{tau}_{epoch}.safetensors` where it is kept, the manifest's record, its metrics. Kept are
  * all epochs (minTau null), or those with a tau above minTau; the best so far is kept always, so that there is one to choose.
- * @param extras what the log's line says beside the record
+ * @param extras what the metrics say beside the record
  */
 export async function commitEpoch(
   job: Job,
   net: Supernet,
   measured: Measured,
   minTau: number | null,
-  extras: Readonly<Record<string, unknown>>,
+  extras: Omit<Metrics, keyof Measured> & Readonly<Record<string, unknown>>,
 ): Promise<void> {
   const { epoch } = measured;
   const saved = saveEpoch(job, net, measured);
-  const log = await extendedLog(job, epoch, { ...measured, ...extras });
+  const metrics = await metricsFiles(job, { ...measured, ...extras });
   let dropped: string[] = [];
   await commit(
     job.results,
@@ -38,7 +40,7 @@ export async function commitEpoch(
       dropped = [...filesOf(earlier), saved.record.file].filter((file) => !filesOf(epochs).includes(file));
       return { ...manifest, epochs };
     },
-    [saved.placement, log],
+    [saved.placement, ...metrics],
   );
   await Promise.all(dropped.map((file) => rm(placeOf(job.results, file), { force: true })));
 }
@@ -65,15 +67,4 @@ function saveEpoch(job: Job, net: Supernet, { epoch, tau }: Measured) {
   const from = temporaryName(placeOf(job.results, file));
   const { sha256, bytes } = saveSupernet(net, from, { epoch: String(epoch), tau: String(tau) });
   return { record: { file, sha256, bytes }, placement: { from, to: file } };
-}
-
-/** The log with this epoch's line in the place of whatever it said of it and later ones. */
-async function extendedLog(job: Job, epoch: number, line: object) {
-  const to = `${job.directory}/${fileNames.metricsLog}`;
-  const place = placeOf(job.results, to);
-  const text = await readFile(place, 'utf8').catch(() => '');
-  const earlier = text.split('\n').slice(0, epoch);
-  const from = temporaryName(place);
-  await atomicWrite(from, [...earlier, JSON.stringify(line), ''].join('\n'));
-  return { from, to };
 }

@@ -64,12 +64,14 @@ export async function trainSupernet(job: Job, line: ProcessLine): Promise<Output
     const tested = await testEpoch(config, dataset, net, truth, { report, stopRequested: () => line.stopRequested() });
     if (tested === 'stopped') return 'stopped';
     report('saving');
-    const { tau, interval } = tested;
+    const { crossEntropy, ...figures } = tested;
+    const { tau, interval } = figures;
     lastTau = tau;
     const { loss } = sums;
-    await commitEpoch(job, net, { epoch, loss, ...tested }, config.keep.min_tau, {
+    await commitEpoch(job, net, { epoch, loss, ...figures }, config.keep.min_tau, {
       train: sums.accuracies,
       lr: rate,
+      crossEntropy,
       calibration: { ...config.calibration, sha256: dataset.part(config.calibration.part).sha256 },
       baselines: baselineTaus(truth, config),
     });

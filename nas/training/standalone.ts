@@ -12,6 +12,8 @@ import type { Space, Subnet } from '../space/space.ts';
 import { Supernet } from '../supernet/network.ts';
 import { restoreCheckpoint } from './checkpoint.ts';
 import { TrainStandaloneConfig } from './config.ts';
+import { metricsFiles } from './epoch-metrics.ts';
+import type { Metrics } from './epoch-metrics.ts';
 import { trainEpoch } from './train-epoch.ts';
 import { Sgd } from './sgd.ts';
 import type { StandaloneResult } from './standalone-result.ts';
@@ -69,22 +71,33 @@ export async function trainStandalone(job: Job, line: ProcessLine): Promise<Outp
       resumed,
     );
     if (trained === 'stopped') return 'stopped';
-    if (epoch < epochs - 1) continue;
+    const { sums, rate, report } = trained;
+    const metrics = { epoch: number, seed, loss: sums.loss, train: sums.accuracies, lr: rate };
+    if (epoch < epochs - 1) {
+      await commitMetrics(job, metrics);
+      continue;
+    }
     const scores = await testSubnets(
       net,
       [subnet],
       dataset,
       { calibration: config.calibration, test: config.test },
       {
-        report: trained.report,
+        report,
         stopRequested: () => line.stopRequested(),
       },
     );
     if (scores === 'stopped') return 'stopped';
-    correct.top1.push(scores[0]!.top1);
-    correct.top5.push(scores[0]!.top5);
+    const { top1, top5, images } = scores[0]!;
+    correct.top1.push(top1);
+    correct.top5.push(top5);
+    await commitMetrics(job, { ...metrics, test: { top1: top1 / images, top5: top5 / images } });
   }
   return await commitResult(job, config, correct, dataset.part(config.test.part).size);
+}
+
+async function commitMetrics(job: Job, metrics: Metrics): Promise<void> {
+  await commit(job.results, job.directory, job.token, (manifest) => manifest, await metricsFiles(job, metrics));
 }
 
 /** Writes `result.json` and commits it. */

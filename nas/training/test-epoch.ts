@@ -52,6 +52,11 @@ export async function testSubnets(
   });
 }
 
+/** What a test gives for the manifest, and beside it the mean cross-entropy of the min and the max net. */
+interface Tested extends Omit<Measured, 'epoch' | 'loss'> {
+  readonly crossEntropy: { readonly min: number; readonly max: number };
+}
+
 /** Tests the min net, the max net and the ground truth's subnets, and takes the tau of the last. */
 export async function testEpoch(
   config: TrainSupernetConfig,
@@ -59,7 +64,7 @@ export async function testEpoch(
   net: Supernet,
   truth: GroundTruth,
   watch: TestWatch,
-): Promise<Omit<Measured, 'epoch' | 'loss'> | 'stopped'> {
+): Promise<Tested | 'stopped'> {
   const { space, calibration, selection } = config;
   const ends = [minArchitecture(space), maxArchitecture(space)].map((architecture) => subnetOf(space, architecture));
   const images = { calibration, test: selection };
@@ -67,7 +72,8 @@ export async function testEpoch(
   if (scores === 'stopped') return 'stopped';
   const [min, max, ...others] = scores.map(fractions);
   const groundTruth = others.map(({ top1 }) => top1);
-  return { min: min!, max: max!, groundTruth, ...agreement(truth, groundTruth, config.seed) };
+  const crossEntropy = { min: scores[0]!.crossEntropy, max: scores[1]!.crossEntropy };
+  return { min: min!, max: max!, crossEntropy, groundTruth, ...agreement(truth, groundTruth, config.seed) };
 }
 
 function fractions({ top1, top5, images }: Score): { top1: number; top5: number } {

@@ -1,10 +1,11 @@
-import { existsSync, readFileSync, truncateSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, truncateSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { sha256File } from '../../artifacts/atomic-write.ts';
 import { readManifest } from '../../artifacts/manifest.ts';
 import type { Job, TrainerMessage } from '../../nas/process/protocol.ts';
 import { randomOf } from '../../nas/space/random.ts';
+import { readEvents } from '../support/event-reader.ts';
 import { jobOf, startStage } from '../support/stage-process.ts';
 import type { StageProcess } from '../support/stage-process.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -18,12 +19,16 @@ async function remainsOf(results: string) {
   const manifest = await readManifest(results, directory);
   const { epochs, checkpoints } = manifest!;
   const files = [...epochs, ...checkpoints].map(({ file }) => path.join(results, file!));
-  const log = path.join(results, directory, 'log.jsonl');
+  const folder = path.join(results, directory);
+  const log = path.join(folder, 'log.jsonl');
+  const events = path.join(folder, 'tensorboard');
+  const eventFiles = existsSync(events) ? readdirSync(events).toSorted() : [];
   return {
     epochs,
     checkpoints,
     hashes: await Promise.all(files.map(sha256File)),
     log: existsSync(log) ? readFileSync(log, 'utf8') : null,
+    plotted: eventFiles.flatMap((file) => readEvents(path.join(events, file))),
   };
 }
 
@@ -75,7 +80,23 @@ test(
 
     await finish(jobOf('train-supernet', broken, directory, config, ++attempt));
     await undisturbed;
-    expect(await remainsOf(broken)).toEqual(await remainsOf(straight));
+    const remains = await remainsOf(broken);
+    expect(remains).toEqual(await remainsOf(straight));
+    const points = remains.plotted.filter(({ summary }) => summary !== undefined);
+    expect(points.map((point) => point.step)).toEqual([0, 1, 2]);
+    expect(points.at(-1)?.summary?.value.map(({ tag }) => tag)).toEqual([
+      'learning_rate/lr',
+      'train/loss',
+      'train/top1',
+      'train/top5',
+      'val/Kendallta',
+      'val/min_subnet/top1',
+      'val/min_subnet/top5',
+      'val/max_subnet/top1',
+      'val/max_subnet/top5',
+      'val/min_subnet/loss',
+      'val/max_subnet/loss',
+    ]);
 
     // One that is finished has nothing left to do.
     const again = await finish(jobOf('train-supernet', broken, directory, config, ++attempt));
