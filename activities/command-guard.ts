@@ -5,10 +5,12 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
+import { titleOf } from '../nas/process/title.ts';
 
 const order = process.argv[2] ?? '';
 const { run } = z.object({ run: z.array(z.string()).min(1) }).parse(JSON.parse(readFileSync(order, 'utf8')));
 const [program = '', ...rest] = run;
+process.title = titleOf('running', process.env['NAS_STAGE'] ?? '');
 
 process.on('disconnect', () => process.kill(-process.pid, 'SIGKILL'));
 // Outlives the program it guards, to tell how that ended.

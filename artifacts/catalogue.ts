@@ -24,7 +24,7 @@ const known = new Map<string, { readonly stamp: string; readonly found: Catalogu
  */
 export async function catalogue(root: string): Promise<CataloguedStage[]> {
   const directories = await stageDirectories(root, '', 0);
-  const found = await Promise.all(directories.map((directory) => lookAt(root, directory)));
+  const found = await Promise.all(directories.map((directory) => stageAt(root, directory)));
   return found.filter((stage) => stage !== null).toSorted((a, b) => (a.directory < b.directory ? -1 : 1));
 }
 
@@ -48,7 +48,8 @@ async function stageDirectories(root: string, directory: string, depth: number):
   return [...(own ? [directory] : []), ...below.flat()];
 }
 
-async function lookAt(root: string, directory: string): Promise<CataloguedStage | null> {
+/** One stage by its directory, as `catalogue` sees it; null where there is none that can be read. */
+export async function stageAt(root: string, directory: string): Promise<CataloguedStage | null> {
   const file = path.join(root, directory, fileNames.manifest);
   const stats = await stat(file).catch(() => null);
   if (stats === null) return null;

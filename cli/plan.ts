@@ -1,12 +1,10 @@
 import type { Command } from 'commander';
-import pc from 'picocolors';
 import { resultsRoot } from '../artifacts/paths.ts';
 import { forecast } from './forecast.ts';
-import type { Forecast } from './forecast.ts';
 import { defineForPipeline, loadPlan } from './load.ts';
 import type { LoadOptions } from './load.ts';
 import { output } from './output.ts';
-import { columns } from './view/columns.ts';
+import { forecastLines } from './view/forecast-lines.ts';
 import { planMermaid } from './view/plan-mermaid.ts';
 import { planTree } from './view/plan-tree.ts';
 
@@ -21,16 +19,7 @@ export function define(command: Command): void {
       const plan = loadPlan(pipeline, options);
       const forecasts = await forecast(plan, resultsRoot());
       output(options.json, { ...plan, forecast: forecasts }, () =>
-        mermaid === true ? planMermaid(plan) : [planTree(plan), ...inWords(forecasts)].join('\n'),
+        mermaid === true ? planMermaid(plan) : [planTree(plan), ...forecastLines(forecasts)].join('\n'),
       );
     });
-}
-
-function inWords(forecasts: readonly Forecast[]): string[] {
-  if (forecasts.length === 0) return [];
-  const rows = forecasts.map(({ stage, will, why }) => [
-    `${will === 'run' ? pc.cyan('▶') : pc.green('↺')} ${stage}`,
-    will === 'run' ? `will run, ${why}` : why,
-  ]);
-  return ['', ...columns(rows)];
 }

@@ -22,11 +22,6 @@ export async function readRun(client: Client, id: string): Promise<RunView> {
   };
 }
 
-/** What its activities last said, without asking a worker. */
-export async function readWork(client: Client, id: string): Promise<Work[]> {
-  return workIn(await client.workflow.getHandle(id).describe());
-}
-
 function workIn({ raw }: Description): Work[] {
   return (raw.pendingActivities ?? []).map(workOf).toSorted((a, b) => Number(a.cell) - Number(b.cell));
 }

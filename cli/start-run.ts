@@ -33,8 +33,8 @@ async function exists(handle: WorkflowHandle): Promise<boolean> {
   }
 }
 
-// The input of the run as the server has it: in the first event of its history.
-async function planOf({ client, namespace }: Server, workflowId: string): Promise<Plan> {
+/** The plan of a run as the server has it: in the first event of its history. */
+export async function planOf({ client, namespace }: Server, workflowId: string): Promise<Plan> {
   const { history } = await client.workflowService.getWorkflowExecutionHistory({
     namespace,
     execution: { workflowId },

@@ -37,12 +37,21 @@ export interface StageStatus {
   readonly attempts: number;
   readonly error?: string;
   /** Only of a matrix stage. */
-  readonly cells?: { readonly done: number; readonly total: number; readonly parked: readonly string[] };
+  readonly cells?: CellCounts;
   /** What a person may choose from, while the stage is `selecting`. */
   readonly choices?: readonly Choice[];
-  /** Why its result was taken over instead of made anew. */
+  /** Why its result, or that of so many cells, was taken over instead of made anew. */
   readonly reason?: string;
   readonly outputs?: JsonObject | null;
+}
+
+export interface CellCounts {
+  /** Made or taken over. */
+  readonly done: number;
+  /** Of those, how many were taken over. */
+  readonly reused: number;
+  readonly total: number;
+  readonly parked: readonly string[];
 }
 
 export interface RunStatus {

@@ -1,8 +1,8 @@
 import type { JsonObject, Plan, PlanStage } from '../pipelines/plan.ts';
 import { isMap } from './json.ts';
-import type { RunState, RunStatus, StageStatus } from './messages.ts';
+import type { CellCounts, RunState, RunStatus, StageStatus } from './messages.ts';
 import { chosenOf, isOver, outputsOf, stateOf } from './records.ts';
-import type { Records, StageRecord } from './records.ts';
+import type { Records, StageRecord, Work } from './records.ts';
 import { chooseByRule } from './selection.ts';
 
 /** The answer to the query `status`: a pure function of what the run has recorded. */
@@ -26,7 +26,7 @@ function stageStatus(stage: PlanStage, record: StageRecord): StageStatus {
     ...(errors.length > 0 ? { error: errors.map((work) => errorLine(stage, work.id, work.error)).join('\n') } : {}),
     ...(stage.matrix === null ? chosen(record) : { cells: cellsOf(record) }),
     ...(state === 'selecting' && first?.result?.choices != null ? { choices: first.result.choices } : {}),
-    ...(state === 'reused' ? { reason: first?.result?.reused ?? '' } : {}),
+    ...reasonOf(stage, record),
     ...(works.every(isOver) ? { outputs: outputsOf(stage, record) } : {}),
   };
 }
@@ -62,7 +62,21 @@ function fileOf(outputs: JsonObject | null): string | null {
   return null;
 }
 
-function cellsOf({ works }: StageRecord): NonNullable<StageStatus['cells']> {
+function cellsOf({ works }: StageRecord): CellCounts {
   const parked = works.filter((work) => work.state === 'parked').map((work) => work.id);
-  return { done: works.filter((work) => work.state === 'done').length, total: works.length, parked };
+  const done = works.filter((work) => work.state === 'done');
+  return { done: done.length, reused: done.filter(isReused).length, total: works.length, parked };
+}
+
+function reasonOf(stage: PlanStage, { works }: StageRecord): Pick<StageStatus, 'reason'> {
+  const reused = works.filter((work) => work.state === 'done' && isReused(work));
+  const why = reused[0]?.result?.reused;
+  if (why == null) return {};
+  return {
+    reason: stage.matrix === null ? why : `${reused.length} of ${works.length} cells reused; ${reused[0]?.id}: ${why}`,
+  };
+}
+
+function isReused({ result }: Work): boolean {
+  return result?.reused != null;
 }

@@ -3,47 +3,59 @@ import { randomOf } from '../../nas/space/random.ts';
 export const targets = ['trainer', 'worker', 'server'] as const;
 export type Target = (typeof targets)[number];
 
+/** A phase of a piece as the undisturbed run went through it. */
+export interface Stay {
+  /** How often it was entered. */
+  readonly visits: number;
+  /** How long it lasted, all visits together. */
+  readonly seconds: number;
+}
+
 /** A stage, or a cell of one, as the undisturbed run did it. */
 export interface Piece {
   /** Relative to the results root. */
   readonly directory: string;
   readonly uses: string;
-  /** How long it took. */
-  readonly seconds: number;
-  /** How often its manifest changed: claims, checkpoints, epochs, chunks, its end. */
-  readonly changes: number;
+  /** Whether the worker does it itself, without a process of its own. */
+  readonly isLight: boolean;
+  /** By phase. */
+  readonly stays: Readonly<Record<string, Stay>>;
 }
-
-/** Done, the attempt closed, an epoch chosen: its process is gone by then. */
-const LAST_CHANGES = 3;
 
 /** What is to be killed, and when: counted in work, not in time, for a machine is never twice as fast. */
 export interface PlannedKill {
   readonly target: Target;
+  readonly phase: string;
   /** Position of the piece among all, in the order they began. */
   readonly piece: number;
-  /** After so many changes of its manifest. */
-  readonly changes: number;
-  /** And so long after that: less than changes are apart. */
+  /** When the piece enters the phase for that time … */
+  readonly visit: number;
+  /** … and so long after that: less than the phase lasts. */
   readonly delayMs: number;
 }
 
+/** Those that every run of the method goes through, met first: five kills meet all of them. */
+const foremost = ['training', 'saving', 'calibrating', 'evaluating', 'merging'];
+
 /**
- * Draws kills over all that a run does: every kind of work in turn, a random piece of it, a random moment of that; each
+ * Draws kills over all that a run does: every phase in turn, a random piece that has it, a random moment of that; each
  * process in turn. A pure function of its arguments, in the order of the pieces.
  */
 export function drawKills(pieces: readonly Piece[], count: number, seed: number): PlannedKill[] {
-  const kinds = [...new Set(pieces.map(({ uses }) => uses))];
-  const drawn = Array.from({ length: pieces.length === 0 ? 0 : count }, (_, at): PlannedKill => {
+  const seen = new Set(pieces.flatMap(({ stays }) => Object.keys(stays)));
+  const phases = [...new Set([...foremost, ...[...seen].toSorted()])].filter((phase) => seen.has(phase));
+  const drawn = Array.from({ length: phases.length === 0 ? 0 : count }, (_, at): PlannedKill => {
     const random = randomOf(seed, 'kill', at);
-    const kind = kinds[at % kinds.length];
-    const candidates = pieces.flatMap(({ uses }, index) => (uses === kind ? [index] : []));
-    const piece = random.pick(candidates);
-    const { changes = 1, seconds = 0 } = pieces[piece] ?? {};
-    // One further in each round of the kinds, so that each kind meets each target.
-    const target = targets[(at + Math.floor(at / kinds.length)) % targets.length] ?? 'worker';
-    const delayMs = Math.floor((random.uniform() * 1000 * seconds) / Math.max(1, changes));
-    return { target, piece, changes: 1 + random.integer(Math.max(1, changes - LAST_CHANGES)), delayMs };
+    const phase = phases[at % phases.length]!;
+    const piece = random.pick(pieces.flatMap(({ stays }, index) => (phase in stays ? [index] : [])));
+    const { visits = 1, seconds = 0 } = pieces[piece]?.stays[phase] ?? {};
+    // One further in each round of the phases, so that each phase meets each target.
+    const turn = targets[((at % phases.length) + Math.floor(at / phases.length)) % targets.length]!;
+    const target = turn === 'trainer' && pieces[piece]?.isLight === true ? 'worker' : turn;
+    const delayMs = Math.floor((random.uniform() * 500 * seconds) / visits);
+    return { target, phase, piece, visit: 1 + random.integer(visits), delayMs };
   });
-  return drawn.toSorted((a, b) => a.piece - b.piece || a.changes - b.changes || a.delayMs - b.delayMs);
+  // A server that dies leaves the work alone, all else begins it anew: the server comes last, so that nothing is over too soon.
+  const rank = ({ target }: PlannedKill): number => (target === 'server' ? 1 : 0);
+  return drawn.toSorted((a, b) => a.piece - b.piece || a.visit - b.visit || rank(a) - rank(b) || a.delayMs - b.delayMs);
 }

@@ -1,11 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { catalogue } from '../../artifacts/catalogue.ts';
-import type { CataloguedStage } from '../../artifacts/catalogue.ts';
-import type { Client } from '@temporalio/client';
-import { kinds } from '../../pipelines/kinds/index.ts';
-import { readRun, readWork } from '../run.ts';
-import type { RunView } from '../run-view.ts';
 import type { Piece, PlannedKill, Target } from './kills.ts';
+import { Watch } from './watch.ts';
+import type { AtWork } from './watch.ts';
 import type { World } from './world.ts';
 
 /** A kill that was made. */
@@ -13,97 +10,73 @@ export interface Kill {
   readonly target: Target;
   /** Directory of the stage or cell it fell into. */
   readonly piece: string;
-  /** What the trainer said last: `training`, `saving` …; empty where nothing is known. */
+  /** What the work said of itself in the moment of the kill, its process being halted: `training`, `saving` … */
   readonly phase: string;
-  /** How often the manifest of the piece had changed. */
-  readonly changes: number;
+  /** How often the piece had entered the phase. */
+  readonly visit: number;
 }
 
-const LOOK_EVERY_MS = 10;
-/** How long a kill waits to know the phase. */
-const PATIENCE_MS = 50;
+/** What is to be killed, and what the undisturbed run did. */
+export interface Aim {
+  readonly kills: readonly PlannedKill[];
+  readonly pieces: readonly Piece[];
+}
 
-/** Makes the kills while a run goes, in their order, and counts the changes of every manifest until the run is over. */
+/** A checkpoint of a small net takes a few milliseconds. */
+const LOOK_EVERY_MS = 1;
+const COUNT_EVERY_MS = 200;
+
+/** Makes the kills while a run goes. Those for which the moment never came are missing from `kills`. */
 export async function makeKills(
   world: World,
-  run: string,
-  { kills: planned, pieces }: { readonly kills: readonly PlannedKill[]; readonly pieces: readonly Piece[] },
+  aim: Aim,
   over: AbortSignal,
   told: (line: string) => void,
-): Promise<{ kills: Kill[]; changes: ReadonlyMap<string, number> }> {
-  const order = new Map(pieces.map(({ directory }, index) => [directory, index]));
-  const watch = new Watch();
+): Promise<{ kills: Kill[]; watch: Watch }> {
+  const watch = new Watch(world, aim.pieces);
   const kills: Kill[] = [];
-  const left = [...planned];
-  let after = '';
+  const left = [...aim.kills];
+  let [done, counted] = [new Set<string>(), 0];
   while (!over.aborted) {
-    const stages = await watch.look(world.results);
-    const [next] = left;
-    // The piece it was meant for may have ended before an earlier kill was over: then what comes next is hit.
-    const found =
-      next &&
-      stages.find(({ directory, manifest }) => {
-        const at = order.get(directory) ?? 0;
-        if (at < next.piece || !isAtWork(manifest, after)) return false;
-        return at > next.piece || watch.changesOf(directory) >= next.changes;
-      });
-    if (next && found) {
-      const asked = phaseOf(world.client, run, found);
-      await sleep(next.delayMs, undefined, { signal: over }).catch(() => undefined);
-      const phase = await Promise.race([asked, sleep(PATIENCE_MS, '')]);
-      const still = (await watch.look(world.results)).find(({ directory }) => directory === found.directory);
-      // It ended meanwhile: the kill waits for what comes next.
-      if (still === undefined || !isAtWork(still.manifest, after)) continue;
-      left.shift();
-      const target = await world.kill(next.target);
-      kills.push({ target, piece: found.directory, phase, changes: watch.changesOf(found.directory) });
-      told(`killed ${target} in ${found.directory}${phase === '' ? '' : `, ${phase}`}`);
-      // A server that died leaves the attempt alone; everything else begins another.
-      if (target !== 'server') after = new Date().toISOString();
+    const atWork = await watch.look();
+    if (left.length > 0 && performance.now() > counted + COUNT_EVERY_MS) {
+      done = await doneIn(world.results);
+      counted = performance.now();
+    }
+    const found = nextKill(left, atWork, aim.pieces, done);
+    if (found !== null && (await world.kill(found.kill.target, found.work.pid, () => watch.isStill(found.work)))) {
+      left.splice(left.indexOf(found.kill), 1);
+      const { target } = found.kill;
+      const { directory: piece, phase, visit } = found.work;
+      kills.push({ target, piece, phase, visit });
+      told(`killed ${target} in ${piece}, ${phase}`);
     }
     await sleep(LOOK_EVERY_MS);
   }
-  return { kills, changes: watch.changes };
+  return { kills, watch };
 }
 
-/** A run as it stands; null while the server or every worker is down. */
-export async function lookAt(client: Client, run: string): Promise<RunView | null> {
-  return await readRun(client, run).catch((error: unknown) => {
-    if (error instanceof Error && error.name === 'ServiceError') return null;
-    throw error;
-  });
-}
-
-/** Counts how often manifests change. */
-class Watch {
-  readonly changes = new Map<string, number>();
-  #last = new Map<string, CataloguedStage>();
-
-  async look(results: string): Promise<CataloguedStage[]> {
-    const stages = await catalogue(results);
-    for (const stage of stages) {
-      if (this.#last.get(stage.directory) !== stage)
-        this.changes.set(stage.directory, 1 + this.changesOf(stage.directory));
+// Its own moment, else the same phase of a later piece, else (where no piece will have the phase any more) any work.
+function nextKill(
+  left: readonly PlannedKill[],
+  atWork: readonly AtWork[],
+  pieces: readonly Piece[],
+  done: ReadonlySet<string>,
+): { kill: PlannedKill; work: AtWork } | null {
+  for (const kill of left) {
+    const own = pieces[kill.piece]?.directory ?? '';
+    const isGone = pieces.every(({ directory, stays }) => done.has(directory) || !(kill.phase in stays));
+    for (const work of atWork) {
+      const isDue =
+        work.visit > kill.visit || (work.visit === kill.visit && performance.now() - work.since >= kill.delayMs);
+      const isMeant = work.phase === kill.phase && (work.directory === own ? isDue : done.has(own));
+      if (isMeant || isGone) return { kill, work };
     }
-    this.#last = new Map(stages.map((stage) => [stage.directory, stage]));
-    return stages;
   }
-
-  changesOf(directory: string): number {
-    return this.changes.get(directory) ?? 0;
-  }
+  return null;
 }
 
-// Work of milliseconds is hit when it has just ended, too: then its worker has not told anybody yet.
-function isAtWork({ uses, attempts }: CataloguedStage['manifest'], after: string): boolean {
-  const last = attempts.at(-1);
-  if (last === undefined || last.started <= after) return false;
-  return last.ended === null || kinds.get(uses)?.work === 'light';
-}
-
-async function phaseOf(client: Client, run: string, { manifest }: CataloguedStage): Promise<string> {
-  if (kinds.get(manifest.uses)?.work === 'light') return manifest.uses === 'merge-results' ? 'merging' : '';
-  const all = await readWork(client, run).catch(() => []);
-  const work = all.find(({ stage, cell }) => (cell === null ? stage : `${stage}.${cell}`) === manifest.stage);
-  return work?.progress?.phase ?? '';
+async function doneIn(results: string): Promise<Set<string>> {
+  const stages = (await catalogue(results)).filter(({ manifest }) => manifest.state === 'done');
+  return new Set(stages.map(({ directory }) => directory));
 }

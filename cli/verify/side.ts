@@ -4,9 +4,15 @@ import type { Plan, PlanStage } from '../../pipelines/plan.ts';
 import { startRun } from '../../workers/client.ts';
 import { Failure } from '../failure.ts';
 import { endInWords } from '../run.ts';
-import type { Piece, PlannedKill } from './kills.ts';
-import { lookAt, makeKills } from './make-kills.ts';
-import type { Kill } from './make-kills.ts';
+import type { Client } from '@temporalio/client';
+import { kinds } from '../../pipelines/kinds/index.ts';
+import { readRun } from '../run.ts';
+import type { RunView } from '../run-view.ts';
+import type { Piece } from './kills.ts';
+import { makeKills } from './make-kills.ts';
+import type { Aim, Kill } from './make-kills.ts';
+import { lightPhase } from './watch.ts';
+import type { Watch } from './watch.ts';
 import { World } from './world.ts';
 
 const LIGHT_HEARTBEAT_MS = 10_000;
@@ -37,7 +43,7 @@ export interface Side {
 export async function carryOut(
   plan: Plan,
   folder: string,
-  aim: { readonly kills: readonly PlannedKill[]; readonly pieces: readonly Piece[] },
+  aim: Aim,
   told: (line: string) => void,
   signal: AbortSignal,
 ): Promise<Side> {
@@ -45,10 +51,10 @@ export async function carryOut(
   const over = new AbortController();
   try {
     await startRun(world.client, plan);
-    const killing = makeKills(world, plan.id, aim, over.signal, told);
+    const killing = makeKills(world, aim, over.signal, told);
     const ended = untilOver(world, plan.id, told, signal).finally(() => over.abort());
-    const [{ kills, changes }] = await Promise.all([killing, ended]);
-    return { kills, pieces: await piecesOf(world.results, changes) };
+    const [{ kills, watch }] = await Promise.all([killing, ended]);
+    return { kills, pieces: await piecesOf(world.results, watch) };
   } finally {
     over.abort();
     await world.close();
@@ -78,13 +84,22 @@ async function untilOver(
   }
 }
 
-// Every piece of work of a finished run in the order they began, with the time each took.
-async function piecesOf(results: string, changes: ReadonlyMap<string, number>): Promise<Piece[]> {
-  const timed = (await catalogue(results)).map(({ directory, manifest }) => {
-    const [first, last] = [manifest.attempts[0], manifest.attempts.at(-1)];
-    const [start, end] = [Date.parse(first?.started ?? ''), Date.parse(last?.ended ?? '')];
-    const seconds = Math.max(0, (end - start) / 1000);
-    return { directory, uses: manifest.uses, start, seconds, changes: changes.get(directory) ?? 1 };
+// A run as it stands; null while the server or every worker is down.
+async function lookAt(client: Client, run: string): Promise<RunView | null> {
+  return await readRun(client, run).catch((error: unknown) => {
+    if (error instanceof Error && error.name === 'ServiceError') return null;
+    throw error;
+  });
+}
+
+// Every piece of work of a finished run in the order they began.
+async function piecesOf(results: string, watch: Watch): Promise<Piece[]> {
+  const timed = (await catalogue(results)).map(({ directory, manifest: { uses, attempts } }) => {
+    const [start, end] = [attempts[0]?.started, attempts.at(-1)?.ended].map((time) => Date.parse(time ?? ''));
+    const seconds = Math.max(0, (end! - start!) / 1000);
+    const isLight = kinds.get(uses)?.work === 'light';
+    const stays = isLight ? { [lightPhase(uses)]: { visits: 1, seconds } } : watch.staysIn(directory);
+    return { directory, uses, isLight, stays, start: start! };
   });
   return timed.toSorted((a, b) => a.start - b.start);
 }

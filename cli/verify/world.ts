@@ -1,20 +1,23 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { openSync, readdirSync, readFileSync } from 'node:fs';
+import { openSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Client } from '@temporalio/client';
 import { z } from 'zod';
-import { fileNames } from '../../artifacts/paths.ts';
+import { livenessOf, ProcessIdentity } from '../../artifacts/process-identity.ts';
 import { root } from '../../runtime/layout.ts';
 import { keepServer } from '../../runtime/temporal-server.ts';
 import type { ServerKeeper } from '../../runtime/temporal-server.ts';
 import { connectClient } from '../../workers/client.ts';
 import { embeddedServer } from '../../workers/connection.ts';
 import type { Target } from './kills.ts';
+import { childrenOf, halted, isGone, send, titleOfProcess } from './processes.ts';
 
-const ServerState = z.object({ server: z.object({ pid: z.int() }) });
+const ServerState = z.object({ server: ProcessIdentity });
+/** A trainer takes a second to load before there is anything to hit. */
+const FIND_EVERY_MS = 50;
 
 /** A server, a worker and a results folder of their own, whose processes are there to be killed: whatever dies comes up again. */
 export class World {
@@ -24,6 +27,7 @@ export class World {
   readonly #keeper: ServerKeeper;
   #worker: ChildProcess;
   #isOpen = true;
+  #children: { at: number; readonly pids: readonly number[] } = { at: 0, pids: [] };
 
   private constructor(folder: string, keeper: ServerKeeper, client: Client) {
     this.#home = path.join(folder, 'home');
@@ -40,18 +44,36 @@ export class World {
     return new World(folder, keeper, await connectClient(embeddedServer(keeper.address)));
   }
 
-  /** Kills a process with SIGKILL; says which it was, for without a trainer at work the worker dies. */
-  async kill(target: Target): Promise<Target> {
-    if (target === 'server') {
-      const state = ServerState.parse(JSON.parse(await readFile(path.join(this.#home, 'server.json'), 'utf8')));
-      process.kill(state.server.pid, 'SIGKILL');
-      return target;
+  /** Pid of the worker. */
+  get worker(): number {
+    return this.#worker.pid ?? 0;
+  }
+
+  /** The processes that work on a stage, as their titles tell. */
+  trainers(): { readonly pid: number; readonly phase: string; readonly directory: string }[] {
+    const now = performance.now();
+    if (now > this.#children.at + FIND_EVERY_MS) this.#children = { at: now, pids: childrenOf(this.worker) };
+    return this.#children.pids.flatMap((pid) => {
+      const title = titleOfProcess(pid);
+      return title === null ? [] : [{ pid, ...title }];
+    });
+  }
+
+  /**
+   * Kills a process with SIGKILL while `pid` works; false where there is none to be killed just now, or where the moment
+   * has passed: `pid` is halted before `isStill` is asked, and goes on if it was not meant.
+   */
+  async kill(target: Target, pid: number, isStill: () => Promise<boolean>): Promise<boolean> {
+    const victim = target === 'trainer' ? pid : target === 'worker' ? this.worker : await this.#server();
+    if (victim === null || !(await halted(pid))) return false;
+    try {
+      if (!(await isStill())) return false;
+      send(victim, 'SIGKILL');
+    } finally {
+      send(pid, 'SIGCONT');
     }
-    const trainers = target === 'trainer' ? trainersOf(this.#worker.pid ?? 0) : [];
-    for (const pid of trainers.slice(0, 1)) process.kill(pid, 'SIGKILL');
-    if (trainers.length > 0) return target;
-    this.#worker.kill('SIGKILL');
-    return 'worker';
+    await isGone(victim);
+    return true;
   }
 
   async close(): Promise<void> {
@@ -65,6 +87,11 @@ export class World {
     await this.#keeper.stop();
   }
 
+  async #server(): Promise<number | null> {
+    const { server } = ServerState.parse(JSON.parse(await readFile(path.join(this.#home, 'server.json'), 'utf8')));
+    return livenessOf(server) === 'alive' ? server.pid : null;
+  }
+
   #startWorker(): ChildProcess {
     const log = openSync(path.join(this.#home, 'worker.log'), 'a');
     const worker = spawn(process.execPath, [path.join(root, 'cli/nas.mjs'), 'worker'], {
@@ -76,21 +103,4 @@ export class World {
     });
     return worker;
   }
-}
-
-// The processes that a worker has started on a job. Linux tells a process's parent as the second field after its name,
-// which stands in parentheses.
-function trainersOf(worker: number): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((pid) => {
-      try {
-        const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-        const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
-        return parent === worker && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(`/${fileNames.job}`);
-      } catch {
-        return false;
-      }
-    });
 }

@@ -44,6 +44,7 @@ export async function evaluateSubnets(
     walkBatch: (images: Tensor, batch: Batch) => Iterable<void>,
   ): Promise<boolean> => {
     let count = 0;
+    onProgress?.({ phase, batch: 0, share: 0 });
     for await (const batch of batches) {
       const images = imagesOf(net, batch);
       let step = 0;

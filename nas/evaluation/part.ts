@@ -66,6 +66,13 @@ export async function evaluatePart(job: Job, line: ProcessLine): Promise<Outputs
       },
     );
     if (result === 'stopped') return 'stopped';
+    line.send({
+      type: 'progress',
+      phase: 'saving',
+      ...counts,
+      subnets: from + result.length,
+      subnetsTotal: part.length,
+    });
     await commitChunk(job, from, result);
     scores.push(...result);
     await line.turn();

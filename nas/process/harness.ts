@@ -4,6 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { z } from 'zod';
 import { isRetryable, Job, PROTOCOL_VERSION, TrainerError } from './protocol.ts';
 import type { Message, StageProcessKind, TrainerErrorType, TrainerMessage } from './protocol.ts';
+import { titleOf } from './title.ts';
 
 /** How often a phase may report at most; each report is one IPC message and at best one heartbeat. */
 const PROGRESS_EVERY_MS = 200;
@@ -43,7 +44,7 @@ export async function runStageProcess(work: Partial<Record<StageProcessKind, Sta
     process.env.TF_NUM_INTRAOP_THREADS = String(job.threads);
     process.env.TF_NUM_INTEROP_THREADS = '1';
     const line: ProcessLine = {
-      send: throttled(post),
+      send: titled(job.directory, throttled(post)),
       stopRequested: () => stop,
       turn: () => nextTurn(),
     };
@@ -120,6 +121,14 @@ function post(message: Message): Promise<void> {
     if (process.send) process.send(stamped, undefined, undefined, () => resolve());
     else process.stdout.write(`${JSON.stringify(stamped)}\n`, () => resolve());
   });
+}
+
+// Before a report is dropped or delayed: the title is true at any moment.
+function titled(directory: string, send: (message: Message) => void): (message: Message) => void {
+  return (message) => {
+    if (message.type === 'progress') process.title = titleOf(message.phase, directory);
+    send(message);
+  };
 }
 
 function throttled(send: (message: Message) => Promise<void>): (message: Message) => void {

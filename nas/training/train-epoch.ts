@@ -76,6 +76,7 @@ export async function trainEpoch(
     learningRate(config.lr_scheduler, iteration, config.epochs * steps, config.warmup_epochs * steps);
 
   const order = { seed, epoch, batchSize: config.batch_size, augment: true, from: step, dropLast: config.drop_last };
+  report('training');
   for await (const batch of trainingBatches(dataset, part, order)) {
     const iteration = epoch * steps + step;
     const result = trainStep(net, sgd, batch, training.netsOf(iteration), {
@@ -97,6 +98,7 @@ export async function trainEpoch(
       report('saving');
       const position = { epoch: number, step };
       await pace.saving(() => saveCheckpoint(job, net, position, { ...training.carried, ...sums.state() }));
+      report('training');
     }
     if (line.stopRequested()) return 'stopped';
   }

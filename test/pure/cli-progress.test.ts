@@ -69,7 +69,7 @@ const status: RunStatus = {
       ],
     }),
     stage('broken', { state: 'parked', attempts: 5, error: 'NaNLoss at step 3' }),
-    stage('evaluate', { state: 'running', attempts: 2, cells: { done: 1, total: 4, parked: [] } }),
+    stage('evaluate', { state: 'running', attempts: 2, cells: { done: 1, reused: 0, total: 4, parked: [] } }),
     stage('late', { state: 'running' }),
     stage('merge'),
   ],

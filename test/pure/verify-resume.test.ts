@@ -4,27 +4,39 @@ import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { compareResults } from '../../cli/verify/compare.ts';
 import { drawKills, targets } from '../../cli/verify/kills.ts';
+import type { Piece } from '../../cli/verify/kills.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { finishedManifest } from '../support/manifests.ts';
 
-const pieces = ['train-supernet', 'evaluate-subnets', 'evaluate-subnets', 'merge-results'].map((uses, at) => ({
-  directory: `r/${at}`,
-  uses,
-  seconds: at + 1,
-  changes: 4 * at + 1,
-}));
+const phases = {
+  'train-supernet': ['loading', 'training', 'saving', 'calibrating', 'evaluating'],
+  'evaluate-subnets': ['loading', 'calibrating', 'evaluating', 'saving'],
+  'merge-results': ['merging'],
+};
+const kinds = ['train-supernet', 'evaluate-subnets', 'evaluate-subnets', 'merge-results'] as const;
+const pieces = kinds.map((uses, at): Piece => {
+  const stays = Object.fromEntries(phases[uses].map((phase, n) => [phase, { visits: 1 + ((at + n) % 3), seconds: 1 }]));
+  return { directory: `r/${at}`, uses, isLight: uses === 'merge-results', stays };
+});
 
-test('kills are a pure function of the seed, and meet every kind of work and every process', () => {
+test('kills are a pure function of the seed: five meet every phase, more of them each process in each phase', () => {
   fc.assert(
-    fc.property(fc.integer(), fc.integer({ min: 9, max: 40 }), (seed, count) => {
+    fc.property(fc.integer(), fc.integer({ min: 18, max: 40 }), (seed, count) => {
       const kills = drawKills(pieces, count, seed);
       expect(kills).toEqual(drawKills(pieces, count, seed));
       expect(kills).toHaveLength(count);
-      for (const kind of new Set(pieces.map(({ uses }) => uses))) {
-        const hit = kills.filter(({ piece }) => pieces[piece]?.uses === kind).map(({ target }) => target);
+      for (const phase of phases['train-supernet']) {
+        const hit = kills.filter((kill) => kill.phase === phase).map(({ target }) => target);
         expect(new Set(hit)).toEqual(new Set(targets));
       }
-      for (const { piece, changes } of kills) expect(changes).toBeLessThanOrEqual(pieces[piece]?.changes ?? 0);
+      // The worker merges by itself.
+      const merging = kills.filter(({ phase }) => phase === 'merging').map(({ target }) => target);
+      expect(new Set(merging)).toEqual(new Set(['worker', 'server']));
+      for (const { piece, phase, visit } of kills) {
+        expect(visit).toBeLessThanOrEqual(pieces[piece]?.stays[phase]?.visits ?? 0);
+      }
+      const five = new Set(drawKills(pieces, 5, seed).map(({ phase }) => phase));
+      expect(five).toEqual(new Set(['training', 'saving', 'calibrating', 'evaluating', 'merging']));
     }),
     { numRuns: 30 },
   );

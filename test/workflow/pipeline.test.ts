@@ -45,7 +45,7 @@ test('a stage sees the outputs of stages, params and its cell; a matrix stage gi
     whole: { value: ['part 1 of 3', 'part 2 of 3', 'part 3 of 3'], directory: `${plan.id}/whole` },
     parts: { directory: [1, 2, 3].map((part) => `${plan.id}/parts/${part}`) },
   });
-  expect((await run.stage('parts')).cells).toEqual({ done: 3, total: 3, parked: [] });
+  expect((await run.stage('parts')).cells).toEqual({ done: 3, reused: 0, total: 3, parked: [] });
 });
 
 test('a stage whose condition does not hold is skipped, and so is what needs it', async () => {
@@ -86,7 +86,7 @@ test('a failed cell parks alone, and retried with other values the stage goes on
   const parked = await run.untilStage('cells', 'parked');
   expect(parked).toMatchObject({
     error: 'cells.2: Crashed: failure 1',
-    cells: { done: 1, total: 2, parked: ['cells.2'] },
+    cells: { done: 1, reused: 0, total: 2, parked: ['cells.2'] },
   });
   expect(await run.states()).toMatchObject({ after: 'waiting', beside: 'done' });
   expect((await run.status()).state).toBe('waiting');
