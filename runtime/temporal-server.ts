@@ -1,7 +1,6 @@
 import { Connection } from '@temporalio/client';
 import { spawn } from 'node:child_process';
 import { mkdir, open, readFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
@@ -9,6 +8,7 @@ import { atomicWrite } from '../artifacts/atomic-write.ts';
 import { isErrno } from '../artifacts/errno.ts';
 import { withLock } from '../artifacts/lock.ts';
 import { identityOf, livenessOf, ProcessIdentity } from '../artifacts/process-identity.ts';
+import { freePort, untilFree } from './free-port.ts';
 import { root, temporalCli } from './layout.ts';
 
 // By default a queue has four partitions; one or two workers that poll at some of them can leave work in the others
@@ -20,6 +20,8 @@ const ONE_PARTITION = ['Read', 'Write'].flatMap((way) => [
 
 const HOST = '127.0.0.1';
 const START_MS = 30_000;
+/** A port that is taken for longer belongs to somebody else. */
+const PORT_MS = 5000;
 const LOOK_EVERY_MS = 500;
 
 /** `.nas/server.json`: the server of this clone, and the process that ends it. */
@@ -55,13 +57,13 @@ export async function findServer(home = path.join(root, '.nas')): Promise<Embedd
  */
 export async function keepServer(home = path.join(root, '.nas')): Promise<ServerKeeper> {
   await mkdir(home, { recursive: true });
-  let state = await ensure(home);
+  let state = await ensure(home, 'may move');
   const stopping = new AbortController();
   const watch = async (): Promise<void> => {
     while (!stopping.signal.aborted) {
       await sleep(LOOK_EVERY_MS, undefined, { signal: stopping.signal, ref: false }).catch(() => undefined);
       if (!stopping.signal.aborted && livenessOf(state.server) === 'dead') {
-        state = await ensure(home).catch((error: unknown) => {
+        state = await ensure(home, 'stays').catch((error: unknown) => {
           console.error(String(error));
           return state;
         });
@@ -80,7 +82,7 @@ export async function keepServer(home = path.join(root, '.nas')): Promise<Server
 }
 
 // One process at a time looks and starts, so that a clone never has two servers.
-async function ensure(home: string): Promise<State> {
+async function ensure(home: string, where: 'may move' | 'stays'): Promise<State> {
   return await withLock(
     path.join(home, 'server.lock'),
     async () => {
@@ -90,16 +92,23 @@ async function ensure(home: string): Promise<State> {
         if (livenessOf(before.owner) !== 'dead') return before;
         return await writeState(home, { ...before, owner: identityOf() });
       }
-      const ports = { port: before?.port ?? 0, uiPort: before?.uiPort ?? 0 };
-      return await start(home, ports);
+      return await start(home, await portOf(before?.port, where), await portOf(before?.uiPort, where));
     },
     2 * START_MS,
   );
 }
 
-async function start(home: string, wished: { port: number; uiPort: number }): Promise<State> {
-  const port = await freePort(wished.port);
-  const uiPort = await freePort(wished.uiPort);
+// Its own port of before. Workers that know a server never find it elsewhere.
+async function portOf(before: number | undefined, where: 'may move' | 'stays'): Promise<number> {
+  if (before === undefined) return await freePort(HOST);
+  if (await untilFree(HOST, before, PORT_MS)) return before;
+  if (where === 'may move') return await freePort(HOST);
+  throw new ServerError(
+    `embedded server: expected port ${before} to be free again, got it in use; end what listens there`,
+  );
+}
+
+async function start(home: string, port: number, uiPort: number): Promise<State> {
   const logFile = path.join(home, 'server.log');
   const log = await open(logFile, 'a');
   const database = path.join(home, 'temporal.db');
@@ -136,25 +145,6 @@ async function start(home: string, wished: { port: number; uiPort: number }): Pr
     );
   }
   return await writeState(home, { server: identityOf(child.pid), owner: identityOf(), port, uiPort });
-}
-
-// The wished port if it is free, else any free one.
-async function freePort(wished: number): Promise<number> {
-  const server = createServer();
-  try {
-    return await new Promise((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(wished, HOST, () => {
-        const address = server.address();
-        resolve(typeof address === 'object' && address !== null ? address.port : 0);
-      });
-    });
-  } catch (error) {
-    if (wished === 0) throw error;
-    return await freePort(0);
-  } finally {
-    server.close();
-  }
 }
 
 // Ready means that the namespace answers, not only the port.
