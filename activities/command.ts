@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import path from 'node:path';
 import { atomicWrite, sha256File } from '../artifacts/atomic-write.ts';
 import { fileNames, placeOf, referenceTo } from '../artifacts/paths.ts';
@@ -30,8 +31,7 @@ async function runCommand(attempt: StageAttempt): Promise<JsonObject> {
       environment: { ...environmentOf(device), NAS_RESULTS: root, NAS_STAGE: input.directory, ...config.env },
       log,
     },
-    // A foreign program says nothing of its progress: its time-out alone bounds it.
-    { graceMs: GRACE_MS, stalledMs: () => null, heard: () => undefined },
+    { graceMs: GRACE_MS, stalledMs: silenceOf(log, config.stall_seconds), heard: () => undefined },
   );
   if (end.interruption !== null) {
     throw errorOf({ how: 'interrupted', by: end.interruption, detail: 'it begins anew' }, attempt.attempt);
@@ -47,4 +47,15 @@ async function runCommand(attempt: StageAttempt): Promise<JsonObject> {
     return [name, { file: reference, sha256 }] as const;
   });
   return { files: Object.fromEntries(await Promise.all(files)) };
+}
+
+// A foreign program says nothing of its progress but what it writes.
+function silenceOf(log: string, mostSeconds: number | null): () => number | null {
+  if (mostSeconds === null) return () => null;
+  let [size, since] = [0, performance.now()];
+  return () => {
+    const [found, now] = [statSync(log).size, performance.now()];
+    if (found !== size) [size, since] = [found, now];
+    return now - since > 1000 * mostSeconds ? now - since : null;
+  };
 }

@@ -16,6 +16,11 @@ export const CommandConfig = z.strictObject({
       z.string().regex(/^(?!\/)(?!(?:.*\/)?\.\.(?:\/|$)).+$/, 'expected a path below the stage directory, without ..'),
     )
     .default({}),
+  /**
+   * So many seconds without a word on stdout or stderr, and it counts as stalled: it is killed and tried again. Null: it may
+   * be silent for ever, and its time-out alone bounds it.
+   */
+  stall_seconds: z.number().positive().nullable().default(null),
 });
 export type CommandConfig = z.infer<typeof CommandConfig>;
 
@@ -27,7 +32,7 @@ export const command = defineKind({
   summary: 'runs a program and keeps the files it promises',
   schema: CommandConfig,
   keys: Object.keys(CommandConfig.shape),
-  neutral: [],
+  neutral: ['stall_seconds'],
   lists: [],
   outputs: ['files'],
   hasEpochs: false,

@@ -175,6 +175,26 @@ test('a command keeps the files it promised, and fails without them', async () =
   });
 });
 
+test('a command that falls silent for longer than it may is killed and tried again', async () => {
+  const script = `
+    const fs = require('fs');
+    if (fs.existsSync('tried')) process.exit(0);
+    fs.writeFileSync('tried', '');
+    console.log('one word');
+    setInterval(() => undefined, 1000);
+  `;
+  const config = { run: [process.execPath, '-e', script], stall_seconds: 0.5 };
+  const retry = { maximumAttempts: 2, initialIntervalMs: 100, backoffCoefficient: 1 };
+  const timeout = { startToCloseMs: 20_000, heartbeatMs: 2000 };
+  const plan = planOf({ id: 'mute', uses: 'command', queue: 'gpu', work: 'heavy', with: config, retry, timeout });
+  await withWorker(async () => {
+    const run = await server.start(plan);
+    await run.handle.result();
+  });
+  const manifest = await readManifest(root, `${plan.id}/mute`);
+  expect(manifest?.attempts.map(({ ending }) => ending)).toEqual(['Stalled', 'done']);
+});
+
 test('a run started again takes over what is done, and makes anew what was damaged', async () => {
   const plan = {
     ...planOf(),
