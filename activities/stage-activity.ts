@@ -11,6 +11,7 @@ import type { JsonObject } from '../pipelines/plan.ts';
 import type { StageInput, StageResult } from './contract.ts';
 import { failure } from './endings.ts';
 import { becauseSame, findFinished, resultOf } from './finished-work.ts';
+import { PhaseClock } from './phase-clock.ts';
 import { takeOver } from './take-over.ts';
 
 /** One attempt at a stage that has claimed its folder. */
@@ -25,6 +26,8 @@ export interface StageAttempt {
   readonly attempt: number;
   /** `cpu`, `gpu:0` … */
   readonly device: string;
+  /** Told by its process, for the ledger. */
+  readonly phases: PhaseClock;
 }
 
 type StageWork = (attempt: StageAttempt) => Promise<JsonObject>;
@@ -44,7 +47,16 @@ export async function performStage(input: StageInput, work: StageWork, device = 
     if (done !== null) return resultOf(done, root, attempt, done.reused?.why ?? becauseSame(input.directory));
     const folder = placeOf(root, input.directory);
     const token = tokenOf(input);
-    const claimed = { input: { ...input, with: config }, root, folder, token, fingerprint, attempt, device };
+    const claimed = {
+      input: { ...input, with: config },
+      root,
+      folder,
+      token,
+      fingerprint,
+      attempt,
+      device,
+      phases: new PhaseClock(),
+    };
     await claim(claimed);
     const made = await carryOut(claimed, work);
     return resultOf(made, root, attempt, made.reused?.why ?? null);
@@ -62,16 +74,18 @@ async function claim({ input, root, token, fingerprint, device }: StageAttempt):
 
 // From the claim on, however the attempt ends stands in the ledger.
 async function carryOut(attempt: StageAttempt, work: StageWork): Promise<Manifest> {
-  const { root, input, token } = attempt;
+  const { root, input, token, phases } = attempt;
   try {
-    if ((await takeOver(attempt)) !== null) return await closeAttempt(root, input.directory, token, 'reused');
+    if ((await takeOver(attempt)) !== null)
+      return await closeAttempt(root, input.directory, token, { ending: 'reused', phases: null });
     const made = await work(attempt);
     const outputs = kinds.get(input.uses)?.hasEpochs === true ? null : made;
     await commit(root, input.directory, token, (manifest) => ({ ...manifest, state: 'done', outputs }));
-    return await closeAttempt(root, input.directory, token, 'done');
+    return await closeAttempt(root, input.directory, token, { ending: 'done', phases: phases.seconds() });
   } catch (error) {
     const known = errorOfStage(error, attempt.attempt);
-    await closeAttempt(root, input.directory, token, endingOf(known)).catch((cause: unknown) => {
+    const end = { ending: endingOf(known), phases: phases.seconds() };
+    await closeAttempt(root, input.directory, token, end).catch((cause: unknown) => {
       log.warn('the end of the attempt could not be recorded', { cause: String(cause) });
     });
     throw known;

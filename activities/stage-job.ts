@@ -58,6 +58,7 @@ export async function runJob(
       heard: (data) => {
         const message = TrainerMessage.parse(data);
         if (message.type === 'progress') {
+          attempt.phases.enter(message.phase);
           watch.heard(message, performance.now());
           return message;
         }
@@ -67,6 +68,7 @@ export async function runJob(
     },
   );
   const done = said.find((message) => message.type === 'done');
+  attempt.phases.enter(null);
   // What was promised as done is done, also if the word to stop came in the same moment.
   if (done !== undefined && end.code === 0) return JsonMap.parse(done.outputs);
   throw errorOf(howEnded(said, end, referenceTo(root, log)), attempt.attempt);

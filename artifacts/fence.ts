@@ -4,6 +4,7 @@ import path from 'node:path';
 import { atomicWrite } from './atomic-write.ts';
 import { withLock } from './lock.ts';
 import { Manifest, ManifestError, readManifest } from './manifest.ts';
+import type { Attempt } from './manifest.ts';
 import { fileNames, placeOf } from './paths.ts';
 import { describeToken, isOlder, sameToken } from './token.ts';
 import type { Token } from './token.ts';
@@ -53,7 +54,7 @@ export async function claimStage(root: string, directory: string, token: Token, 
       ...base,
       token,
       environment: claim.environment,
-      attempts: known ? attempts : [...attempts, { ...ours, started: now(), saved: null, ended: null, ending: null }],
+      attempts: known ? attempts : [...attempts, { ...ours, started: now(), ...unended }],
     });
   });
 }
@@ -102,12 +103,20 @@ export async function amend(
   });
 }
 
+/** An attempt that has just begun. */
+const unended = { saved: null, ended: null, ending: null, phases: null } as const;
+
 /** Writes down how the attempt of `token` ended; FencedError where another attempt has taken over meanwhile. */
-export async function closeAttempt(root: string, directory: string, token: Token, ending: string): Promise<Manifest> {
-  return await underToken(root, directory, token, async (found) => withAttempt(found, token, { ended: now(), ending }));
+export async function closeAttempt(
+  root: string,
+  directory: string,
+  token: Token,
+  end: Pick<Attempt, 'ending' | 'phases'>,
+): Promise<Manifest> {
+  return await underToken(root, directory, token, async (found) => withAttempt(found, token, { ended: now(), ...end }));
 }
 
-function withAttempt(manifest: Manifest, token: Token, change: Partial<Manifest['attempts'][number]>): Manifest {
+function withAttempt(manifest: Manifest, token: Token, change: Partial<Attempt>): Manifest {
   const attempts = manifest.attempts.map((one) => (sameToken(one.token, token) ? { ...one, ...change } : one));
   return { ...manifest, attempts };
 }

@@ -11,8 +11,14 @@ export interface LedgerLine {
   readonly redone: number;
   /** From being put into the queue to being begun. */
   readonly waiting: number;
+  /** Steps of training. Attempts that were killed left no count of this and of saving. */
+  readonly training: number;
+  /** Writing checkpoints, supernets and scores. */
+  readonly saving: number;
   readonly attempts: number;
 }
+
+const nothing = { useful: 0, redone: 0, waiting: 0, training: 0, saving: 0, attempts: 0 };
 
 /** The ledger of a run by stage and device, from the attempts in its manifests. */
 export async function ledgerOf(root: string, run: string): Promise<LedgerLine[]> {
@@ -25,7 +31,7 @@ export function linesOf(stage: string, attempts: readonly Attempt[], now: number
   const lines = new Map<string, LedgerLine>();
   attempts.forEach((attempt, at) => {
     const { device, ending } = attempt;
-    const before = lines.get(device) ?? { stage, device, useful: 0, redone: 0, waiting: 0, attempts: 0 };
+    const before = lines.get(device) ?? { stage, device, ...nothing };
     const started = Date.parse(attempt.started);
     // One that was killed could not say when: the next one was queued after it.
     const next = attempts[at + 1];
@@ -38,6 +44,8 @@ export function linesOf(stage: string, attempts: readonly Attempt[], now: number
       useful: before.useful + seconds(started, kept),
       redone: before.redone + seconds(kept, ended),
       waiting: before.waiting + seconds(Date.parse(attempt.queued), started),
+      training: before.training + (attempt.phases?.['training'] ?? 0),
+      saving: before.saving + (attempt.phases?.['saving'] ?? 0),
       attempts: before.attempts + 1,
     });
   });

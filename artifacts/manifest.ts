@@ -72,6 +72,8 @@ export const Attempt = z.strictObject({
   saved: time.nullable().default(null),
   ended: time.nullable(),
   ending: z.string().nullable(),
+  /** Seconds by phase (`training`, `saving` …); null while it runs, where it was killed, and for light work. */
+  phases: z.record(z.string(), z.number().min(0)).nullable().default(null),
 });
 export type Attempt = z.infer<typeof Attempt>;
 

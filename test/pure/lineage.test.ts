@@ -25,7 +25,7 @@ async function finish(root: string, directory: string, uses: string, config: Jso
   writeFileSync(path.join(root, file), directory);
   const output = { file, sha256: sha256(directory) };
   await commit(root, directory, token, (before) => ({ ...before, state: 'done', outputs: { result: output } }));
-  await closeAttempt(root, directory, token, 'done');
+  await closeAttempt(root, directory, token, { ending: 'done', phases: null });
   return output;
 }
 
@@ -81,10 +81,11 @@ const attempt = (change: Partial<Attempt>): Attempt => ({
   saved: null,
   ended: null,
   ending: null,
+  phases: null,
   ...change,
 });
 
-test('the ledger tells useful from redone by the last checkpoint, and waiting by the queue', () => {
+test('the ledger tells useful from redone by the last checkpoint, waiting by the queue, and what saving costs', () => {
   const lines = linesOf(
     's',
     [
@@ -94,12 +95,15 @@ test('the ledger tells useful from redone by the last checkpoint, and waiting by
         started: '2026-01-01T00:01:36.000Z',
         ended: '2026-01-01T00:02:36.000Z',
         ending: 'done',
+        phases: { training: 59.4, saving: 0.6 },
       }),
     ],
     0,
   );
-  expect(lines).toEqual([{ stage: 's', device: 'gpu:0', useful: 120, redone: 30, waiting: 6, attempts: 2 }]);
+  expect(lines).toEqual([
+    { stage: 's', device: 'gpu:0', useful: 120, redone: 30, waiting: 6, training: 59.4, saving: 0.6, attempts: 2 },
+  ]);
   expect(stripVTControlCharacters(ledgerTable(lines))).toMatch(
-    /s +gpu:0 +2m 00s +30s +6s +2\nall +2m 00s +30s +6s +2$/,
+    /s +gpu:0 +2m 00s +30s +6s +0\.6s \(1\.00 %\) +2\nall +2m 00s +30s +6s +0\.6s \(1\.00 %\) +2$/,
   );
 });

@@ -74,7 +74,7 @@ test('a trained stage is chosen from, its supernet is linked, and the choice sta
   expect(manifest).toMatchObject({
     state: 'done',
     selection: { epoch: 2, by: 'rule' },
-    attempts: [{ ending: 'done', device: 'cpu' }],
+    attempts: [{ ending: 'done', device: 'cpu', phases: { training: expect.any(Number) } }],
   });
 });
 
