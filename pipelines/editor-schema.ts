@@ -56,7 +56,10 @@ function withSchema(kind: Kind): JsonObject {
   const properties = isObject(schema['properties']) ? schema['properties'] : {};
   const named = ['space', 'dataset', ...kind.lists].filter((key) => Object.hasOwn(properties, key));
   // Written as names; what they stand for is checked at load.
-  const names = named.map((key) => [key, { type: ['string', 'object'] }] as const);
+  const names = [
+    ...named.map((key) => [key, { type: ['string', 'object'] }] as const),
+    ...(kind.supernets ?? []).map((key) => [key, { type: ['string', 'object', 'null'] }] as const),
+  ];
   return { ...schema, properties: { ...properties, ...Object.fromEntries(names) } };
 }
 

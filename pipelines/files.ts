@@ -18,8 +18,18 @@ export interface ProjectFile {
 /** The repository: configs/, pipelines/ and whatever a pipeline refers to lie below it. */
 export const PROJECT_ROOT = path.resolve(import.meta.dirname, '..');
 
-/** Reads a file named relative to `root`. Throws FileError: absolute, `..`, a link out of the root, no file, over 64 MiB. */
+/** Reads a file named relative to `root`. Throws FileError as `projectPlace`, and for one over 64 MiB. */
 export function readProjectFile(root: string, relative: string): ProjectFile {
+  const place = projectPlace(root, relative);
+  const { size } = statSync(place);
+  if (size > LARGEST_BYTES)
+    throw new FileError(`expected at most 64 MiB, got ${size} bytes at ${JSON.stringify(relative)}; split it`);
+  const bytes = readFileSync(place);
+  return { text: bytes.toString('utf8'), sha256: createHash('sha256').update(bytes).digest('hex') };
+}
+
+/** The absolute path of a file named relative to `root`. Throws FileError: absolute, `..`, a link out of the root, no file. */
+export function projectPlace(root: string, relative: string): string {
   if (path.isAbsolute(relative) || relative.includes('\0') || relative.split(/[\\/]/).includes('..')) {
     throw new FileError(
       `expected a path below the project folder, got ${JSON.stringify(relative)}; write it relative to that, without ..`,
@@ -37,10 +47,7 @@ export function readProjectFile(root: string, relative: string): ProjectFile {
       `expected a file below the project folder, got a link out of it at ${JSON.stringify(relative)}; copy the file`,
     );
   }
-  if (stats.size > LARGEST_BYTES)
-    throw new FileError(`expected at most 64 MiB, got ${stats.size} bytes at ${JSON.stringify(relative)}; split it`);
-  const bytes = readFileSync(place);
-  return { text: bytes.toString('utf8'), sha256: createHash('sha256').update(bytes).digest('hex') };
+  return place;
 }
 
 /** Names of the .yml files in a folder below the root, without their ending. */

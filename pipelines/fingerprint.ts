@@ -4,7 +4,7 @@ import { kinds } from './kinds/index.ts';
 import type { Json, JsonObject } from './plan.ts';
 
 /** Beside a sha256 they say where a file lies, not what it is. */
-const PLACES = new Set(['file', 'top1', 'top5']);
+const PLACES = new Set(['file', 'origin', 'top1', 'top5']);
 
 /**
  * sha256 over the kind, its code version and the fully resolved `with` of one cell. A file counts by its sha256 and not by

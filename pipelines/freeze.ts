@@ -1,4 +1,5 @@
 /** Names in a stage's `with` become what they stand for, so that a plan says all of what will run. */
+import { z } from 'zod';
 import { SpaceConfig } from '../configs/space-schema.ts';
 import type { Space } from '../nas/space/space.ts';
 import type { ListedSubnet } from '../nas/space/subnet-list.ts';
@@ -32,7 +33,7 @@ export interface Frozen {
   readonly unknown: readonly Path[];
 }
 
-/** Puts spaces and data sets in for their names, and hashes beside the names of files. */
+/** Puts spaces and data sets in for their names, hashes beside the names of files, and references in for those of supernets. */
 export function freeze(
   kind: Kind,
   known: JsonObject,
@@ -76,6 +77,14 @@ export function freeze(
       }
       return { value: { file: name, sha256: file.value.sha256 } };
     });
+  }
+  const classes = z.int().positive().safeParse(value['n_classes']).data;
+  for (const key of kind.supernets ?? []) {
+    const name = value[key];
+    // A reference gives what another stage made.
+    if (typeof name !== 'string' || name.includes('${{')) continue;
+    if (space === undefined || classes === undefined) unknown.push([key]);
+    else settle(key, (file, place, at) => project.supernet(file, space, classes, place, at));
   }
   return { value, lists, unknown };
 }

@@ -14,6 +14,7 @@ import { readYaml } from './positions.ts';
 import type { Source } from './positions.ts';
 import { nearest, problem } from './problems.ts';
 import type { Path, Place, Problem } from './problems.ts';
+import { supernetReference } from './supernet-files.ts';
 
 const FOLDERS = {
   space: { folder: 'configs/spaces', schema: SpaceConfig },
@@ -81,6 +82,16 @@ export class Project {
         problem(place, at, `expected a list of subnets, got a wrong one: ${list}; correct the file or name another`),
       ],
     };
+  }
+
+  /** A reference to a supernet's file, checked against the space and the number of classes. */
+  supernet(name: string, space: Space, classes: number, place: Place, at: Path): Found<Json> {
+    try {
+      return { value: supernetReference(this.root, name, space, classes) };
+    } catch (error) {
+      if (!(error instanceof FileError)) throw error;
+      return { problems: [problem(place, at, `${error.message}; docs/pytorch.md says what such a file is`)] };
+    }
   }
 
   #read(name: string): ProjectFile | FileError {

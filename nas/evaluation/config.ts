@@ -26,8 +26,14 @@ export const EvaluateSubnetsConfig = z
     space: SpaceConfig,
     dataset: DatasetConfig,
     n_classes: positive,
-    /** What `${{ stages.X.selected }}` gives; the file is relative to the results root. */
-    supernet: z.object({ file: z.string().min(1), sha256, epoch: z.int().nonnegative(), groups: positive }),
+    /** What `${{ stages.X.selected }}` gives, the file relative to the results root; or the path of one below the project's root. */
+    supernet: z.object({
+      file: z.string().min(1),
+      origin: z.literal('project').optional(),
+      sha256,
+      epoch: z.int().nonnegative(),
+      groups: positive,
+    }),
     subnets: SubnetSource,
     /** How many of them are evaluated, chosen over depth and size; a predictor fitted on those ranks all. null: every one is. */
     budget: z.int().min(FEWEST_OBSERVATIONS).nullable(),

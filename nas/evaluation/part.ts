@@ -3,7 +3,7 @@ import { openDataset } from '../data/dataset.ts';
 import { claimJob } from '../process/claim.ts';
 import { parseInput } from '../process/harness.ts';
 import type { Outputs, ProcessLine } from '../process/harness.ts';
-import { resultFile } from '../process/inputs.ts';
+import { supernetFile } from '../process/inputs.ts';
 import type { Job } from '../process/protocol.ts';
 import { loadSupernet } from '../supernet/weights.ts';
 import { commitChunk, recordedScores } from './chunks.ts';
@@ -27,7 +27,7 @@ export async function evaluatePart(job: Job, line: ProcessLine): Promise<Outputs
     subnets.map(({ subnet }) => subnet),
   );
   const part = cut[config.part - 1]!.map((position) => subnets[position]!);
-  const file = await resultFile(job.results, supernet);
+  const file = await supernetFile(job.results, supernet);
   const dataset = await openDataset(config.dataset);
   const tested = dataset.part(config.test_set === 1 ? 'test' : 'selection');
   const net = loadSupernet(file, { space, classes, groups: supernet.groups, precision });

@@ -45,13 +45,19 @@ export interface TableRow {
 export type Piece = number | 'final' | 'final_smoothed';
 
 /**
- * The folder of a ranking, relative to the results root: below the stage that trained the supernet, in the run that
- * evaluates it. @param directory of the evaluating stage, whose first segment is the run
+ * The folder of a ranking, relative to the results root, in the run that evaluates it: below the stage that trained the
+ * supernet, or below the name of the file that the supernet was given by.
+ * @param directory of the evaluating stage, whose first segment is the run
  */
-export function rankingFolder(directory: string, supernet: { file: string; epoch: number }, testSet: 0 | 1): string {
+export function rankingFolder(
+  directory: string,
+  { file, origin, epoch }: { file: string; origin?: 'project' | undefined; epoch: number },
+  testSet: 0 | 1,
+): string {
   const [run] = directory.split('/');
-  const [, ...stage] = path.posix.dirname(supernet.file).split('/');
-  return [run, ...stage, 'json_results', `epoch${supernet.epoch}${testSet === 1 ? '_all_test' : ''}`].join('/');
+  const { dir, name } = path.posix.parse(file);
+  const stage = origin === 'project' ? [name] : dir.split('/').slice(1);
+  return [run, ...stage, 'json_results', `epoch${epoch}${testSet === 1 ? '_all_test' : ''}`].join('/');
 }
 
 /** Names of a piece's files, the original's and ours, in the folder of the ranking. */

@@ -11,8 +11,12 @@ export interface FileReference {
   readonly sha256: string;
 }
 
-/** The absolute path of a file below the results root; throws BadInput unless it has the bytes that it is named for. */
-export async function resultFile(results: string, reference: FileReference): Promise<string> {
+/** A supernet's file; `origin` says that it lies below the project's root. */
+interface SupernetFile extends FileReference {
+  readonly origin?: 'project' | undefined;
+}
+
+async function resultFile(results: string, reference: FileReference): Promise<string> {
   return await checked(
     placeOf(results, reference.file),
     reference,
@@ -20,10 +24,19 @@ export async function resultFile(results: string, reference: FileReference): Pro
   );
 }
 
-/** The text of a file below the project's root (a list of subnets, a ground truth); throws BadInput as `resultFile`. */
+/** The absolute path of a supernet that another stage made, or that the pipeline names by its file; throws BadInput unless it has the bytes that it is named for. */
+export async function supernetFile(results: string, reference: SupernetFile): Promise<string> {
+  return reference.origin === 'project' ? await projectPlace(reference) : await resultFile(results, reference);
+}
+
+/** The text of a file below the project's root (a list of subnets, a ground truth); throws BadInput as `supernetFile`. */
 export async function projectFile(reference: FileReference): Promise<string> {
+  return await readFile(await projectPlace(reference), 'utf8');
+}
+
+async function projectPlace(reference: FileReference): Promise<string> {
   const remedy = 'the file was changed after the run was planned; start a new run';
-  return await readFile(await checked(path.resolve(root, reference.file), reference, remedy), 'utf8');
+  return await checked(path.resolve(root, reference.file), reference, remedy);
 }
 
 async function checked(place: string, { file, sha256 }: FileReference, remedy: string): Promise<string> {

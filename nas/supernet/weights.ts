@@ -1,11 +1,8 @@
-import { parameterLayout } from '../space/layout.ts';
 import { Supernet } from './network.ts';
 import type { SupernetOptions } from './network.ts';
 import { toInternal } from './parameters.ts';
-import { readSafetensors, SafetensorsError, writeSafetensors } from './safetensors.ts';
-
-// What the original's state_dict has beside parameters; statistics are calibrated anew for every subnet.
-const PASSED_OVER = /\.(running_mean|running_var|num_batches_tracked)$|\.bn_tracking\./;
+import { readSafetensors, writeSafetensors } from './safetensors.ts';
+import { checkSupernet, isParameter, parameterName } from './supernet-file.ts';
 
 /**
  * Writes a supernet's parameters with the names, shapes and layout of the original's state_dict.
@@ -40,31 +37,9 @@ export function saveSupernet(
  * @throws SafetensorsError for a file that does not have exactly the parameters of this space, K and number of classes
  */
 export function loadSupernet(path: string, options: SupernetOptions): Supernet {
-  const { space, groups, classes } = options;
-  const { metadata, tensors } = readSafetensors(path, (name) => !PASSED_OVER.test(name));
-  const said: [string, string | undefined, string][] = [
-    ['space', metadata['space'], space.name],
-    ['groups', metadata['groups'], String(groups)],
-    ['classes', metadata['classes'], String(classes)],
-  ];
-  for (const [what, got, expected] of said) {
-    if (got !== undefined && got !== expected) {
-      throw new SafetensorsError(`${path}: expected a supernet with ${what} ${expected}, got ${what} ${got}`);
-    }
-  }
-  const byName = new Map(tensors.map((entry) => [entry.name.replace(/^module\./, ''), entry]));
-  const layout = parameterLayout(space, groups, classes);
+  const { metadata, tensors } = readSafetensors(path, isParameter);
   // All is checked before anything is built.
-  for (const { name, shape } of layout) {
-    const got = byName.get(name)?.shape.join('×') ?? 'nothing';
-    if (got !== shape.join('×')) {
-      throw new SafetensorsError(`${path}: ${name}: expected ${shape.join('×')}, got ${got}; another space or K?`);
-    }
-  }
-  const known = new Set(layout.map(({ name }) => name));
-  const foreign = [...byName.keys()].find((name) => !known.has(name));
-  if (foreign !== undefined) {
-    throw new SafetensorsError(`${path}: expected only the supernet's parameters, got ${foreign}; another space or K?`);
-  }
+  checkSupernet(path, { metadata, tensors }, options);
+  const byName = new Map(tensors.map((entry) => [parameterName(entry.name), entry]));
   return new Supernet(options, (spec) => toInternal(spec, byName.get(spec.name)!.data));
 }

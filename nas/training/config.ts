@@ -10,10 +10,11 @@ const nonnegative = z.number().nonnegative();
 /** Images of a part, in batches. */
 const Images = z.strictObject({ part: PartName, batch_size: positive });
 
-/** A supernet file that another stage chose: what `${{ stages.X.selected }}` gives. */
+/** A supernet file that another stage chose: what `${{ stages.X.selected }}` gives. Or the path of one below the project's root. */
 const SupernetReference = z.object({
-  /** Relative to the results root. */
+  /** Relative to the results root, or to the project's where `origin` says so. */
   file: z.string().min(1),
+  origin: z.literal('project').optional(),
   sha256: z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits'),
   groups: positive,
 });
@@ -110,11 +111,12 @@ export const TrainSupernetConfig = z
     if (groups > space.ratios.length) {
       wrong(['groups'], `expected 1..${space.ratios.length} (the space has that many widths), got ${groups}`);
     }
-    if (inherit && inherit.groups >= groups) {
-      wrong(
-        ['inherit'],
-        `expected a supernet of fewer than ${groups} groups, got one of ${inherit.groups}; take an earlier stage's`,
-      );
+    // A file may also be gone on with; a stage that takes its own K from another is a slip.
+    const isFile = inherit?.origin === 'project';
+    if (inherit && (isFile ? inherit.groups > groups : inherit.groups >= groups)) {
+      const expected = isFile ? `at most ${groups}` : `fewer than ${groups}`;
+      const remedy = isFile ? 'raise groups' : "take an earlier stage's";
+      wrong(['inherit'], `expected a supernet of ${expected} groups, got one of ${inherit.groups}; ${remedy}`);
     }
     if (blocks && blocks.length !== space.stages.length) {
       wrong(['group_lr_blocks'], `expected one number for each of ${space.stages.length} stages, got ${blocks.length}`);

@@ -2,7 +2,7 @@ import { openDataset } from '../data/dataset.ts';
 import { claimJob } from '../process/claim.ts';
 import { parseInput } from '../process/harness.ts';
 import type { Outputs, ProcessLine } from '../process/harness.ts';
-import { resultFile } from '../process/inputs.ts';
+import { supernetFile } from '../process/inputs.ts';
 import type { Job } from '../process/protocol.ts';
 import { inherit } from '../supernet/inheritance.ts';
 import { Supernet } from '../supernet/network.ts';
@@ -85,7 +85,7 @@ export async function trainSupernet(job: Job, line: ProcessLine): Promise<Output
 async function startOf(config: TrainSupernetConfig, results: string): Promise<Supernet> {
   const { space, n_classes: classes, precision, groups, seed } = config;
   if (config.inherit === null) return Supernet.build({ space, classes, groups, seed, precision });
-  const file = await resultFile(results, config.inherit);
+  const file = await supernetFile(results, config.inherit);
   const source = loadSupernet(file, { space, classes, groups: config.inherit.groups, precision });
   const net = inherit(source, groups);
   source.dispose();

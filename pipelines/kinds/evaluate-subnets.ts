@@ -17,6 +17,7 @@ export const evaluateSubnets = defineKind({
   keys: Object.keys(EvaluateSubnetsConfig.shape),
   neutral: ['chunk'],
   lists: ['subnets'],
+  supernets: ['supernet'],
   outputs: ['part'],
   hasEpochs: false,
   samples: ({ part, parts }) => ({ part: samples.part(part, parts) }),

@@ -20,6 +20,8 @@ interface Description<Schema extends z.ZodType> {
   readonly neutral: readonly string[];
   /** Keys of `with` that name a list of subnets below the project root. */
   readonly lists: readonly string[];
+  /** Keys of `with` that may name a supernet's file below the project root instead of a stage's output. */
+  readonly supernets?: readonly string[];
   /** Names that references may use. */
   readonly outputs: readonly string[];
   /** Whether it has epochs that `select` can choose from. */

@@ -13,6 +13,7 @@ export const trainSupernet = defineKind({
   keys: Object.keys(TrainSupernetConfig.shape),
   neutral: ['checkpoint_every_steps'],
   lists: ['ground_truth'],
+  supernets: ['inherit'],
   outputs: ['selected'],
   hasEpochs: true,
   samples: ({ groups }) => ({ selected: samples.supernet(groups) }),

@@ -1,0 +1,100 @@
+import { cpSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import { sha256File } from '../../artifacts/atomic-write.ts';
+import { rankingFolder } from '../../nas/evaluation/ranking-files.ts';
+import { parameterLayout } from '../../nas/space/layout.ts';
+import { writeSafetensors } from '../../nas/supernet/safetensors.ts';
+import { PROJECT_ROOT } from '../../pipelines/files.ts';
+import { fingerprintOf } from '../../pipelines/fingerprint.ts';
+import { loadPipeline } from '../../pipelines/load.ts';
+import type { JsonObject, Plan } from '../../pipelines/plan.ts';
+import { PipelineError } from '../../pipelines/problems.ts';
+import { committedSpace } from '../support/spaces.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+const space = committedSpace('fashion');
+
+/** A project with a supernet as the original saves it: prefixed names, statistics beside the parameters, no metadata. */
+function projectWith(groups: number): string {
+  const root = temporaryFolder();
+  cpSync(path.join(PROJECT_ROOT, 'configs'), path.join(root, 'configs'), { recursive: true });
+  const parameters = parameterLayout(space, groups, 10).map(({ name, shape }) => ({
+    name: `module.${name}`,
+    shape,
+    data: new Float32Array(shape.reduce((product, size) => product * size, 1)),
+  }));
+  const statistics = { name: 'module.first_conv.bn.bn.running_mean', shape: [4], data: new Float32Array(4) };
+  writeSafetensors(path.join(root, 'original.safetensors'), [...parameters, statistics], {});
+  return root;
+}
+
+function planIn(root: string, stages: string): Plan {
+  const file = path.join(root, 'p.yml');
+  const head = `name: p\nconfig: [common.yml, train_supernet_models.yml, few_shot.yml, fashion.yml]\n`;
+  writeFileSync(file, `${head}with: { ground_truth: configs/ground-truth/fashion.json }\nstages:\n${stages}`);
+  return loadPipeline(file, { root });
+}
+
+function problemsIn(root: string, stages: string): string {
+  try {
+    planIn(root, stages);
+    return '';
+  } catch (error) {
+    if (error instanceof PipelineError) return error.message.replaceAll(root, '');
+    throw error;
+  }
+}
+
+/** How a problem in a stage begins. */
+const at = (column: number, key: string): string => `p.yml:5:${column}: stages.a.with.${key}: `;
+
+const training = (groups: number, file: string): string =>
+  `  a: { uses: train-supernet, with: { groups: ${groups}, inherit: ${file} } }\n`;
+const evaluation = (file: string): string =>
+  `  a: { uses: evaluate-subnets, with: { supernet: ${file}, subnets: configs/ground-truth/fashion.json, part: 1, parts: 1, test_set: 1, batch_size: 500 } }\n`;
+
+test('a stage starts from a supernet that is named by its file, with K and hash taken from it', async () => {
+  const root = projectWith(2);
+  const sha256 = await sha256File(path.join(root, 'original.safetensors'));
+  const reference = { file: 'original.safetensors', origin: 'project', sha256, groups: 2, epoch: 0 };
+  // More groups, or as many: trained on.
+  for (const groups of [2, 3]) {
+    expect(planIn(root, training(groups, 'original.safetensors')).stages[0]?.with['inherit']).toEqual(reference);
+  }
+  const [evaluate] = planIn(root, evaluation('original.safetensors')).stages;
+  expect(evaluate?.with['supernet']).toEqual(reference);
+  expect(rankingFolder('run/evaluate', { ...reference, origin: 'project' }, 1)).toBe(
+    'run/original/json_results/epoch0_all_test',
+  );
+});
+
+function print(supernet: JsonObject): string {
+  return fingerprintOf('evaluate-subnets', { supernet });
+}
+
+test('the same bytes give the same fingerprint, whoever made them', () => {
+  const supernet = { file: 'original.safetensors', sha256: 'a'.repeat(64), groups: 2, epoch: 0 };
+  expect(print({ ...supernet, origin: 'project' })).toBe(print({ ...supernet, file: 'run/2/0.5_0.safetensors' }));
+});
+
+test('a file that is missing, no supernet, or of another space or K is refused before anything starts', () => {
+  const root = projectWith(3);
+  writeFileSync(path.join(root, 'torch.pth'), 'PK, and whatever follows');
+  writeSafetensors(path.join(root, 'other.safetensors'), [{ name: 'x', shape: [1], data: new Float32Array(1) }], {});
+  expect(problemsIn(root, training(2, 'missing.safetensors'))).toBe(
+    `${at(58, 'inherit')}expected a file, got none at "missing.safetensors"; correct the path; docs/pytorch.md says what such a file is`,
+  );
+  expect(problemsIn(root, training(2, 'torch.pth'))).toContain(
+    'got another file: torch.pth: expected a header of at most',
+  );
+  expect(problemsIn(root, evaluation('other.safetensors'))).toContain(
+    `${at(50, 'supernet')}expected a supernet of the space fashion, got another file: other.safetensors: first_conv.conv.conv.weight: expected 4×1×3×3, got nothing; another space or K?`,
+  );
+  expect(problemsIn(root, training(2, 'original.safetensors'))).toBe(
+    `${at(58, 'inherit')}expected a supernet of at most 2 groups, got one of 3; raise groups`,
+  );
+  expect(problemsIn(root, training(3, '../original.safetensors'))).toContain(
+    'expected a path below the project folder',
+  );
+});
