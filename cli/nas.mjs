@@ -8,7 +8,9 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const runtime = path.resolve(root, process.env.NAS_RUNTIME || '.runtime');
 // The other verbs only read files or talk to a server.
-const needsRuntime = ['up', 'worker', 'quickstart', 'verify-resume'].includes(process.argv[2] ?? '');
+const needsRuntime = ['up', 'worker', 'quickstart', 'verify-resume', 'export', 'predict'].includes(
+  process.argv[2] ?? '',
+);
 
 if (!existsSync(path.join(root, 'node_modules/tsx')) || (needsRuntime && !existsSync(path.join(runtime, 'current')))) {
   // Its progress goes to stderr, for stdout belongs to the verb.

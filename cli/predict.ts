@@ -1,0 +1,38 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import type { Command } from 'commander';
+import { deploy } from './deployment.ts';
+import { Failure } from './failure.ts';
+import { jsonOption, output } from './output.ts';
+import { defineForSubnet, subnetOf } from './supernet-options.ts';
+import type { SubnetOptions } from './supernet-options.ts';
+import { likeliest, predictionText } from './view/prediction.ts';
+
+interface PredictOptions extends SubnetOptions {
+  readonly model?: string;
+  readonly json?: true;
+}
+
+export function define(command: Command): void {
+  defineForSubnet(command.argument('<image...>', 'picture files'))
+    .option('--model <file>', 'instead of a subnet of a supernet: a .safetensors that `nas export` wrote')
+    .addOption(jsonOption())
+    .action(predict);
+}
+
+async function predict(images: readonly string[], { model, json, ...options }: PredictOptions): Promise<void> {
+  if (model !== undefined && (options.supernet ?? options.arch) !== undefined) {
+    throw new Failure('--model: expected it alone, got --supernet or --arch too; leave one of them out', 2);
+  }
+  const missing = [...(model === undefined ? [] : [model]), ...images].find((file) => !existsSync(file));
+  if (missing !== undefined) throw new Failure(`${missing}: expected a file, got none; correct the path`, 2);
+  const network =
+    model === undefined ? await subnetOf(options) : ({ kind: 'network', file: path.resolve(model) } as const);
+  const pictures = images.map((image) => path.resolve(image));
+  const { network: made, logits } = await deploy({ network, write: [], pictures });
+  const predictions = images.map((image, at) => {
+    const own = logits[at] ?? [];
+    return { image, top: likeliest(own, made.class_names), logits: own };
+  });
+  output(json, { network: made, predictions }, () => predictions.map(predictionText).join('\n\n'));
+}

@@ -1,0 +1,59 @@
+// What the command line asks of the deployment process, on its standard input, and what that answers by IPC. Pure zod: both sides read it.
+import { z } from 'zod';
+import { DatasetConfig } from '../../configs/dataset-schema.ts';
+import { SpaceConfig } from '../../configs/space-schema.ts';
+import { Calibration, Description } from './description.ts';
+
+const count = z.int().nonnegative();
+const positive = z.int().positive();
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits');
+/** Absolute. */
+const file = z.string().min(1);
+
+/** A subnet of a supernet, to be calibrated. */
+const OfSupernet = z.strictObject({
+  kind: z.literal('supernet'),
+  file,
+  sha256,
+  groups: positive,
+  space: SpaceConfig,
+  dataset: DatasetConfig,
+  calibration: Calibration,
+  arch: z.string(),
+});
+export type OfSupernet = z.infer<typeof OfSupernet>;
+
+/** A network that was exported before. */
+const OfFile = z.strictObject({ kind: z.literal('network'), file });
+
+export const formats = ['safetensors', 'onnx'] as const;
+
+export const Request = z.strictObject({
+  network: z.discriminatedUnion('kind', [OfSupernet, OfFile]),
+  /** Files to write the network to. */
+  write: z.array(z.strictObject({ format: z.enum(formats), file })),
+  /** Pictures to classify. */
+  pictures: z.array(file),
+  /** TensorFlow's. */
+  threads: positive,
+});
+export type Request = z.infer<typeof Request>;
+
+const Progress = z.strictObject({ type: z.literal('progress'), batches: count, of: count });
+
+const Done = z.strictObject({
+  type: z.literal('done'),
+  network: Description,
+  parameters: count,
+  macs: count,
+  written: z.array(z.strictObject({ format: z.enum(formats), file, sha256, bytes: count })),
+  /** Of each picture, by class. */
+  logits: z.array(z.array(z.number())),
+});
+export type Done = z.infer<typeof Done>;
+
+const Failed = z.strictObject({ type: z.literal('failed'), isBadInput: z.boolean(), message: z.string() });
+
+/** Everything the process says; `done` or `failed` is the last. */
+export const Message = z.discriminatedUnion('type', [Progress, Done, Failed]);
+export type Message = z.infer<typeof Message>;
