@@ -23,6 +23,8 @@ import { tinySupernet } from '../support/training-configs.ts';
 // Every command is a process of its own: seconds each where the machine is busy.
 vi.setConfig({ testTimeout: 150_000 });
 
+// Its threads would only wait for each other on a busy machine.
+ort.env.wasm.numThreads = 1;
 const config = tinySupernet();
 const { space, dataset, calibration } = config;
 const ARCH = '111222002200';
