@@ -8,7 +8,7 @@ const MOST_ROWS = 60;
 export function summaryOf(work: string, config: JsonObject, cell: JsonObject): string {
   const { epochs, groups } = config;
   const words = Object.entries(cell).map(([name, value]) => `${name}=${typeof value === 'object' ? '…' : value}`);
-  if (typeof epochs === 'number') words.push(`${epochs} epochs`);
+  if (typeof epochs === 'number') words.push(`${epochs} ${epochs === 1 ? 'epoch' : 'epochs'}`);
   if (typeof groups === 'number') words.push(`K=${groups}`);
   return [work, ...words].join(' · ').slice(0, 120);
 }
@@ -32,7 +32,8 @@ export function detailsOf(status: RunStatus): string {
 function row(stage: StageStatus): string[] {
   const { cells, epoch, epochs } = stage;
   const progress = cells === undefined ? '' : ` (${cells.done}/${cells.total})`;
-  const of = epochs === undefined ? '' : ` of ${epochs}`;
+  // They count from 0, as in the names of their files.
+  const of = epochs === undefined ? '' : ` of 0..${epochs - 1}`;
   const supernet = stage.supernet === undefined ? '' : `\`${stage.supernet}\``;
   return [stage.id, `${stage.state}${progress}`, epoch === undefined ? '' : `${epoch}${of}`, tauOf(stage), supernet];
 }
