@@ -75,6 +75,7 @@ export function ceilingOf({ bySeed }: Truth): Ceiling | null {
   return { reliability: share, ...noiseCeiling(share) };
 }
 
-function wordsOf(name: string): string {
+/** A baseline's name as people say it: logMacs → log MACs. */
+export function wordsOf(name: string): string {
   return name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`).replace('macs', 'MACs');
 }

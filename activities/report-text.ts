@@ -1,5 +1,6 @@
 import type { Interval } from '../nas/evaluation/bootstrap.ts';
 import type { Ranking } from '../pipelines/outputs.ts';
+import type { Prediction } from './report-prediction.ts';
 import type { BaselineFigures, Ceiling, SupernetFigures } from './report-figures.ts';
 
 export interface SupernetRow extends SupernetFigures {
@@ -19,10 +20,12 @@ export interface Report {
   readonly baselines: readonly BaselineFigures[];
   readonly supernets: readonly SupernetRow[];
   readonly ranking: Ranking | null;
+  /** A predictor's part in the ranking; null where it had none, absent from reports of version 0.1.0. */
+  readonly prediction?: Prediction | null;
 }
 
 /** The report as Markdown. */
-export function reportText({ groundTruth, ceiling, baselines, supernets, ranking }: Report): string {
+export function reportText({ groundTruth, ceiling, baselines, supernets, ranking, prediction }: Report): string {
   return [
     `Kendall's tau-b against the ${groundTruth.subnets} subnets of \`${groundTruth.file}\`, with 95 % bootstrap intervals.`,
     table(
@@ -46,7 +49,22 @@ export function reportText({ groundTruth, ceiling, baselines, supernets, ranking
       ? 'The noise of these labels is not known, so neither is the highest tau they allow.'
       : `Noise ceiling: the labels have a reliability of ${ceiling.reliability.toFixed(3)}, so a perfect ranking reaches a tau of ${ceiling.kendallTau.toFixed(3)} on average.`,
     ...(ranking === null ? [] : [`Ranking of ${ranking.subnets} subnets: \`${ranking.top1}\`, \`${ranking.top5}\`.`]),
+    ...(prediction ? [predictionWords(prediction, shown)] : []),
   ].join('\n\n');
+}
+
+/** What a reader of the ranking must know of it, in sentences; `shown` writes a figure with its interval. */
+export function predictionWords(
+  { subnets: { evaluated, predicted }, folds, tau, rmse, baselines }: Prediction,
+  shown: (interval: Interval) => string,
+): string {
+  const [best] = baselines;
+  const what =
+    predicted > 0
+      ? `Its accuracies are predicted, all of them, by a regression fitted on the ${evaluated} subnets that were evaluated; ${predicted} were not.`
+      : `All ${evaluated} were evaluated; beside the measured accuracies stand smoothed ones, by a regression fitted on those.`;
+  const beside = best === undefined ? '' : `; ${best.name} alone: tau ${shown(best.tau)}`;
+  return `${what} On subnets left out (${folds} folds) it has a tau of ${shown(tau)} and errs by ${shown(rmse)} percent points${beside}.`;
 }
 
 function shown({ estimate, low, high }: Interval): string {

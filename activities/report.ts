@@ -10,6 +10,7 @@ import { ReportConfig } from '../pipelines/kinds/report.ts';
 import type { SelectedSupernet } from '../pipelines/outputs.ts';
 import type { StageInput, StageResult } from './contract.ts';
 import { publish } from './publish.ts';
+import { predictionOf } from './report-prediction.ts';
 import { baselineFigures, ceilingOf, supernetFigures } from './report-figures.ts';
 import type { Truth } from './report-figures.ts';
 import { reportText } from './report-text.ts';
@@ -41,6 +42,7 @@ async function makeReport(root: string, config: ReportConfig): Promise<Report> {
     baselines: ordered.map(({ figures }) => figures),
     supernets: await Promise.all(there.map((supernet) => rowOf(root, supernet, truth, best))),
     ranking,
+    prediction: ranking === null ? null : await predictionOf(root, ranking),
   };
 }
 

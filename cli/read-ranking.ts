@@ -1,8 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { z } from 'zod';
 import { checkRunId, fileNames, placeOf, resultsRoot } from '../artifacts/paths.ts';
 import type { Candidate } from '../nas/evaluation/pareto.ts';
+import { readPredictor } from '../nas/evaluation/predictor-file.ts';
 import { isEvaluated, parseRankedTable } from '../nas/evaluation/ranked-table.ts';
 import type { RankedRow } from '../nas/evaluation/ranked-table.ts';
 import { rankingNames } from '../nas/evaluation/ranking-files.ts';
@@ -54,26 +54,20 @@ export async function readRanking(run: string, folder: string | undefined, smoot
   if (!smoothed && rows.every(isEvaluated)) {
     return { table, score: 'measured', subnets: rows.map((row) => subnetOf(row, row.top1, row.standardError)) };
   }
-  const record = await readFile(placeOf(root, `${path.posix.dirname(table)}/${names.predictor}`), 'utf8').catch(
-    () => null,
-  );
-  if (record === null) {
+  const predictor = await readPredictor(root, path.posix.dirname(table));
+  if (predictor === null) {
     throw new Failure(
       `run ${run}: expected predicted accuracies in ${table}, got none; merge with \`smooth: true\``,
       2,
     );
   }
-  const { estimate } = Predictor.parse(JSON.parse(record)).top1.leaveOut.rmse;
+  const { estimate } = predictor.top1.leaveOut.rmse;
   return {
     table,
     score: 'predicted',
     subnets: rows.map((row) => subnetOf(row, row.predicted?.top1 ?? NaN, estimate)),
   };
 }
-
-const Predictor = z.object({
-  top1: z.object({ leaveOut: z.object({ rmse: z.object({ estimate: z.number() }) }) }),
-});
 
 function subnetOf(row: RankedRow, score: number, error: number): RankedSubnet {
   const { id, code, depth, parameters, macs } = row;

@@ -1,4 +1,5 @@
 import pc from 'picocolors';
+import { predictionWords } from '../../activities/report-text.ts';
 import type { Report } from '../../activities/report-text.ts';
 import { columns } from './columns.ts';
 import { tau } from './format.ts';
@@ -10,7 +11,7 @@ type Interval = Report['baselines'][number]['tau'];
  * what the noise of the labels allows. `place` turns a path below the results root into one that the user can open.
  */
 export function summary(report: Report, place: (file: string) => string): string {
-  const { groundTruth, ceiling, baselines, supernets, ranking } = report;
+  const { groundTruth, ceiling, baselines, supernets, ranking, prediction } = report;
   const head = ['supernet', 'K', 'epoch', 'tau', 'over the best baseline', 'file'].map((title) => pc.dim(title));
   const rows = supernets.map(({ stage, groups, epoch, tau: agreement, overBaseline, file }) => [
     stage,
@@ -33,6 +34,7 @@ export function summary(report: Report, place: (file: string) => string): string
       ? 'the highest tau that the noise of these labels allows is not known'
       : `a perfect ranking reaches ${ceiling.kendallTau.toFixed(3)} on average, for the labels have a reliability of ${ceiling.reliability.toFixed(3)}`,
     ...(ranking === null ? [] : [`${ranking.subnets} subnets are ranked in ${place(ranking.top1)}`]),
+    ...(prediction ? [predictionWords(prediction, shown)] : []),
   ].join('\n');
 }
 

@@ -18,7 +18,7 @@ export type ReportConfig = z.infer<typeof ReportConfig>;
 export const report = defineKind({
   ...light,
   name: 'report',
-  codeVersion: 1,
+  codeVersion: 2,
   summary: 'writes the table of chosen supernets beside the baselines',
   schema: ReportConfig,
   keys: Object.keys(ReportConfig.shape),

@@ -38,7 +38,13 @@ function withinBudget(): { NAS_RESULTS: string } {
     ...row(index, index < 2 ? measured[index]! : NaN),
     predicted: { top1, top5: top1 + 10 },
   }));
-  return resultsWith(rankedTableText(rows), { top1: { leaveOut: { rmse: { estimate: 0.8 } } } });
+  const figure = (estimate: number) => ({ estimate, low: 0, high: 1, standardError: 0.1, level: 0.95 });
+  const leaveOut = { folds: 10, tau: figure(0.7), rmse: figure(0.8) };
+  return resultsWith(rankedTableText(rows), {
+    subnets: { evaluated: 2, predicted: 3 },
+    top1: { leaveOut },
+    baselines: {},
+  });
 }
 
 async function idsOf(args: readonly string[], results: { NAS_RESULTS: string }): Promise<string[]> {

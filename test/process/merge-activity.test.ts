@@ -3,10 +3,14 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test, vi } from 'vitest';
+import { z } from 'zod';
 import type { StageInput, StageResult } from '../../activities/contract.ts';
 import { mergeResults } from '../../activities/merge-results.ts';
+import { predictionOf } from '../../activities/report-prediction.ts';
+import { predictionWords } from '../../activities/report-text.ts';
 import { readManifest } from '../../artifacts/manifest.ts';
 import { JsonMap } from '../../artifacts/json.ts';
+import { RankingReference } from '../../pipelines/kinds/references.ts';
 import { evaluated, partsOnDisk } from '../support/evaluated-ranking.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -35,17 +39,23 @@ async function merge(budget: number | null, smooth: boolean) {
         .digest('hex'),
     ).toBe(sha256);
   }
-  return { outputs, files: files.map(({ file }) => path.posix.basename(file)).toSorted() };
+  const { ranking } = z.object({ ranking: RankingReference }).parse(outputs);
+  const prediction = await predictionOf(root, ranking);
+  return { prediction, outputs, files: files.map(({ file }) => path.posix.basename(file)).toSorted() };
 }
 
 test('a merge within a budget ranks all subnets, and its manifest names the account of the predictor', async () => {
-  const { outputs, files } = await merge(40, false);
+  const { prediction, outputs, files } = await merge(40, false);
   expect(outputs).toMatchObject({ ranking: { top1: `${FOLDER}/top1_json_final.json`, subnets: 90 } });
   expect(files).toEqual(['predictor.json', 'table_final.csv', 'top1_json_final.json', 'top5_json_final.json']);
+  expect(prediction).toMatchObject({ subnets: { evaluated: 40, predicted: 50 }, folds: 10 });
+  const words = predictionWords(prediction!, ({ estimate }) => estimate.toFixed(2));
+  expect(words).toMatch(/fitted on the 40 subnets that were evaluated; 50 were not\. .* tau of 0\.\d\d and errs by \d/);
+  expect(words).toMatch(/; log parameters alone: tau 0\.\d\d\.$/);
 });
 
 test('a merge with smooth has the smoothed ranking beside the measured one', async () => {
-  const { outputs, files } = await merge(null, true);
+  const { prediction, outputs, files } = await merge(null, true);
   expect(outputs).toMatchObject({ ranking: { subnets: 90 } });
   expect(files).toEqual([
     'predictor.json',
@@ -55,4 +65,10 @@ test('a merge with smooth has the smoothed ranking beside the measured one', asy
     'top5_json_final.json',
     'top5_json_final_smoothed.json',
   ]);
+  expect(prediction).toMatchObject({ subnets: { evaluated: 90, predicted: 0 } });
+  expect(predictionWords(prediction!, () => 'x')).toContain('beside the measured accuracies stand smoothed ones');
+});
+
+test('a merge of measured accuracies alone says nothing of a predictor', async () => {
+  expect((await merge(null, false)).prediction).toBeNull();
 });

@@ -31,6 +31,13 @@ const written: Report = {
     },
   ],
   ranking: { top1: 'r/ranking/top1_json_final.json', top5: 'x', sha256: { top1: '', top5: '' }, subnets: 320 },
+  prediction: {
+    subnets: { evaluated: 100, predicted: 220 },
+    folds: 10,
+    tau: interval(0.5),
+    rmse: interval(1.2),
+    baselines: [{ name: 'log MACs', tau: interval(0.4) }],
+  },
 };
 
 // As it is read: what is not a number is null in a file.
@@ -49,12 +56,13 @@ test('the summary sets every tau beside its interval, the baselines and the ceil
     depth  undefined
 
     a perfect ranking reaches 0.795 on average, for the labels have a reliability of 0.900
-    320 subnets are ranked in results/r/ranking/top1_json_final.json"
+    320 subnets are ranked in results/r/ranking/top1_json_final.json
+    Its accuracies are predicted, all of them, by a regression fitted on the 100 subnets that were evaluated; 220 were not. On subnets left out (10 folds) it has a tau of 0.500 [0.400, 0.600] and errs by 1.200 [1.100, 1.300] percent points; log MACs alone: tau 0.400 [0.300, 0.500]."
   `);
 });
 
 test('the summary says so where the noise of the labels is not known', () => {
-  const text = summary({ ...report, ceiling: null, ranking: null }, (file) => file);
+  const text = summary({ ...report, ceiling: null, ranking: null, prediction: null }, (file) => file);
   expect(text).toContain('is not known');
   expect(text).not.toContain('ranked in');
 });
