@@ -53,18 +53,18 @@ export function reportText({ groundTruth, ceiling, baselines, supernets, ranking
   ].join('\n\n');
 }
 
-/** What a reader of the ranking must know of it, in sentences; `shown` writes a figure with its interval. */
+/** What a reader of the ranking must know of it, in sentences; `figure` writes a figure with its interval. */
 export function predictionWords(
   { subnets: { evaluated, predicted }, folds, tau, rmse, baselines }: Prediction,
-  shown: (interval: Interval) => string,
+  figure: (interval: Interval) => string,
 ): string {
   const [best] = baselines;
   const what =
     predicted > 0
       ? `Its accuracies are predicted, all of them, by a regression fitted on the ${evaluated} subnets that were evaluated; ${predicted} were not.`
       : `All ${evaluated} were evaluated; beside the measured accuracies stand smoothed ones, by a regression fitted on those.`;
-  const beside = best === undefined ? '' : `; ${best.name} alone: tau ${shown(best.tau)}`;
-  return `${what} On subnets left out (${folds} folds) it has a tau of ${shown(tau)} and errs by ${shown(rmse)} percent points${beside}.`;
+  const beside = best === undefined ? '' : `; ${best.name} alone: tau ${figure(best.tau)}`;
+  return `${what} On subnets left out (${folds} folds) it has a tau of ${figure(tau)} and errs by ${figure(rmse)} percent points${beside}.`;
 }
 
 function shown({ estimate, low, high }: Interval): string {

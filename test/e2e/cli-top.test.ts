@@ -32,13 +32,14 @@ function resultsWith(table: string, predictor?: object): { NAS_RESULTS: string }
 
 const plain = (): { NAS_RESULTS: string } => resultsWith(tableText(measured.map((top1, index) => row(index, top1))));
 
+const figure = (estimate: number) => ({ estimate, low: 0, high: 1, standardError: 0.1, level: 0.95 });
+
 /** Two of the five were evaluated. */
 function withinBudget(): { NAS_RESULTS: string } {
   const rows = predicted.map((top1, index) => ({
     ...row(index, index < 2 ? measured[index]! : NaN),
     predicted: { top1, top5: top1 + 10 },
   }));
-  const figure = (estimate: number) => ({ estimate, low: 0, high: 1, standardError: 0.1, level: 0.95 });
   const leaveOut = { folds: 10, tau: figure(0.7), rmse: figure(0.8) };
   return resultsWith(rankedTableText(rows), {
     subnets: { evaluated: 2, predicted: 3 },
