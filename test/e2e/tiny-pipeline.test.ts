@@ -64,3 +64,38 @@ test('a pipeline goes from images to the merged ranking and its report', { timeo
     runs: expect.any(Array),
   });
 });
+
+test(
+  'a budget ranks what it did not evaluate, smooth what it did, and the report says so',
+  { timeout: 240_000 },
+  async () => {
+    const root = temporaryFolder();
+    process.env['NAS_RESULTS'] = root;
+    const run = await server.start(loadPipeline('test/e2e/predicted.yml'));
+    const { outputs } = await run.handle.result();
+    expect(new Set(Object.values(await run.states()))).toEqual(new Set(['done']));
+    expect(outputs).toMatchObject({ predicted: { ranking: { subnets: 40 } }, smoothed: { ranking: { subnets: 24 } } });
+
+    const folder = path.join(root, 'predicted/one-shot/json_results');
+    const table = readFileSync(path.join(folder, 'epoch0_all_test/table_final.csv'), 'utf8');
+    expect(table.match(/,true,/g)).toHaveLength(24);
+    expect(table.match(/,false,/g)).toHaveLength(16);
+    expect(Object.keys(readJson(folder, 'epoch0_all_test/top1_json_final.json'))).toHaveLength(40);
+    const [measured, smoothed] = ['top1_json_final.json', 'top1_json_final_smoothed.json'].map((name) =>
+      readJson(folder, 'epoch0', name),
+    );
+    expect(Object.keys(smoothed!)).toEqual(Object.keys(measured!));
+    expect(smoothed).not.toEqual(measured);
+
+    const interval = { estimate: expect.any(Number), low: expect.any(Number), high: expect.any(Number) };
+    const reports = ['report-predicted', 'report-smoothed'].map((stage) =>
+      readJson(root, 'predicted', stage, 'report.json'),
+    );
+    expect(reports.map(({ prediction }) => prediction)).toMatchObject([
+      { subnets: { evaluated: 24, predicted: 16 }, tau: interval, rmse: interval },
+      { subnets: { evaluated: 24, predicted: 0 }, tau: interval, rmse: interval },
+    ]);
+    const text = readFileSync(path.join(root, 'predicted/report-predicted/report.md'), 'utf8');
+    expect(text).toContain('fitted on the 24 subnets that were evaluated; 16 were not');
+  },
+);
