@@ -23,7 +23,7 @@ export interface PipelineResult {
  * a stage was given up. `carried` is what a run that continued as new knows of itself.
  */
 export async function pipeline(plan: Plan, carried?: Records): Promise<PipelineResult> {
-  refuseUnknownVersion(plan);
+  refuseUnknown(plan);
   const run = new Run(plan, carried ?? emptyRecords(plan));
   listen(run);
   run.show();
@@ -63,12 +63,18 @@ function end(run: Run): PipelineResult {
   return { outputs: Object.fromEntries(outputs) };
 }
 
-function refuseUnknownVersion(plan: Plan): void {
-  // Plans come from clients of other releases, whatever the type says.
-  const version: unknown = plan.version;
-  if (version === 1) return;
+// Plans come from clients of other releases, and from people, whatever the type says.
+function refuseUnknown(plan: unknown): void {
+  const given = typeof plan === 'object' && plan !== null ? plan : {};
+  const version = 'version' in given ? given.version : undefined;
+  const stages = 'stages' in given && Array.isArray(given.stages) ? given.stages : null;
+  const isWhole = (stage: unknown): boolean =>
+    typeof stage === 'object' && stage !== null && 'id' in stage && 'needs' in stage && 'matrix' in stage;
+  if (version === 1 && stages?.every(isWhole) === true) return;
+  const what = 'id' in given && typeof given.id === 'string' ? `plan ${given.id}` : 'input';
+  const got = version === 1 ? 'one with other stages' : JSON.stringify(version ?? plan)?.slice(0, 100);
   throw ApplicationFailure.nonRetryable(
-    `plan ${plan.id}: expected version 1, got ${JSON.stringify(version)}; start it with the release that runs the workers`,
+    `${what}: expected a plan of version 1, got ${got}; start it with \`nas start\` of the release that runs the workers`,
     'PlanVersion',
   );
 }

@@ -1,8 +1,8 @@
 import {
   CancellationScope,
-  condition,
   getExternalWorkflowHandle,
   setCurrentDetails,
+  Trigger,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { Scope } from '../pipelines/expressions.ts';
@@ -23,6 +23,7 @@ export class Run {
   readonly records: Records;
   ended: 'done' | 'failed' | 'cancelled' | null = null;
   readonly #atWork = new Map<string, { readonly scope: CancellationScope; readonly onPause: OnPause }>();
+  readonly #waiting: Waiting[] = [];
 
   constructor(plan: Plan, records: Records) {
     this.plan = plan;
@@ -66,16 +67,37 @@ export class Run {
    * pause does to it: heavy work is cancelled (it stops at a checkpoint), a child workflow is told, light work ends.
    */
   async admitted<T>(id: string, onPause: OnPause, begin: () => void, body: () => Promise<T>): Promise<T> {
-    // Many may wake at once, so each looks again before it takes its place.
-    while (!this.#isOpen()) await condition(() => this.#isOpen());
     const scope = new CancellationScope();
-    this.#atWork.set(id, { scope, onPause });
+    const enter = (): void => void this.#atWork.set(id, { scope, onPause });
+    if (this.#isOpen()) enter();
+    else await this.#turn(enter);
     begin();
     try {
       return await scope.run(body);
     } finally {
       this.#atWork.delete(id);
+      this.#letIn();
     }
+  }
+
+  // One that leaves lets one in: were all of thousands woken to look for themselves, it would take seconds each time.
+  async #turn(enter: () => void): Promise<void> {
+    const turn = new Trigger<void>();
+    const waiting = (): void => {
+      enter();
+      turn.resolve();
+    };
+    this.#waiting.push(waiting);
+    try {
+      await Promise.race([turn, CancellationScope.current().cancelRequested]);
+    } catch (error) {
+      this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
+      throw error;
+    }
+  }
+
+  #letIn(): void {
+    while (this.#waiting.length > 0 && this.#isOpen()) this.#waiting.shift()?.();
   }
 
   pause(): void {
@@ -90,6 +112,7 @@ export class Run {
   resume(): void {
     this.records.paused = false;
     for (const [id, { onPause }] of this.#atWork) if (onPause === 'tell') this.#tell(id, resumeSignal.name);
+    this.#letIn();
     this.show();
   }
 
@@ -121,6 +144,9 @@ export class Run {
 function asksSomebody({ state }: Work): boolean {
   return state === 'parked' || state === 'selecting';
 }
+
+/** Takes a place among what is at work. */
+type Waiting = () => void;
 
 type OnPause = 'stop' | 'tell' | 'finish';
 

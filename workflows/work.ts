@@ -44,7 +44,10 @@ async function perform(run: Run, stage: PlanStage, work: Work, cell: JsonObject)
       return await performStage(stage, input, { activityId, summary: summaryOf(work.id, input.with, cell) });
     });
     const attempts = work.attempts + result.attempt;
-    if (result.choices === null) run.mark(work, { state: 'done', attempts, result, outputs: result.outputs });
+    // Outputs once: what thousands of parts gave has to fit into one payload when the run continues as new.
+    const { outputs } = result;
+    if (result.choices === null)
+      run.mark(work, { state: 'done', attempts, result: { ...result, outputs: null }, outputs });
     else run.mark(work, { attempts, result });
   } catch (error) {
     take(run, work, error);

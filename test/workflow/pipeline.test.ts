@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { Plan } from '../../pipelines/plan.ts';
 import { startRun } from '../../workers/client.ts';
+import { CONTROL_QUEUE, PIPELINE } from '../../workflows/messages.ts';
 import { callsOf, plainActivities } from '../support/plain-activities.ts';
 import { asked, planOf, TestRun } from '../support/pipeline-server.ts';
 import { withPipelineServer } from '../support/with-pipeline-server.ts';
@@ -231,7 +231,8 @@ test('starting an id twice attaches to the run, and tells another plan', async (
 });
 
 test('a long run continues as new: what is done, parked and asked stays so', async () => {
-  const parts = Array.from({ length: 60 }, (_, at) => ({ part: at + 1 }));
+  // More than may be at work at once.
+  const parts = Array.from({ length: 600 }, (_, at) => ({ part: at + 1 }));
   const run = await server.start(
     planOf(
       { id: 'evaluate', uses: 'echo', matrix: parts, with: { value: '${{ matrix.part }}' } },
@@ -268,13 +269,24 @@ test('a sub-pipeline is a stage: it gets params, and its stages give the outputs
   expect(outputs).toMatchObject({ last: { value: 'hello' } });
 });
 
-test('a plan of an unknown version is refused', async () => {
-  const text = JSON.stringify(planOf({ id: 'first', uses: 'echo' }));
-  const plan: Plan = JSON.parse(text.replace('"version":1', '"version":2'));
+test('a plan of an unknown version, and what is no plan at all, is refused, and the worker lives on', async () => {
+  const plan = planOf({ id: 'first', uses: 'echo' });
+  const inputs: readonly (readonly [unknown, string])[] = [
+    [{ ...plan, version: 2 }, 'expected a plan of version 1, got 2; start it with `nas start`'],
+    ['text', 'expected a plan of version 1, got "text"'],
+    [null, 'expected a plan of version 1, got null'],
+    [{ ...plan, stages: [7] }, 'expected a plan of version 1, got one with other stages'],
+  ];
+  for (const [at, [input, message]] of inputs.entries()) {
+    const handle = await server.client.workflow.start(PIPELINE, {
+      args: [input],
+      workflowId: `${plan.id}-${at}`,
+      taskQueue: CONTROL_QUEUE,
+    });
+    await expect(handle.result()).rejects.toMatchObject({ cause: { message: expect.stringContaining(message) } });
+  }
   const run = await server.start(plan);
-  await expect(run.handle.result()).rejects.toMatchObject({
-    cause: { message: expect.stringMatching(/expected version 1, got 2/) },
-  });
+  await run.handle.result();
 });
 
 test('the page of the run says how to choose and how to go on, and handlers describe themselves', async () => {
