@@ -68,13 +68,15 @@ function refuseUnknown(plan: unknown): void {
   const given = typeof plan === 'object' && plan !== null ? plan : {};
   const version = 'version' in given ? given.version : undefined;
   const stages = 'stages' in given && Array.isArray(given.stages) ? given.stages : null;
-  const isWhole = (stage: unknown): boolean =>
-    typeof stage === 'object' && stage !== null && 'id' in stage && 'needs' in stage && 'matrix' in stage;
-  if (version === 1 && stages?.every(isWhole) === true) return;
+  if (version === 1 && stages?.every(isStage) === true) return;
   const what = 'id' in given && typeof given.id === 'string' ? `plan ${given.id}` : 'input';
   const got = version === 1 ? 'one with other stages' : JSON.stringify(version ?? plan)?.slice(0, 100);
   throw ApplicationFailure.nonRetryable(
     `${what}: expected a plan of version 1, got ${got}; start it with \`nas start\` of the release that runs the workers`,
     'PlanVersion',
   );
+}
+
+function isStage(stage: unknown): boolean {
+  return typeof stage === 'object' && stage !== null && 'id' in stage && 'needs' in stage && 'matrix' in stage;
 }

@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
 import { startRun } from '../../workers/client.ts';
-import { CONTROL_QUEUE, PIPELINE } from '../../workflows/messages.ts';
 import { callsOf, plainActivities } from '../support/plain-activities.ts';
 import { asked, planOf, TestRun } from '../support/pipeline-server.ts';
 import { withPipelineServer } from '../support/with-pipeline-server.ts';
@@ -267,26 +266,6 @@ test('a sub-pipeline is a stage: it gets params, and its stages give the outputs
   );
   const { outputs } = await run.handle.result();
   expect(outputs).toMatchObject({ last: { value: 'hello' } });
-});
-
-test('a plan of an unknown version, and what is no plan at all, is refused, and the worker lives on', async () => {
-  const plan = planOf({ id: 'first', uses: 'echo' });
-  const inputs: readonly (readonly [unknown, string])[] = [
-    [{ ...plan, version: 2 }, 'expected a plan of version 1, got 2; start it with `nas start`'],
-    ['text', 'expected a plan of version 1, got "text"'],
-    [null, 'expected a plan of version 1, got null'],
-    [{ ...plan, stages: [7] }, 'expected a plan of version 1, got one with other stages'],
-  ];
-  for (const [at, [input, message]] of inputs.entries()) {
-    const handle = await server.client.workflow.start(PIPELINE, {
-      args: [input],
-      workflowId: `${plan.id}-${at}`,
-      taskQueue: CONTROL_QUEUE,
-    });
-    await expect(handle.result()).rejects.toMatchObject({ cause: { message: expect.stringContaining(message) } });
-  }
-  const run = await server.start(plan);
-  await run.handle.result();
 });
 
 test('the page of the run says how to choose and how to go on, and handlers describe themselves', async () => {

@@ -1,0 +1,91 @@
+import { expect, test } from 'vitest';
+import type { SelectInput, StageInput, StageResult } from '../../activities/contract.ts';
+import type { JsonObject } from '../../pipelines/plan.ts';
+import { loadPipeline } from '../../pipelines/load.ts';
+import { CONTROL_QUEUE, PIPELINE } from '../../workflows/messages.ts';
+import { planOf } from '../support/pipeline-server.ts';
+import { plainActivities } from '../support/plain-activities.ts';
+import { withPipelineServer } from '../support/with-pipeline-server.ts';
+
+const sha256 = 'a'.repeat(64);
+const nothing = { outputs: null, choices: null, chosen: null, attempt: 1, reused: null };
+
+function gives(outputs: (input: StageInput) => JsonObject) {
+  return async (input: StageInput): Promise<StageResult> => ({ ...nothing, outputs: outputs(input) });
+}
+
+// What the real ones give, without the work.
+const activities = {
+  echo: plainActivities.echo,
+  'train-supernet': async ({ with: { epochs } }: StageInput): Promise<StageResult> => {
+    const choices = Array.from({ length: Number(epochs) }, (_, key) => ({
+      key,
+      score: 0.5 + key / 1000,
+      interval: [0.4123456789, 0.6123456789] as const,
+    }));
+    return { ...nothing, choices };
+  },
+  'select-epoch': async (input: SelectInput): Promise<StageResult> => {
+    const file = `${input.directory}/0.5123_${input.chosen.epoch}.safetensors`;
+    const selected = { file, sha256, epoch: input.chosen.epoch, tau: 0.5123, groups: input.with['groups'] ?? 1 };
+    return { ...nothing, outputs: { selected } };
+  },
+  'evaluate-subnets': gives(({ directory, with: { part, parts } }) => ({
+    part: {
+      top1: `${directory}/json_results/epoch99_all_test/top1_json8.json`,
+      top5: `${directory}/json_results/epoch99_all_test/top5_json8.json`,
+      sha256: { top1: sha256, top5: sha256 },
+      subnets: 5625,
+      set: { sha256, part: part ?? 0, parts: parts ?? 0 },
+    },
+  })),
+  'merge-results': gives(({ directory }) => ({
+    ranking: {
+      top1: `${directory}/a.json`,
+      top5: `${directory}/b.json`,
+      sha256: { top1: sha256, top5: sha256 },
+      subnets: 45_000,
+    },
+  })),
+  report: gives(({ directory }) => ({ report: { file: `${directory}/report.md`, sha256 } })),
+};
+const server = withPipelineServer(activities);
+
+test.each(['quickstart', 'cvpr2022-track1'])(
+  'the history of %s has less than 2,000 events, none of them over 100 KB',
+  async (name) => {
+    const stop = await server.work({ taskQueue: 'gpu', activities });
+    try {
+      const run = await server.start(loadPipeline(`pipelines/${name}.yml`));
+      await run.handle.result();
+      expect(new Set(Object.values(await run.states()))).toEqual(new Set(['done']));
+      const { events = [] } = await run.handle.fetchHistory();
+      expect(events?.length).toBeLessThan(2000);
+      const bytes = events?.map((event) => JSON.stringify(event).length) ?? [];
+      // Payloads are base64 there, a third longer than they are.
+      expect(Math.max(...bytes)).toBeLessThan(100_000);
+    } finally {
+      await stop();
+    }
+  },
+);
+
+test('a plan of an unknown version, and what is no plan at all, is refused, and the worker lives on', async () => {
+  const plan = planOf({ id: 'first', uses: 'echo' });
+  const inputs: readonly (readonly [unknown, string])[] = [
+    [{ ...plan, version: 2 }, 'expected a plan of version 1, got 2; start it with `nas start`'],
+    ['text', 'expected a plan of version 1, got "text"'],
+    [null, 'expected a plan of version 1, got null'],
+    [{ ...plan, stages: [7] }, 'expected a plan of version 1, got one with other stages'],
+  ];
+  for (const [at, [input, message]] of inputs.entries()) {
+    const handle = await server.client.workflow.start(PIPELINE, {
+      args: [input],
+      workflowId: `${plan.id}-${at}`,
+      taskQueue: CONTROL_QUEUE,
+    });
+    await expect(handle.result()).rejects.toMatchObject({ cause: { message: expect.stringContaining(message) } });
+  }
+  const run = await server.start(plan);
+  await run.handle.result();
+});
