@@ -6,6 +6,13 @@ export function wholeNumber(text: string): number {
   return Number(text);
 }
 
+/** Parses a whole number of 1 or more. */
+export function positiveWhole(text: string): number {
+  const value = wholeNumber(text);
+  if (value === 0) throw new InvalidArgumentError('expected a whole number above 0.');
+  return value;
+}
+
 /** Parses a number above 0. */
 export function positiveNumber(text: string): number {
   const value = text.trim() === '' ? NaN : Number(text);

@@ -36,7 +36,9 @@ export async function readRanking(run: string, folder: string | undefined, smoot
     .map((entry) => [run, ...entry.split(path.sep)])
     .filter((segments) => segments.at(-1) === names.table && !segments.includes(fileNames.setAside))
     .map((segments) => segments.join('/'));
-  const [table, ...others] = tables.filter((name) => name.includes(folder ?? ''));
+  // `epoch3` is a part of `epoch3_all_test` too: a whole name goes first.
+  const whole = tables.filter((name) => folder !== undefined && path.posix.dirname(name).endsWith(`/${folder}`));
+  const [table, ...others] = whole.length > 0 ? whole : tables.filter((name) => name.includes(folder ?? ''));
   if (table === undefined) {
     const got = tables.length > 0 ? tables.join(', ') : 'none';
     throw new Failure(

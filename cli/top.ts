@@ -2,9 +2,11 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import { bestFirst, paretoFront, under } from '../nas/evaluation/pareto.ts';
 import type { CostName } from '../nas/evaluation/pareto.ts';
-import { positiveNumber, wholeNumber } from './arguments.ts';
+import { positiveNumber, positiveWhole } from './arguments.ts';
 import { jsonOption, output } from './output.ts';
 import { readRanking } from './read-ranking.ts';
+import type { RankedSubnet } from './read-ranking.ts';
+import { gmacs } from './view/format.ts';
 import { topTable } from './view/top-table.ts';
 
 interface TopOptions {
@@ -22,7 +24,7 @@ export function define(command: Command): void {
     .argument('<run>', 'id of the run')
     .option('--under-gmacs <gmacs>', 'only subnets of at most so many GMACs an image', positiveNumber)
     .option('--under-params <millions>', 'only subnets of at most so many million parameters', positiveNumber)
-    .option('--count <n>', 'how many of the best', wholeNumber, 10)
+    .option('--count <n>', 'how many of the best', positiveWhole, 10)
     .addOption(
       new Option('--pareto [cost]', 'instead: every subnet that no cheaper one equals')
         .choices(['macs', 'parameters'])
@@ -49,5 +51,13 @@ async function top(run: string, options: TopOptions): Promise<void> {
     withinLimits: within.length,
   };
   const { table, score } = ranking;
-  output(options.json, { run, table, score, ...counts, subnets }, () => topTable(subnets, score, counts));
+  output(options.json, { run, table, score, ...counts, subnets }, () =>
+    within.length > 0 ? topTable(subnets, score, counts) : nothingWithin(ranking.subnets),
+  );
+}
+
+function nothingWithin(ranked: readonly RankedSubnet[]): string {
+  const least = (cost: CostName): number => ranked.reduce((low, subnet) => Math.min(low, subnet[cost]), Infinity);
+  const parameters = least('parameters').toLocaleString('en-US');
+  return `none of ${ranked.length} subnets within the limits: the least are ${gmacs(least('macs'))} GMACs and ${parameters} parameters`;
 }

@@ -28,13 +28,17 @@ const PredictorFile = z.object({
 /** How sure predicted top-1 accuracies are. */
 export type PredictorFigures = z.infer<typeof PredictorFile>;
 
-/** The account in the folder of a ranking, relative to the results root; null where there is none. */
+/**
+ * The account in the folder of a ranking, relative to the results root; null where there is none.
+ * @throws RangeError for a file that is none
+ */
 export async function readPredictor(root: string, folder: string): Promise<PredictorFigures | null> {
-  const place = placeOf(root, `${folder}/${rankingNames('final').predictor}`);
+  const file = `${folder}/${rankingNames('final').predictor}`;
   try {
-    return PredictorFile.parse(JSON.parse(await readFile(place, 'utf8')));
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return null;
-    throw error;
+    return PredictorFile.parse(JSON.parse(await readFile(placeOf(root, file), 'utf8')));
+  } catch (cause) {
+    if (isErrno(cause, 'ENOENT')) return null;
+    const got = cause instanceof z.ZodError ? z.prettifyError(cause) : String(cause);
+    throw new RangeError(`${file}: expected a predictor's account, got ${got}; merge the parts anew`, { cause });
   }
 }

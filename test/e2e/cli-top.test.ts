@@ -78,10 +78,11 @@ test('nas top goes by predictions where some subnets have no other score, and sa
 
 test('a run without a ranking, without predictions, or a limit that is no number is refused with exit code 2', async () => {
   const results = plain();
-  const [none, smoothed, limit] = await Promise.all([
+  const [none, smoothed, limit, nothing] = await Promise.all([
     nas(['top', 'other'], results),
     nas(['top', 'r', '--smoothed'], results),
     nas(['top', 'r', '--under-gmacs', 'few'], results),
+    nas(['top', 'r', '--under-gmacs', '0.5'], results),
   ]);
   expect(none).toMatchObject({
     code: 2,
@@ -89,6 +90,7 @@ test('a run without a ranking, without predictions, or a limit that is no number
   });
   expect(smoothed).toMatchObject({ code: 2, stderr: expect.stringContaining('merge with `smooth: true`') });
   expect(limit).toMatchObject({ code: 2, stderr: expect.stringContaining('expected a number above 0') });
+  expect(nothing).toMatchObject({ code: 0, stdout: expect.stringContaining('the least are 1.00 GMACs and 1,000,000') });
 });
 
 test('the table shows each accuracy with its error, and what the subnet costs', () => {
