@@ -3,6 +3,7 @@ import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { open } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Interruption } from './endings.ts';
 
@@ -35,6 +36,9 @@ export interface ProcessEnd {
   readonly complaint: Error | null;
 }
 
+/** Images are decoded in Node's thread pool, which by itself has four threads. */
+const POOL_SIZE = String(Math.max(availableParallelism(), 4));
+
 /** Between heartbeats; a short time-out asks for more of them. */
 const HEARTBEAT_EVERY_MS = 2000;
 
@@ -50,7 +54,7 @@ export async function superviseProcess(program: Program, supervision: Supervisio
     await log.write(`--- ${new Date().toISOString()} ${program.file}\n`);
     const child = fork(program.file, program.arguments, {
       execArgv: ['--import', import.meta.resolve('tsx')],
-      env: { ...process.env, ...program.environment },
+      env: { UV_THREADPOOL_SIZE: POOL_SIZE, ...process.env, ...program.environment },
       stdio: ['ignore', log.fd, log.fd, 'ipc'],
       detached: true,
     });

@@ -41,31 +41,50 @@ const FashionMnist = z.strictObject({
   augmentation: z.strictObject({ shift: z.int().min(0).max(14), flip: z.boolean() }),
 });
 
-/** Image files named by text lists (`relative/path.JPEG label` a line), a list a part; the ImageNet layout. */
-const ImageList = z.strictObject({
-  kind: z.literal('image-list'),
-  name: z.string().min(1),
-  classes: positive,
-  channels: z.literal(3),
-  /** Side of the images that the network is given. */
-  resolution: positive,
-  normalise: z.strictObject({ mean: channelValues(3), std: channelValues(3) }),
-  /** Folder that the lists and the paths in them are relative to. */
-  root: z.string().min(1),
-  parts: z.record(PartName, z.strictObject({ list: z.string().min(1), images: positive })),
-  transforms: z.strictObject({
-    training: z.strictObject({
-      color_jitter: z.strictObject({ brightness: z.number().nonnegative(), contrast: z.number().nonnegative() }),
-      rotation_degrees: z.number().min(0).max(180),
-      random_resized_crop: z.strictObject({
-        scale: z.tuple([fraction, fraction]),
-        ratio: z.tuple([z.number().positive(), z.number().positive()]),
-      }),
-      horizontal_flip: fraction,
-    }),
-    evaluation: z.strictObject({ resize: positive, crop: positive }),
+/** torchvision's ColorJitter, RandomRotation, RandomResizedCrop and RandomHorizontalFlip, in this order. */
+const TrainingTransforms = z.strictObject({
+  color_jitter: z.strictObject({ brightness: z.number().nonnegative(), contrast: z.number().nonnegative() }),
+  rotation_degrees: z.number().min(0).max(180),
+  random_resized_crop: z.strictObject({
+    scale: z.tuple([fraction, fraction]),
+    ratio: z.tuple([z.number().positive(), z.number().positive()]),
   }),
+  horizontal_flip: fraction,
 });
+export type TrainingTransforms = z.infer<typeof TrainingTransforms>;
+
+/** Image files named by text lists (`relative/path.JPEG label` a line), a list a part; the ImageNet layout. */
+export const ImageList = z
+  .strictObject({
+    kind: z.literal('image-list'),
+    name: z.string().min(1),
+    classes: positive,
+    channels: z.literal(3),
+    /** Side of the images that the network is given. */
+    resolution: positive,
+    normalise: z.strictObject({ mean: channelValues(3), std: channelValues(3) }),
+    /** Folder that the lists and the paths in them are relative to. */
+    root: z.string().min(1),
+    parts: z.record(PartName, z.strictObject({ list: z.string().min(1), images: positive })),
+    transforms: z
+      .strictObject({
+        training: TrainingTransforms,
+        /** Of the nets that are trained alone, in place of those of training. */
+        ground_truth_training: TrainingTransforms,
+        evaluation: z.strictObject({ resize: positive, crop: positive }),
+      })
+      .refine(
+        ({ evaluation: { resize, crop } }) => crop <= resize,
+        'expected evaluation.crop to be at most its resize',
+      ),
+    /** How many unreadable images are left out before one is an error. */
+    broken_images: z.int().nonnegative(),
+  })
+  .refine(({ resolution, transforms }) => transforms.evaluation.crop === resolution, {
+    path: ['transforms', 'evaluation', 'crop'],
+    error: 'expected the resolution of the data set',
+  });
+export type ImageListConfig = z.infer<typeof ImageList>;
 
 export const DatasetConfig = z.discriminatedUnion('kind', [FashionMnist, ImageList]);
 export type DatasetConfig = z.infer<typeof DatasetConfig>;

@@ -59,22 +59,48 @@ async function* prefetched(
   draw: Draw | null,
 ): AsyncGenerator<Batch> {
   const ahead: Promise<Batch>[] = [];
+  const stop = new AbortController();
   try {
     for (const slice of slices) {
-      ahead.push(readBatch(dataset, part, slice, draw));
+      ahead.push(readBatch(dataset, part, slice, draw, stop.signal));
       if (ahead.length > PREFETCH) yield await ahead.shift()!;
     }
     while (ahead.length > 0) yield await ahead.shift()!;
   } finally {
     // A consumer that stopped early, or a failed read: what is still under way ends before this does.
+    stop.abort();
     await Promise.allSettled(ahead);
   }
 }
 
-async function readBatch(dataset: Dataset, part: Part, positions: Int32Array, draw: Draw | null): Promise<Batch> {
-  const images = new Float32Array(positions.length * dataset.resolution ** 2 * dataset.channels);
-  await part.read(positions, draw, images);
-  return { images, labels: Int32Array.from(positions, (position) => part.labels[position]!), indices: positions };
+async function readBatch(
+  dataset: Dataset,
+  part: Part,
+  positions: Int32Array,
+  draw: Draw | null,
+  signal: AbortSignal,
+): Promise<Batch> {
+  const values = dataset.resolution ** 2 * dataset.channels;
+  // Shared, so that other threads can fill it while this one is in TensorFlow.
+  const images = new Float32Array(new SharedArrayBuffer(positions.length * values * Float32Array.BYTES_PER_ELEMENT));
+  const leftOut = await part.read(positions, draw, images, signal);
+  const indices = leftOut.size === 0 ? positions : positions.filter((position) => !leftOut.has(position));
+  if (leftOut.size > 0) closeGaps(images, positions, leftOut, values);
+  return {
+    images: images.subarray(0, indices.length * values),
+    labels: Int32Array.from(indices, (position) => part.labels[position]!),
+    indices,
+  };
+}
+
+/** Moves images to the front, over those that are left out. */
+function closeGaps(images: Float32Array, positions: Int32Array, leftOut: ReadonlySet<number>, values: number): void {
+  let kept = 0;
+  for (const [i, position] of positions.entries()) {
+    if (leftOut.has(position)) continue;
+    images.copyWithin(kept * values, i * values, (i + 1) * values);
+    kept++;
+  }
 }
 
 function range(from: number, to: number): number[] {

@@ -1,6 +1,8 @@
 import type { DatasetConfig, PartName } from '../../configs/dataset-schema.ts';
 import { openFashionMnist } from './fashion-mnist.ts';
+import { openImageList } from './image-list.ts';
 
+export { DatasetError } from './dataset-error.ts';
 export type { PartName };
 
 /** Images with labels, cut into parts that share none. */
@@ -26,9 +28,17 @@ export interface Part {
   /**
    * Writes the images at `positions` one after the other into `target`, float32, normalised,
    * [positions, resolution, resolution, channels]. With `draw` they are augmented, each a pure function of
-   * (draw.seed, draw.epoch, its position); without they are plain. Several reads may be under way at once.
+   * (draw.seed, draw.epoch, its position); without they are plain. Several reads may be under way at once; one that
+   * `signal` ends leaves the rest of its target as it was. In shared memory `target` is filled by other threads.
+   * @returns which of `positions` could not be read and are left out, as the data set's config allows a few of them
+   * @throws DatasetError for an image that cannot be read
    */
-  read(positions: Int32Array, draw: Draw | null, target: Float32Array): Promise<void>;
+  read(
+    positions: Int32Array,
+    draw: Draw | null,
+    target: Float32Array,
+    signal?: AbortSignal,
+  ): Promise<ReadonlySet<number>>;
 }
 
 /** What augmentation is a pure function of, together with an image's position. */
@@ -37,16 +47,7 @@ export interface Draw {
   readonly epoch: number;
 }
 
-/** A data set that cannot be opened as configured. */
-export class DatasetError extends Error {
-  override readonly name = 'DatasetError';
-}
-
 /** Opens a data set. Throws DatasetError where its files are missing or not what they should be. */
 export async function openDataset(config: DatasetConfig): Promise<Dataset> {
-  if (config.kind === 'fashion-mnist') return await openFashionMnist(config);
-  throw new DatasetError(
-    `dataset ${config.name}: expected a kind that this version can read (fashion-mnist), got ${config.kind}; ` +
-      'its config is checked and planned with, but image files are not loaded: run with a fashion-mnist data set',
-  );
+  return config.kind === 'fashion-mnist' ? await openFashionMnist(config) : openImageList(config);
 }

@@ -47,7 +47,7 @@ function memoryPart(name: PartName, index: PartIndex, images: StoredImages, conf
     size: index.images.length,
     sha256: index.sha256,
     labels: index.labels,
-    async read(positions: Int32Array, draw: Draw | null, target: Float32Array): Promise<void> {
+    async read(positions: Int32Array, draw: Draw | null, target: Float32Array): Promise<ReadonlySet<number>> {
       for (const [i, position] of positions.entries()) {
         const from = index.images[position]! * pixelCount;
         const source = images.pixels.subarray(from, from + pixelCount);
@@ -55,6 +55,7 @@ function memoryPart(name: PartName, index: PartIndex, images: StoredImages, conf
         if (draw === null) copyPlain(source, floats, image);
         else augment(source, images.width, floats, drawsOf(draw, position, shift, flip), image);
       }
+      return new Set();
     },
   };
 }

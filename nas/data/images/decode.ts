@@ -1,0 +1,52 @@
+import sharp from 'sharp';
+import type { OutputInfo } from 'sharp';
+
+/** A decoded image: [height, width, 3] bytes, red, green, blue. */
+export interface Pixels {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8Array;
+}
+
+/** Bytes that are no image that can be read. */
+export class ImageError extends Error {
+  override readonly name = 'ImageError';
+}
+
+/** Coordinates are 16-bit numbers with 16 bits behind the point. */
+const LARGEST_SIDE = 32_767;
+
+/** Pixels beyond which a file is taken for a mistake (or an attack): some 400 MB of work. */
+const LARGEST_IMAGE = 100_000_000;
+
+// One image at a time a thread, each of them another one: nothing to share out, nothing to find again.
+sharp.concurrency(1);
+sharp.cache(false);
+
+/**
+ * Decodes a JPEG or PNG to the same bytes as Pillow's `Image.open(…).convert('RGB')`: neither turned by its EXIF
+ * orientation nor changed by a colour profile, transparency left out. CMYK alone comes out a little different.
+ * @throws ImageError for what is no image, cut off, or too large
+ */
+export async function decodeImage(bytes: Uint8Array): Promise<Pixels> {
+  const { data, info } = await rawOf(bytes).catch((cause: unknown) => {
+    throw new ImageError(cause instanceof Error ? cause.message : String(cause), { cause });
+  });
+  const { width, height, channels } = info;
+  if (Math.max(width, height) > LARGEST_SIDE) {
+    throw new ImageError(`expected sides of at most ${LARGEST_SIDE} pixels, got ${width}×${height}`);
+  }
+  return { width, height, data: channels === 1 ? tripled(data) : data };
+}
+
+/** Grey to red, green and blue alike. */
+function tripled(gray: Uint8Array): Uint8Array {
+  const data = new Uint8Array(gray.length * 3);
+  for (const [pixel, value] of gray.entries()) data.fill(value, pixel * 3, pixel * 3 + 3);
+  return data;
+}
+
+async function rawOf(bytes: Uint8Array): Promise<{ data: Buffer; info: OutputInfo }> {
+  const options = { failOn: 'error', ignoreIcc: true, limitInputPixels: LARGEST_IMAGE } as const;
+  return await sharp(bytes, options).removeAlpha().raw().toBuffer({ resolveWithObject: true });
+}

@@ -1,0 +1,59 @@
+import { readFileSync } from 'node:fs';
+import { kernelsFile, SOURCE_SECTION } from './files.ts';
+
+/** The functions of kernels.as. Addresses are bytes from the start of `memory`. */
+export interface Kernels {
+  readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
+  readonly graySum: (pixels: number, count: number, brightness: number) => number;
+  readonly gatherRow: (
+    pixels: number,
+    width: number,
+    height: number,
+    lut: number,
+    row: number,
+    count: number,
+    x: number,
+    y: number,
+    dx: number,
+    dy: number,
+  ) => void;
+  readonly resampleRow: (row: number, taps: number, entryBytes: number, target: number, count: number) => void;
+  readonly resampleColumns: (rows: number, rowBytes: number, taps: number, target: number) => void;
+  readonly normaliseRow: (row: number, count: number, meanAndStd: number, target: number) => void;
+}
+
+// Node has it, but its type definitions leave it to the browser's.
+declare const WebAssembly: {
+  readonly Module: {
+    new (bytes: Uint8Array): object;
+    customSections(module: object, name: string): ArrayBuffer[];
+  };
+  readonly Instance: new (module: object) => { readonly exports: Kernels };
+};
+
+const PAGE_BYTES = 65_536;
+const ALIGNMENT = 16;
+
+/** Kernels with a memory of their own. */
+export function loadKernels(): Kernels {
+  return new WebAssembly.Instance(new WebAssembly.Module(readFileSync(kernelsFile))).exports;
+}
+
+/** sha256 of the source that kernels.wasm was made from; none if it was not made by make.ts. */
+export function hashInKernels(): string | undefined {
+  const [hash] = WebAssembly.Module.customSections(new WebAssembly.Module(readFileSync(kernelsFile)), SOURCE_SECTION);
+  return hash && Buffer.from(hash).toString('hex');
+}
+
+/** Gives each name of `sizes` (bytes) an aligned address, and grows the memory until all fit. */
+export function place<Name extends string>(kernels: Kernels, sizes: Record<Name, number>): Record<Name, number> {
+  const addresses = { ...sizes };
+  let end = ALIGNMENT;
+  for (const name in sizes) {
+    addresses[name] = end;
+    end += Math.ceil(sizes[name] / ALIGNMENT) * ALIGNMENT;
+  }
+  const missing = end - kernels.memory.buffer.byteLength;
+  if (missing > 0) kernels.memory.grow(Math.ceil(missing / PAGE_BYTES));
+  return addresses;
+}

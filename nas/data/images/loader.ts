@@ -1,0 +1,106 @@
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import type { BrokenImage, LoaderAnswer, LoaderJob, LoaderSettings } from './loader-job.ts';
+
+/** A job under way. */
+interface Pending {
+  readonly broken: BrokenImage[];
+  /** Threads that have not answered. */
+  waiting: number;
+  readonly resolve: (broken: BrokenImage[]) => void;
+  readonly reject: (error: Error) => void;
+}
+
+const MOST_THREADS = 16;
+
+/** `NAS_LOADER_THREADS`, or one fewer than there are cores, 16 at most. Changes how fast images come, never what they are. */
+export function loaderThreads(): number {
+  const given = Number(process.env['NAS_LOADER_THREADS'] || NaN);
+  return given >= 1 ? Math.floor(given) : Math.min(Math.max(availableParallelism() - 1, 1), MOST_THREADS);
+}
+
+/**
+ * Threads that make images. They are started by the first job, end with the process, and hold it open only while a job
+ * is under way.
+ */
+export class ImageLoader {
+  readonly #settings: LoaderSettings;
+  readonly #threads: number;
+  readonly #pending = new Map<number, Pending>();
+  #workers: Worker[] = [];
+  #jobs = 0;
+
+  constructor(settings: LoaderSettings, threads = loaderThreads()) {
+    this.#settings = settings;
+    this.#threads = threads;
+  }
+
+  /**
+   * Makes all images of a job, which fill `job.images`; several jobs may be under way, and are done in turn.
+   * @param signal leaves out what has not been begun
+   * @returns the images that could not be read, in order
+   * @throws what ended a thread
+   */
+  async load(job: Omit<LoaderJob, 'id' | 'next'>, signal?: AbortSignal): Promise<BrokenImage[]> {
+    if (job.files.length === 0 || signal?.aborted === true) return [];
+    const workers = this.#started();
+    const next = new SharedArrayBuffer(4);
+    // To a thread that asks for the next image, this is the end of the job.
+    const stop = (): void => void Atomics.store(new Int32Array(next), 0, job.files.length);
+    signal?.addEventListener('abort', stop);
+    const id = this.#jobs++;
+    try {
+      const broken = await new Promise<BrokenImage[]>((resolve, reject) => {
+        this.#pending.set(id, { broken: [], waiting: workers.length, resolve, reject });
+        for (const worker of workers) {
+          worker.ref();
+          // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread is no window
+          worker.postMessage({ ...job, id, next } satisfies LoaderJob);
+        }
+      });
+      return broken.toSorted((a, b) => a.index - b.index);
+    } finally {
+      signal?.removeEventListener('abort', stop);
+      this.#settle(id);
+    }
+  }
+
+  /** Ends the threads. Jobs under way fail. */
+  async close(): Promise<void> {
+    await Promise.all(this.#workers.map((worker) => worker.terminate()));
+  }
+
+  #started(): readonly Worker[] {
+    if (this.#workers.length === 0) this.#workers = Array.from({ length: this.#threads }, () => this.#start());
+    return this.#workers;
+  }
+
+  #start(): Worker {
+    const worker = new Worker(new URL('loader-thread.mjs', import.meta.url), { workerData: this.#settings });
+    worker.on('message', ({ id, broken }: LoaderAnswer) => {
+      const pending = this.#pending.get(id);
+      if (!pending) return;
+      pending.broken.push(...broken);
+      if (--pending.waiting === 0) pending.resolve(pending.broken);
+    });
+    worker.on('error', (error) => this.#fail(worker, error instanceof Error ? error : new Error(String(error))));
+    worker.on('exit', () =>
+      this.#fail(worker, new Error('image loader: expected its threads to go on, got the end of one')),
+    );
+    return worker;
+  }
+
+  /** One thread fewer is no loader any more: the next job starts a new set. */
+  #fail(ended: Worker, error: Error): void {
+    const workers = this.#workers;
+    if (!workers.includes(ended)) return;
+    this.#workers = [];
+    for (const worker of workers) void worker.terminate();
+    for (const { reject } of this.#pending.values()) reject(error);
+  }
+
+  #settle(id: number): void {
+    this.#pending.delete(id);
+    if (this.#pending.size === 0) for (const worker of this.#workers) worker.unref();
+  }
+}

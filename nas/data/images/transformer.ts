@@ -1,0 +1,110 @@
+// Decoded images to what a network takes. The results are those of torchvision on Pillow's images, to the bit.
+import type { ImageListConfig } from '../../../configs/dataset-schema.ts';
+import type { Change } from './changes.ts';
+import { colourTable } from './colour-table.ts';
+import type { Pixels } from './decode.ts';
+import { loadKernels, place } from './kernels/kernels.ts';
+import { rotationGrid, UPRIGHT } from './rotation.ts';
+import type { SourceGrid } from './rotation.ts';
+import { entryWords, isRowsFirst, writeTaps } from './taps.ts';
+import type { Axis } from './taps.ts';
+
+const UNCHANGED = Uint8Array.from({ length: 256 }, (_, value) => value);
+/** Bytes that the kernels read, and floats that they write, past the last pixel. */
+const PAST = 16;
+
+/** What of an image is resized, and how. */
+interface Way {
+  /** Where its pixels come from; (0, 0) is its corner. */
+  readonly grid: SourceGrid;
+  /** What becomes of its columns and rows. */
+  readonly columns: Axis;
+  readonly rows: Axis;
+  /** Of byte values. */
+  readonly colours: (image: Pixels, graySum: (brightness: number) => number) => Uint8Array;
+}
+
+/** Turns decoded images into float32 [side, side, 3], normalised. Has the memory for one image: one for each thread. */
+export class Transformer {
+  readonly #kernels = loadKernels();
+  readonly #side: number;
+  readonly #meanAndStd: Float32Array;
+
+  constructor(side: number, { mean, std }: ImageListConfig['normalise']) {
+    this.#side = side;
+    this.#meanAndStd = Float32Array.of(...mean, 0, ...std, 1);
+  }
+
+  /** Colours changed, turned, cut out, resized and mirrored as the change says, then normalised. */
+  train(image: Pixels, change: Change, target: Float32Array): void {
+    const { angle, crop, flip } = change;
+    const axis = { resized: this.#side, from: 0, count: this.#side };
+    this.#transform(image, target, {
+      grid: rotationGrid(angle, image).movedBy(crop.left, crop.top),
+      columns: { ...axis, size: crop.width, mirrored: flip },
+      rows: { ...axis, size: crop.height, mirrored: false },
+      colours: ({ width, height }, graySum) =>
+        colourTable(change, (brightness) => graySum(brightness) / (width * height)),
+    });
+  }
+
+  /** Resized to a square of `resize` pixels, its middle cut out, then normalised. */
+  test(image: Pixels, resize: number, target: Float32Array): void {
+    const axis = { resized: resize, from: Math.round((resize - this.#side) / 2), count: this.#side, mirrored: false };
+    this.#transform(image, target, {
+      grid: UPRIGHT,
+      columns: { ...axis, size: image.width },
+      rows: { ...axis, size: image.height },
+      colours: () => UNCHANGED,
+    });
+  }
+
+  #transform(image: Pixels, target: Float32Array, { grid, columns, rows, colours }: Way): void {
+    const { width, height, data } = image;
+    const side = this.#side;
+    const rowsFirst = isRowsFirst(columns, rows);
+    const pitch = { gathered: rowBytes(columns.size), resized: rowBytes(side) };
+    const middlePitch = rowsFirst ? pitch.gathered : pitch.resized;
+    const entry = { columns: entryWords(columns) * 4, rows: entryWords(rows) * 4 };
+    const at = place(this.#kernels, {
+      pixels: data.length + PAST,
+      colours: UNCHANGED.length,
+      meanAndStd: this.#meanAndStd.byteLength,
+      columns: entry.columns * side,
+      rows: entry.rows * side,
+      wide: pitch.gathered,
+      middle: middlePitch * rows.size,
+      narrow: pitch.resized,
+      result: (side * side * 3 + PAST) * 4,
+    });
+    const { memory, graySum, gatherRow, resampleRow, resampleColumns, normaliseRow } = this.#kernels;
+    const bytes = new Uint8Array(memory.buffer);
+    bytes.set(data, at.pixels);
+    bytes.fill(0, at.pixels + data.length, at.pixels + data.length + PAST);
+    bytes.set(
+      colours(image, (brightness) => graySum(at.pixels, width * height, brightness)),
+      at.colours,
+    );
+    new Float32Array(memory.buffer, at.meanAndStd).set(this.#meanAndStd);
+    writeTaps(columns, new Int32Array(memory.buffer, at.columns));
+    const wanted = writeTaps(rows, new Int32Array(memory.buffer, at.rows));
+
+    for (let y = wanted.first; y <= wanted.last; y++) {
+      const { x, y: line, right } = grid.movedBy(0, y);
+      const row = rowsFirst ? at.middle + y * middlePitch : at.wide;
+      gatherRow(at.pixels, width, height, at.colours, row, columns.size, x, line, ...right);
+      if (!rowsFirst) resampleRow(row, at.columns, entry.columns, at.middle + y * middlePitch, side);
+    }
+    for (let y = 0; y < side; y++) {
+      resampleColumns(at.middle, middlePitch, at.rows + y * entry.rows, rowsFirst ? at.wide : at.narrow);
+      if (rowsFirst) resampleRow(at.wide, at.columns, entry.columns, at.narrow, side);
+      normaliseRow(at.narrow, side, at.meanAndStd, at.result + y * side * 12);
+    }
+    target.set(new Float32Array(memory.buffer, at.result, side * side * 3));
+  }
+}
+
+/** Four bytes a pixel, in whole vectors. */
+function rowBytes(pixels: number): number {
+  return Math.ceil(pixels / 4) * 16;
+}

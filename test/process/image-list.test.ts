@@ -1,0 +1,172 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { beforeAll, afterAll, expect, test, vi } from 'vitest';
+import { tmpdir } from 'node:os';
+import { ImageList, PartName } from '../../configs/dataset-schema.ts';
+import type { ImageListConfig } from '../../configs/dataset-schema.ts';
+import { plainBatches, trainingBatches } from '../../nas/data/batches.ts';
+import type { Batch, TrainingOrder } from '../../nas/data/batches.ts';
+import { openDataset } from '../../nas/data/dataset.ts';
+import { ImageLoader } from '../../nas/data/images/loader.ts';
+import { testImage } from '../../nas/data/images/test-image.ts';
+import { imagenetConfig, writeImageFolder } from '../support/image-folder.ts';
+
+const CLASSES = 3;
+const PER_CLASS = 8;
+let root: string;
+
+beforeAll(async () => {
+  root = mkdtempSync(path.join(tmpdir(), 'fewshot-nas-images-'));
+  await writeImageFolder(root, { classes: CLASSES, train: PER_CLASS, val: 0 });
+  const files = readdirSync(path.join(root, 'train'), { recursive: true, encoding: 'utf8' });
+  const wnids = readdirSync(path.join(root, 'train')).toSorted();
+  const lines = files.flatMap((file) =>
+    file.endsWith('.JPEG') ? [`train/${file} ${wnids.indexOf(path.dirname(file))}`] : [],
+  );
+  writeFileSync(path.join(root, 'all.txt'), `${lines.toSorted().join('\n')}\n`);
+});
+afterAll(() => rmSync(root, { recursive: true }));
+
+/** All parts of it are the one list; images of 32 pixels. */
+function configOf(list = 'all.txt', images = CLASSES * PER_CLASS, broken = 0): ImageListConfig {
+  const config = imagenetConfig();
+  return ImageList.parse({
+    ...config,
+    classes: CLASSES,
+    resolution: 32,
+    root,
+    parts: Object.fromEntries(PartName.options.map((name) => [name, { list, images }])),
+    transforms: { ...config.transforms, evaluation: { resize: 36, crop: 32 } },
+    broken_images: broken,
+  });
+}
+
+const order: TrainingOrder = { seed: 3, epoch: 2, batchSize: 5, augment: true, from: 0, dropLast: false };
+
+async function collect(batches: AsyncIterable<Batch>): Promise<Batch[]> {
+  const all: Batch[] = [];
+  for await (const batch of batches) all.push(batch);
+  return all;
+}
+
+function digest(batches: readonly Batch[]): string {
+  const hash = createHash('sha256');
+  for (const batch of batches) hash.update(batch.images).update(batch.labels).update(batch.indices);
+  return hash.digest('hex');
+}
+
+test('an epoch is the same with one thread and with three, and its rest is the same as its end', async () => {
+  vi.stubEnv('NAS_LOADER_THREADS', '3');
+  const dataset = await openDataset(configOf());
+  const whole = await collect(trainingBatches(dataset, dataset.part('training'), order));
+  expect(whole.map(({ labels }) => labels.length)).toEqual([5, 5, 5, 5, 4]);
+  vi.stubEnv('NAS_LOADER_THREADS', '1');
+  const again = await openDataset(configOf());
+  const part = again.part('training');
+  expect(digest(await collect(trainingBatches(again, part, order)))).toBe(digest(whole));
+  expect(digest(await collect(trainingBatches(again, part, { ...order, from: 3 })))).toBe(digest(whole.slice(3)));
+  const next = await collect(trainingBatches(again, part, { ...order, epoch: 3 }));
+  expect(digest(next)).not.toBe(digest(whole));
+  const alone = await collect(trainingBatches(again, again.part('ground-truth-training'), order));
+  expect(digest(alone)).not.toBe(digest(whole));
+  vi.unstubAllEnvs();
+});
+
+test('plain batches take the classes in turns, and are the test images of their files', async () => {
+  const dataset = await openDataset(configOf());
+  const part = dataset.part('test');
+  expect([...part.labels.subarray(0, 7)]).toEqual([0, 1, 2, 0, 1, 2, 0]);
+  const [first] = await collect(plainBatches(dataset, part, { batchSize: 4, limit: 4 }));
+  const wnids = readdirSync(path.join(root, 'train')).toSorted();
+  const second = path.join(root, 'train', wnids[1]!, `${wnids[1]}_0.JPEG`);
+  const image = await testImage(second, configOf());
+  expect(first!.images.slice(image.length, 2 * image.length)).toEqual(image);
+});
+
+async function readSome(broken: number): Promise<Batch[]> {
+  const dataset = await openDataset(configOf('some.txt', 4, broken));
+  return await collect(plainBatches(dataset, dataset.part('test'), { batchSize: 4 }));
+}
+
+test('an image that cannot be read is an error that names it, or is left out and counted', async () => {
+  vi.stubEnv('NAS_LOADER_THREADS', '2');
+  mkdirSync(path.join(root, 'bad'), { recursive: true });
+  writeFileSync(path.join(root, 'bad', 'half.JPEG'), 'no picture');
+  const [some] = readdirSync(path.join(root, 'train'), { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('.JPEG'),
+  );
+  const lines = [`train/${some} 0`, 'bad/half.JPEG 1', 'bad/missing.JPEG 2', `train/${some} 0`];
+  writeFileSync(path.join(root, 'some.txt'), lines.join('\n'));
+  await expect(readSome(1)).rejects.toThrow(
+    /bad\/(half|missing)\.JPEG: expected a JPEG or PNG that can be read, got: .*; mend the file/,
+  );
+  const notes = vi.spyOn(console, 'error').mockImplementation(() => {});
+  const [batch] = await readSome(2);
+  expect(notes).toHaveBeenCalledTimes(2);
+  expect([[...batch!.labels], [...batch!.indices]]).toEqual([
+    [0, 0],
+    [0, 3],
+  ]);
+  const values = 32 * 32 * 3;
+  expect(batch!.images.length).toBe(2 * values);
+  expect(batch!.images.subarray(0, values)).toEqual(batch!.images.subarray(values));
+  vi.unstubAllEnvs();
+});
+
+async function openTest(config: ImageListConfig): Promise<unknown> {
+  return (await openDataset(config)).part('test');
+}
+
+test('a list that is missing, wrong or of another length is told with its place', async () => {
+  await expect(openTest(configOf('none.txt'))).rejects.toThrow(
+    /none\.txt: expected a list of images, got .*nas data imagenet/,
+  );
+  await expect(openTest(configOf('all.txt', 25))).rejects.toThrow(/all\.txt: expected 25 images, .*, got 24; /);
+  writeFileSync(path.join(root, 'wrong.txt'), 'a.JPEG 0\nb.JPEG 3\n');
+  await expect(openTest(configOf('wrong.txt'))).rejects.toThrow(
+    /wrong\.txt:2: expected a path, a space and a class 0\.\.2, got "b\.JPEG 3"/,
+  );
+});
+
+test('batches that nobody wants any more are not made', async () => {
+  const dataset = await openDataset(configOf());
+  const part = dataset.part('training');
+  let asked = 0;
+  let made = 0;
+  const counted = {
+    ...part,
+    read: async (...given: Parameters<typeof part.read>) => {
+      asked++;
+      const left = await part.read(...given);
+      if (given[3]?.aborted !== true) made++;
+      return left;
+    },
+  };
+  for await (const batch of trainingBatches(dataset, counted, { ...order, batchSize: 4 })) {
+    expect(batch.labels.length).toBe(4);
+    break;
+  }
+  expect(asked).toBe(3);
+  expect(made).toBeLessThanOrEqual(3);
+});
+
+test('a loader whose thread dies fails what is under way, and works again after it', async () => {
+  const { normalise } = configOf();
+  const loader = new ImageLoader({ resolution: 32, normalise, resize: 36 }, 2);
+  const file = path.join(root, 'train', readdirSync(path.join(root, 'train'))[0]!);
+  const [picture] = readdirSync(file);
+  const job = (count: number) => ({
+    files: Array.from({ length: count }, () => path.join(file, picture!)),
+    training: null,
+    images: new SharedArrayBuffer(count * 32 * 32 * 3 * 4),
+  });
+  const long = loader.load(job(4000));
+  const failed = expect(long).rejects.toThrow(/image loader: expected its threads to go on, got the end of one/);
+  await sleep(300);
+  await loader.close();
+  await failed;
+  expect(await loader.load(job(2))).toEqual([]);
+  await loader.close();
+});

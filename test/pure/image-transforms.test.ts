@@ -1,0 +1,133 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import sharp from 'sharp';
+import { expect, test } from 'vitest';
+import { drawChange } from '../../nas/data/images/changes.ts';
+import type { Change } from '../../nas/data/images/changes.ts';
+import { decodeImage, ImageError } from '../../nas/data/images/decode.ts';
+import { sourceHash } from '../../nas/data/images/kernels/files.ts';
+import { hashInKernels } from '../../nas/data/images/kernels/kernels.ts';
+import { testImage } from '../../nas/data/images/test-image.ts';
+import { Transformer } from '../../nas/data/images/transformer.ts';
+import { randomOf } from '../../nas/space/random.ts';
+import { imagenetConfig } from '../support/image-folder.ts';
+
+/** What torchvision made of the pictures beside it: test/fixtures/images/make.py. */
+interface Expected {
+  readonly made_by: string;
+  readonly mean: number[];
+  readonly std: number[];
+  readonly resize: number;
+  readonly cases: readonly {
+    readonly file: string;
+    readonly side: number;
+    readonly change: Change | null;
+    readonly bytes: string;
+    readonly sha256: string;
+  }[];
+}
+
+const folder = path.join(import.meta.dirname, '..', 'fixtures', 'images');
+const expected: Expected = JSON.parse(readFileSync(path.join(folder, 'expected.json'), 'utf8'));
+const { mean, std, resize } = expected;
+const normalise = { mean, std };
+const { transforms } = imagenetConfig();
+
+test(`pictures come out as torchvision makes them, bit for bit (${expected.made_by})`, async () => {
+  for (const { file, side, change, bytes, sha256 } of expected.cases) {
+    const image = await decodeImage(readFileSync(path.join(folder, file)));
+    const made = new Float32Array(side * side * 3);
+    const transformer = new Transformer(side, normalise);
+    if (change === null) transformer.test(image, resize, made);
+    else transformer.train(image, change, made);
+    // First what a reader understands, then every bit.
+    const levels = Array.from(made, (value, i) => Math.round((value * std[i % 3]! + mean[i % 3]!) * 255) + 0);
+    expect(levels, file).toEqual([...Buffer.from(bytes, 'base64')]);
+    expect(createHash('sha256').update(made).digest('hex'), file).toBe(sha256);
+  }
+});
+
+test('a test image by its file alone is the same', async () => {
+  const one = expected.cases.find(({ change, file }) => change === null && file === 'wide.jpg')!;
+  const evaluation = { resize, crop: one.side };
+  const config = { resolution: one.side, normalise, transforms: { ...transforms, evaluation } };
+  const image = await testImage(path.join(folder, one.file), config);
+  expect(createHash('sha256').update(image).digest('hex')).toBe(one.sha256);
+});
+
+test('a transformer gives the same image whatever it made before', async () => {
+  const image = await decodeImage(readFileSync(path.join(folder, 'tall.jpg')));
+  const large = await decodeImage(
+    await sharp({ create: { width: 900, height: 700, channels: 3, background: 'red' } })
+      .png()
+      .toBuffer(),
+  );
+  const change = drawChange(randomOf(0, 'image', 0, 5), transforms.training, image.width, image.height);
+  const [first, again] = [new Float32Array(32 * 32 * 3), new Float32Array(32 * 32 * 3)];
+  const transformer = new Transformer(32, normalise);
+  transformer.train(image, change, first);
+  transformer.test(large, 40, again);
+  transformer.train(image, change, again);
+  expect(again).toEqual(first);
+});
+
+/** Uniform draws reach both ends and balance in the middle. */
+function expectUniform(values: readonly number[], low: number, high: number): void {
+  expect(Math.min(...values)).toBeGreaterThanOrEqual(low);
+  expect(Math.max(...values)).toBeLessThanOrEqual(high);
+  const average = values.reduce((sum, value) => sum + value, 0) / values.length;
+  expect(Math.abs(average - (low + high) / 2)).toBeLessThan((high - low) / 30);
+}
+
+test('changes lie in the ranges of the config, and crops inside the image', () => {
+  const drawn = Array.from({ length: 2000 }, (_, i) => drawChange(randomOf(1, i), transforms.training, 500, 375));
+  expectUniform(
+    drawn.map(({ brightness }) => brightness),
+    0.5,
+    1.5,
+  );
+  expectUniform(
+    drawn.map(({ contrast }) => contrast),
+    0.5,
+    1.5,
+  );
+  expectUniform(
+    drawn.map(({ angle }) => angle),
+    -15,
+    15,
+  );
+  expectUniform(
+    drawn.map(({ flip }) => Number(flip)),
+    0,
+    1,
+  );
+  expectUniform(
+    drawn.map(({ brightnessFirst }) => Number(brightnessFirst)),
+    0,
+    1,
+  );
+  for (const { left, top, width, height } of drawn.map(({ crop }) => crop)) {
+    expect(Math.min(left, top)).toBeGreaterThanOrEqual(0);
+    expect([left + width <= 500, top + height <= 375]).toEqual([true, true]);
+    expect(width / height).toBeGreaterThan(0.73);
+    expect(width / height).toBeLessThan(1.37);
+    expect((width * height) / (500 * 375)).toBeGreaterThan(0.078);
+  }
+});
+
+test('an image too narrow for any crop is cut in its middle, as wide as may be', () => {
+  const { crop } = drawChange(randomOf(0), transforms.training, 8, 400);
+  expect(crop).toEqual({ left: 0, top: 194, width: 8, height: 11 });
+});
+
+test('what is no image, or only part of one, is told', async () => {
+  const whole = readFileSync(path.join(folder, 'wide.jpg'));
+  await expect(decodeImage(Buffer.from('not an image'))).rejects.toThrow(ImageError);
+  await expect(decodeImage(whole.subarray(0, whole.length >> 1))).rejects.toThrow(ImageError);
+  await expect(decodeImage(Buffer.alloc(0))).rejects.toThrow(ImageError);
+});
+
+test('kernels.wasm was made from kernels.as as it is (npm run kernels)', () => {
+  expect(hashInKernels()).toBe(sourceHash());
+});
