@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { claimStage, commit } from '../../artifacts/fence.ts';
 import { readManifest } from '../../artifacts/manifest.ts';
@@ -40,16 +41,28 @@ test('bad input is refused before anything is written', async () => {
   });
 });
 
-test('an attempt that was overtaken is refused at its next checkpoint and changes nothing', async () => {
+/** What it had half written is nobody's: the next claim sweeps it away. */
+function filesIn(folder: string): string[] {
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+  return entries.flatMap((entry) => (entry.isFile() && !entry.name.endsWith('.tmp') ? entry.name : [])).toSorted();
+}
+
+test('a trainer that stood still while another attempt finished is refused when it wakes up, and changes nothing', async () => {
   const results = temporaryFolder();
   const job = jobOf('train-supernet', results, 'run/stage', tinySupernet({ epochs: 50 }));
   const zombie = startStage(trainer, job, results);
   await zombie.when((message) => message.type === 'progress' && message.phase === 'training');
+  zombie.child.kill('SIGSTOP');
   const { token } = jobOf('train-supernet', results, 'run/stage', {}, 2);
   const claim = { uses: job.kind, fingerprint: job.fingerprint, config: {}, environment: {}, device: 'cpu' };
   await claimStage(results, 'run/stage', token, { ...claim, queued: new Date().toISOString() });
-  const mine = await commit(results, 'run/stage', token, (manifest) => manifest);
-  expect(await zombie.ended).toMatchObject({ code: 1 });
+  const mine = await commit(results, 'run/stage', token, (manifest) => ({ ...manifest, state: 'done' }));
+  const files = filesIn(results);
+  zombie.child.kill('SIGCONT');
+  const { code, log } = await zombie.ended;
+  expect(code).toBe(1);
+  expect(log).toContain('attempt 2; this attempt ends here');
   expect(zombie.messages.at(-1)).toMatchObject({ error: { type: 'Fenced', retryable: false } });
   expect(await readManifest(results, 'run/stage')).toEqual(mine);
+  expect(filesIn(results)).toEqual(files);
 });

@@ -26,7 +26,7 @@ export async function nas(args: readonly string[], environment: Environment = {}
 /** The command line while it runs. */
 export class RunningNas {
   readonly #child: ChildProcess;
-  readonly #ended: Promise<Ended>;
+  readonly ended: Promise<Ended>;
   #stdout = '';
   #stderr = '';
 
@@ -36,15 +36,19 @@ export class RunningNas {
     child.stdout.on('data', (text: Buffer) => (this.#stdout += text.toString()));
     child.stderr.on('data', (text: Buffer) => (this.#stderr += text.toString()));
     this.#child = child;
-    this.#ended = new Promise((resolve) => {
+    this.ended = new Promise((resolve) => {
       child.once('close', (code) => resolve({ code: code ?? -1, stdout: this.#stdout, stderr: this.#stderr }));
     });
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
   }
 
   /** Waits until it has printed the text. */
   async prints(text: string): Promise<void> {
     let isOver = false;
-    void this.#ended.then(() => (isOver = true));
+    void this.ended.then(() => (isOver = true));
     while (!this.#stdout.includes(text)) {
       if (isOver) throw new Error(`expected ${JSON.stringify(text)}, got\n${this.#stdout}${this.#stderr}`);
       await new Promise((resolve) => setTimeout(resolve, 50));
@@ -54,6 +58,6 @@ export class RunningNas {
   /** Presses Ctrl-C and waits for the end. */
   async interrupt(): Promise<Ended> {
     this.#child.kill('SIGINT');
-    return await this.#ended;
+    return await this.ended;
   }
 }

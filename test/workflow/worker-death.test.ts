@@ -78,3 +78,21 @@ test('a worker told to end stops its process and leaves, and the stage goes on e
   await startWorker();
   await run.handle.result();
 });
+
+test('a worker that stood still while another one took over spoils nothing when it wakes up', async () => {
+  const plan = counting(2000);
+  const zombie = await startWorker();
+  const run = await server.start(plan);
+  const pid = await pidOf(plan.id);
+  zombie.kill('SIGSTOP');
+  await startWorker();
+  await run.handle.result();
+  const [manifest = '', out = ''] = ['manifest.json', 'out.txt'].map((name) => path.join(root, plan.id, 'count', name));
+  const before = readFileSync(manifest, 'utf8');
+  expect(isAlive(pid)).toBe(true);
+  zombie.kill('SIGCONT');
+  // It learns that its attempt was given up, and ends the program at once.
+  await expect.poll(() => isAlive(pid), { timeout: 15_000 }).toBe(false);
+  expect(readFileSync(manifest, 'utf8')).toBe(before);
+  expect(readFileSync(out, 'utf8')).toBe('done');
+});

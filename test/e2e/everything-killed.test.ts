@@ -1,0 +1,38 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import { readManifest } from '../../artifacts/manifest.ts';
+import { childrenOf, titleOfProcess } from '../../cli/verify/processes.ts';
+import { nas, RunningNas } from '../support/nas.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+test(
+  'after trainer, worker and server were killed at once, a new `nas up` carries the run on',
+  { timeout: 180_000 },
+  async () => {
+    const folder = temporaryFolder();
+    const [home, results] = [path.join(folder, 'home'), path.join(folder, 'results')];
+    const environment = { NAS_HOME: home, NAS_RESULTS: results };
+    const up = new RunningNas(['up', '--json'], environment);
+    await up.prints('"devices"');
+    await nas(['start', 'test/e2e/kills.yml', '--id', 'unplugged'], environment);
+    const checkpoints = async (): Promise<number> =>
+      (await readManifest(results, 'unplugged/one-shot'))?.checkpoints.length ?? 0;
+    await expect.poll(checkpoints, { timeout: 60_000 }).toBeGreaterThan(0);
+
+    const { server }: { server: { pid: number } } = JSON.parse(readFileSync(path.join(home, 'server.json'), 'utf8'));
+    const trainers = childrenOf(up.pid).filter((pid) => titleOfProcess(pid) !== null);
+    expect(trainers).toHaveLength(1);
+    for (const pid of [up.pid, server.pid, ...trainers]) process.kill(pid, 'SIGKILL');
+    await up.ended;
+
+    const again = new RunningNas(['up', '--json'], environment);
+    await again.prints('"devices"');
+    expect(await nas(['watch', 'unplugged'], environment)).toMatchObject({ code: 0 });
+    expect((await readManifest(results, 'unplugged/one-shot'))?.attempts).toMatchObject([
+      { ending: null },
+      { ending: 'done' },
+    ]);
+    await again.interrupt();
+  },
+);
