@@ -16,6 +16,7 @@ import { shaped } from './shape.ts';
 import type { Shaped } from './shape.ts';
 import { checkedGraph } from './graph-check.ts';
 import { layersBelow, layersOf } from './config-layers.ts';
+import { sharedResultProblems } from './shared-results.ts';
 import { compileStage } from './stage.ts';
 import type { SubPlan, SubRequest } from './stage.ts';
 
@@ -53,6 +54,7 @@ export function compilePipeline(source: Source, compiling: Compiling): Compiled 
   const params = paramsOf(file, source, compiling.settings, report);
   const { stages, samples } = compileStages({ ...compiling, source, file, params, given, report });
   report(...directoryProblems(stages, (id) => source.place(['stages', id, 'directory'])));
+  report(...sharedResultProblems(stages, (id) => source.place(['stages', id])));
   const plan: Plan = {
     version: 1,
     name: file.name,

@@ -7,6 +7,9 @@ import { samples } from './references.ts';
 /** As many as a run can rank in one set. */
 const LARGEST_SAMPLE = 50_000;
 
+/** What parts of one ranking may differ in. */
+const OF_A_PART: ReadonlySet<string> = new Set(['part', 'batch_size', 'threads']);
+
 /** Tests one part of a set of subnets with a supernet's weights. */
 export const evaluateSubnets = defineKind({
   ...heavy,
@@ -22,6 +25,13 @@ export const evaluateSubnets = defineKind({
   hasEpochs: false,
   samples: ({ part, parts }) => ({ part: samples.part(part, parts) }),
   cost: (config, { subnets = [] }) => evaluationCost(config, subnets),
+  // The original's files lie beside the supernet, in a folder named by its epoch and the test set.
+  outside: ({ supernet, test_set: testSet, ...config }) => ({
+    place: JSON.stringify(['json_results', supernet, testSet]),
+    content: Object.fromEntries(Object.entries(config).filter(([key]) => !OF_A_PART.has(key))),
+    refusal: (owner) =>
+      `expected one set of subnets on a supernet and test set, got another than ${owner} ranks there: their files would meet; put all into one list, or these into a run of their own`,
+  }),
   check: ({ space, parts, subnets }, { subnets: listed = [] }) => {
     if (!('sample' in subnets)) {
       if (parts <= listed.length || listed.length === 0) return [];

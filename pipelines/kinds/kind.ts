@@ -37,6 +37,16 @@ interface Description<Schema extends z.ZodType> {
   readonly cost: (config: z.output<Schema>, lists: Lists) => Cost | null;
   /** What the schema cannot see: a message `expected …, got …; remedy` for each wrong key. */
   readonly check?: (config: z.output<Schema>, lists: Lists) => Wrong[];
+  /** Results outside of the stage's own folder, of a `with` in which references to other stages still stand. */
+  readonly outside?: (config: JsonObject) => Outside;
+}
+
+/** Stages that have a place in common must agree in the content, or one overwrites the other. */
+export interface Outside {
+  readonly place: string;
+  readonly content: JsonObject;
+  /** What is said where they do not, `expected …, got …; remedy`; `owner` is the stage or cell that came first. */
+  readonly refusal: (owner: string) => string;
 }
 
 export interface Wrong {
