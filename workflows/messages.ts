@@ -38,6 +38,8 @@ export interface StageStatus {
   readonly error?: string;
   /** Only of a matrix stage. */
   readonly cells?: CellCounts;
+  /** Values that `retryStage` put into its `with`, by dotted key. */
+  readonly set?: Readonly<Record<string, Json>>;
   /** What a person may choose from, while the stage is `selecting`. */
   readonly choices?: readonly Choice[];
   /** Why its result, or that of so many cells, was taken over instead of made anew. */

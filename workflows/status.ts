@@ -1,4 +1,4 @@
-import type { JsonObject, Plan, PlanStage } from '../pipelines/plan.ts';
+import type { Json, JsonObject, Plan, PlanStage } from '../pipelines/plan.ts';
 import { isMap } from './json.ts';
 import type { CellCounts, RunState, RunStatus, StageStatus } from './messages.ts';
 import { chosenOf, isOver, outputsOf, stateOf } from './records.ts';
@@ -17,6 +17,7 @@ function stageStatus(stage: PlanStage, record: StageRecord): StageStatus {
   const state = stateOf(record);
   const errors = works.filter((work) => work.error !== null && !isOverWell(work.state));
   const epochs = stage.with['epochs'];
+  const set: Record<string, Json> = Object.assign({}, ...works.map((work) => work.set));
   return {
     id: stage.id,
     uses: stage.uses,
@@ -27,6 +28,7 @@ function stageStatus(stage: PlanStage, record: StageRecord): StageStatus {
     ...(stage.matrix === null ? chosen(record) : { cells: cellsOf(record) }),
     ...(state === 'selecting' && first?.result?.choices != null ? { choices: first.result.choices } : {}),
     ...reasonOf(stage, record),
+    ...(Object.keys(set).length > 0 ? { set } : {}),
     ...(works.every(isOver) ? { outputs: outputsOf(stage, record) } : {}),
   };
 }

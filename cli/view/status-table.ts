@@ -27,6 +27,7 @@ function notesOn(run: string, stage: StageStatus): string[] {
   const notes = [
     ...(stage.error === undefined ? [] : [stage.error]),
     ...(stage.reason === undefined ? [] : [stage.reason]),
+    ...Object.entries(stage.set ?? {}).map(([key, value]) => `retried with ${key}=${JSON.stringify(value)}`),
     ...choicesOf(stage),
     ...waysOn(run, stage).map((command) => `go on with \`${command}\``),
   ];
