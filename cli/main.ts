@@ -28,6 +28,7 @@ const VERBS: Readonly<Record<string, readonly [description: string, load: () => 
   explain: ['show what a result was made of, and check every file of it', () => import('./explain-result.ts')],
   'verify-resume': ['run a pipeline with and without kills, and compare every bit', () => import('./verify-resume.ts')],
   'check-upgrade': ['replay the open runs of a server on this code', () => import('./check-upgrade.ts')],
+  data: ['prepare a data set of image files', () => import('./data.ts')],
   doctor: ['check what this clone needs to run', () => import('./doctor.ts')],
 };
 

@@ -1,4 +1,9 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { isErrno } from '../../artifacts/errno.ts';
 import type { DatasetConfig } from '../../configs/dataset-schema.ts';
+import { DatasetError } from './dataset-error.ts';
+import { dataRoot } from './image-list.ts';
 
 // github.com/zalandoresearch/fashion-mnist, in the order of its labels.
 const FASHION = [
@@ -12,9 +17,24 @@ const FASHION = [
   'Sneaker',
   'Bag',
   'Ankle boot',
-];
+] as const;
 
-/** What the classes of a data set are called, in the order of its labels; null where it does not say. */
-export function classNamesOf(dataset: DatasetConfig): readonly string[] | null {
-  return dataset.kind === 'fashion-mnist' ? FASHION : null;
+/**
+ * What the classes of a data set are called, in the order of its labels. Of image lists they stand in
+ * `class_names.txt` in the data set's root, a class a line; null where that file is missing.
+ * @throws DatasetError for a file of another number of classes
+ */
+export async function classNamesOf(dataset: DatasetConfig): Promise<readonly string[] | null> {
+  if (dataset.kind === 'fashion-mnist') return FASHION;
+  const file = path.join(dataRoot(dataset.root), 'class_names.txt');
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    if (isErrno(error, 'ENOENT')) return null;
+    throw error;
+  });
+  if (text === null) return null;
+  const names = text.trimEnd().split('\n');
+  if (names.length === dataset.classes) return names;
+  throw new DatasetError(
+    `${file}: expected ${dataset.classes} lines, a class each, got ${names.length}; correct the file`,
+  );
 }

@@ -2,7 +2,6 @@ import type { DatasetConfig, PartName } from '../../configs/dataset-schema.ts';
 import { openFashionMnist } from './fashion-mnist.ts';
 import { openImageList } from './image-list.ts';
 
-export { DatasetError } from './dataset-error.ts';
 export type { PartName };
 
 /** Images with labels, cut into parts that share none. */

@@ -7,9 +7,9 @@ const positive = z.int().positive();
 /** What a data set does to the images that it tests with. */
 export const PictureTransform = z.strictObject({
   channels: z.literal([1, 3]),
-  /** The shorter side is resized to this many pixels. */
+  /** Resized to a square of this many pixels a side, whatever the picture's shape. */
   resize: positive,
-  /** Then a square of this many pixels is cut out of the middle. */
+  /** Of which the middle is cut out, this many pixels a side. */
   crop: positive,
   /** Subtracted from and divided by, per channel, where white is 1. */
   mean: z.array(z.number()),

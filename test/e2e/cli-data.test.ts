@@ -1,0 +1,134 @@
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { load } from 'js-yaml';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ImageList } from '../../configs/dataset-schema.ts';
+import type { ImageListConfig } from '../../configs/dataset-schema.ts';
+import { openDataset } from '../../nas/data/dataset.ts';
+import { readLabels } from '../../nas/data/imagenet/labels.ts';
+import { writeImageFolder } from '../support/image-folder.ts';
+import { nas } from '../support/nas.ts';
+import type { Ended } from '../support/nas.ts';
+
+let root: string;
+let lists: string;
+
+beforeAll(async () => {
+  root = mkdtempSync(path.join(tmpdir(), 'fewshot-nas-imagenet-'));
+  lists = path.join(root, 'lists');
+  await writeImageFolder(root, { classes: 4, train: 6, val: 5 });
+});
+afterAll(() => rmSync(root, { recursive: true }));
+
+const SIZES = ['--calibration', '8', '--selection', '6', '--ground-truth', '4'];
+const linesOf = (folder: string, file: string): string[] =>
+  readFileSync(path.join(folder, file), 'utf8').trimEnd().split('\n');
+const classCounts = (lines: readonly string[]): number[] => {
+  const counts = [0, 0, 0, 0];
+  for (const line of lines) counts[Number(line.split(' ').at(-1))]! += 1;
+  return counts;
+};
+
+test('a folder becomes balanced lists, of which those that choose and measure share nothing, and a config that opens', async () => {
+  const config = path.join(root, 'mine.yml');
+  const { code, stdout } = await nas([
+    'data',
+    'imagenet',
+    '--root',
+    root,
+    '--out',
+    lists,
+    ...SIZES,
+    '--config',
+    config,
+    '--json',
+  ]);
+  expect(code).toBe(0);
+  const found: { classes: number; notes: string[]; dataset: ImageListConfig } = JSON.parse(stdout);
+  expect(found.classes).toBe(4);
+  expect(found.notes[0]).toBe('classes: ImageNet has 1000, here are 4');
+  const read = (file: string): string[] => linesOf(lists, file);
+  expect(read('train.txt').length).toBe(24);
+  expect(read('valid.txt').length).toBe(20);
+  expect(classCounts(read('calibration.txt'))).toEqual([2, 2, 2, 2]);
+  expect(classCounts(read('valid_ground_truth.txt'))).toEqual([1, 1, 1, 1]);
+  expect(classCounts(read('valid_part6.txt')).toSorted((a, b) => a - b)).toEqual([1, 1, 2, 2]);
+  const disjoint = [...read('train_rest.txt'), ...read('calibration.txt')];
+  expect(disjoint.toSorted()).toEqual(read('train.txt').toSorted());
+  const measured = [...read('valid_ground_truth.txt'), ...read('valid_part6.txt')];
+  expect(new Set(measured).size).toBe(10);
+  expect(measured.every((line) => read('valid.txt').includes(line))).toBe(true);
+
+  const written = ImageList.parse(load(readFileSync(config, 'utf8')));
+  expect(written).toEqual({ ...found.dataset, name: 'mine' });
+  const dataset = await openDataset(written);
+  expect([dataset.classes, dataset.part('training').size, dataset.part('selection').size]).toEqual([4, 16, 6]);
+});
+
+test("the original's lists are taken as they are, whatever their paths begin with", async () => {
+  const original = path.join(root, 'original');
+  mkdirSync(original);
+  const bare = (file: string, prefix: string): string =>
+    linesOf(lists, file)
+      .map((line) => `${line.slice(prefix.length)}\n`)
+      .join('');
+  writeFileSync(path.join(original, 'train.txt'), bare('train.txt', 'train/'));
+  const absolute = linesOf(lists, 'valid.txt').map((line) => `${path.join(root, line)}\n`);
+  writeFileSync(path.join(original, 'valid.txt'), absolute.join(''));
+  writeFileSync(path.join(original, 'valid_part2500.txt'), absolute.slice(0, 3).join(''));
+  const out = path.join(root, 'again');
+  const args = ['--root', root, '--lists', original, '--out', out, '--quick', ...SIZES];
+  const { code, stdout } = await nas(['data', 'imagenet', ...args]);
+  expect(code).toBe(0);
+  expect(stdout).toContain('note: the selection given has images of 1 of 4 classes alone');
+  expect(linesOf(out, 'train.txt')).toEqual(linesOf(lists, 'train.txt'));
+  expect(linesOf(out, 'valid_part3.txt')).toEqual(linesOf(lists, 'valid.txt').slice(0, 3));
+});
+
+test('what is wrong is told with its place, and nothing is written', async () => {
+  const out = path.join(root, 'never');
+  const run = async (...more: string[]): Promise<Ended> =>
+    await nas(['data', 'imagenet', '--root', root, '--out', out, ...SIZES, ...more]);
+  const [first = '', second = ''] = readdirSync(path.join(root, 'val')).toSorted();
+  const broken = path.join(root, 'val', first, 'ILSVRC2012_val_99999999.JPEG');
+  writeFileSync(broken, readFileSync(path.join(root, linesOf(lists, 'valid.txt')[0]!.split(' ')[0]!)).subarray(0, 500));
+  renameSync(path.join(root, 'val', second), path.join(root, 'val', 'n99999999'));
+  const classes = await run();
+  expect(classes.code).toBe(2);
+  expect(classes.stderr).toContain(`val: expected a folder ${second}, as train/ has, got none; add it`);
+  expect(classes.stderr).toContain('n99999999: expected a class that train/ has, got n99999999');
+  renameSync(path.join(root, 'val', 'n99999999'), path.join(root, 'val', second));
+  const image = await run();
+  expect(image.code).toBe(2);
+  expect(image.stderr).toMatch(/ILSVRC2012_val_99999999\.JPEG: expected a JPEG or PNG, got .*; mend or remove it/);
+  expect((await run('--ground-truth', '30')).stderr).toContain('--ground-truth 30: expected fewer than the');
+  expect(existsSync(out)).toBe(false);
+  const skipped = await run('--skip-broken');
+  expect(skipped.stdout).toMatch(/left out: val\/.*99999999\.JPEG, /);
+  expect(linesOf(out, 'valid.txt').length).toBe(20);
+  rmSync(broken);
+});
+
+test('labels of a flat val/ are names or numbers of classes, also as Kaggle gives them', async () => {
+  const file = path.join(root, 'labels.csv');
+  writeFileSync(file, 'ImageId,PredictionString\nval_1,n02 10 20 30 40\nval_2.JPEG n01\nval_3 0\n');
+  expect([...(await readLabels(file, ['n01', 'n02']))]).toEqual([
+    ['val_1', 1],
+    ['val_2', 0],
+    ['val_3', 0],
+  ]);
+  writeFileSync(file, 'val_1 n03\n');
+  await expect(readLabels(file, ['n01', 'n02'])).rejects.toThrow(
+    /labels\.csv:1: expected the name of an image and a class of train\/ \(n01 …\) or a number 0\.\.1, got "val_1 n03"/,
+  );
+});
