@@ -8,7 +8,8 @@ import { performStage } from './stage-activity.ts';
 export async function mergeResults(input: StageInput): Promise<StageResult> {
   return await performStage(input, async (attempt) => {
     const { parts, smooth } = MergeResultsConfig.parse(attempt.input.with);
-    const { top1, top5, table, beside, subnets } = await mergeFiles(attempt.root, parts, smooth);
+    const given = parts.filter((part) => part !== null);
+    const { top1, top5, table, beside, subnets } = await mergeFiles(attempt.root, given, smooth);
     const [sha1 = '', sha5 = ''] = await publish(attempt, [top1, top5, table, ...beside]);
     return { ranking: { top1: top1.file, top5: top5.file, sha256: { top1: sha1, top5: sha5 }, subnets } };
   });

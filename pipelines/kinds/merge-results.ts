@@ -3,8 +3,11 @@ import { defineKind, light } from './kind.ts';
 import { RankingPartReference, samples } from './references.ts';
 
 export const MergeResultsConfig = z.strictObject({
-  /** Every part of one set, usually `${{ stages.<evaluation>.part }}`; missing, doubled or foreign subnets are refused. */
-  parts: z.array(RankingPartReference).min(1),
+  /**
+   * Every part of one set, usually `${{ stages.<evaluation>.part }}`; missing, doubled or foreign subnets are refused. Null
+   * stands for a part that was skipped, which is missing then.
+   */
+  parts: z.array(RankingPartReference.nullable()).min(1),
   /** Whether a predictor's scores, free of the noise of single ones, stand beside those that were measured. */
   smooth: z.boolean(),
 });

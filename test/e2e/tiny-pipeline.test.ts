@@ -1,9 +1,10 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { lightActivities } from '../../activities/light.ts';
 import { sha256File } from '../../artifacts/atomic-write.ts';
 import { readManifest } from '../../artifacts/manifest.ts';
+import { RankingPartReference } from '../../pipelines/kinds/references.ts';
 import { loadPipeline } from '../../pipelines/load.ts';
 import { embeddedServer } from '../../workers/connection.ts';
 import { startWorkers } from '../../workers/start.ts';
@@ -63,6 +64,23 @@ test('a pipeline goes from images to the merged ranking and its report', { timeo
     arch: '111333003300',
     runs: expect.any(Array),
   });
+
+  // One part's scores are damaged: the next run evaluates that part alone, and merges to the same bytes.
+  const part = (await readManifest(root, 'tiny/evaluate/2'))?.outputs?.['part'];
+  const { top1 } = RankingPartReference.parse(part);
+  writeFileSync(path.join(root, top1), '{}');
+  const again = await server.start({ ...plan, id: 'again' });
+  await again.handle.result();
+  const { stages } = await again.status();
+  expect(Object.fromEntries(stages.map(({ id, state }) => [id, state]))).toMatchObject({
+    'few-shot-2': 'reused',
+    evaluate: 'done',
+    alone: 'reused',
+  });
+  expect(stages.find(({ id }) => id === 'evaluate')?.reason).toBe(
+    '2 of 3 cells reused; evaluate.1: reused from tiny/evaluate/1, because inputs, config and code are the same',
+  );
+  expect(readJson(root, 'again/2/json_results/epoch0_all_test/top1_json_final.json')).toEqual(merged);
 });
 
 test(

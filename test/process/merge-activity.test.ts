@@ -16,10 +16,10 @@ import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const FOLDER = 'run/one-shot/json_results/epoch1_all_test';
 
-async function merge(budget: number | null, smooth: boolean) {
+async function merge(budget: number | null, smooth: boolean, skipped?: number) {
   const root = temporaryFolder();
   vi.stubEnv('NAS_RESULTS', root);
-  const parts = partsOnDisk(root, FOLDER, evaluated(budget));
+  const parts = partsOnDisk(root, FOLDER, evaluated(budget)).map((part, at) => (at + 1 === skipped ? null : part));
   const input = {
     stage: 'ranking',
     uses: 'merge-results',
@@ -71,4 +71,12 @@ test('a merge with smooth has the smoothed ranking beside the measured one', asy
 
 test('a merge of measured accuracies alone says nothing of a predictor', async () => {
   expect((await merge(null, false)).prediction).toBeNull();
+});
+
+test('a part that was skipped is missed by its number, and nothing is merged', async () => {
+  await expect(merge(null, false, 2)).rejects.toMatchObject({
+    type: 'BadInput',
+    nonRetryable: true,
+    message: 'part 2: missing; evaluate it',
+  });
 });
