@@ -7,6 +7,7 @@ import { endInWords } from '../run.ts';
 import type { Client } from '@temporalio/client';
 import { kinds } from '../../pipelines/kinds/index.ts';
 import { readRun } from '../run.ts';
+import { duration } from '../view/format.ts';
 import type { RunView } from '../run-view.ts';
 import type { Piece } from './kills.ts';
 import { makeKills } from './make-kills.ts';
@@ -47,6 +48,7 @@ export async function carryOut(
   told: (line: string) => void,
   signal: AbortSignal,
 ): Promise<Side> {
+  const began = Date.now();
   const world = await World.open(folder);
   const over = new AbortController();
   try {
@@ -54,6 +56,7 @@ export async function carryOut(
     const killing = makeKills(world, aim, over.signal, told);
     const ended = untilOver(world, plan.id, told, signal).finally(() => over.abort());
     const [{ kills, watch }] = await Promise.all([killing, ended]);
+    told(`done after ${duration(Date.now() - began)}`);
     return { kills, pieces: await piecesOf(world.results, watch) };
   } finally {
     over.abort();

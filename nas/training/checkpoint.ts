@@ -9,6 +9,7 @@ import type { Job } from '../process/protocol.ts';
 import type { Supernet } from '../supernet/network.ts';
 import { readSafetensors, writeSafetensors } from '../supernet/safetensors.ts';
 import type { NamedTensor } from '../supernet/safetensors.ts';
+import { changesSince, circumstancesOf } from './circumstances.ts';
 
 /** Where training stands: `step` steps of `epoch` are done. */
 export interface Position {
@@ -44,6 +45,7 @@ export async function saveCheckpoint(job: Job, net: Supernet, at: Position, stat
     epoch: String(at.epoch),
     step: String(at.step),
     state: JSON.stringify(state),
+    ...circumstancesOf(job),
   });
   let dropped: readonly CheckpointRecord[] = [];
   await commit(
@@ -75,6 +77,9 @@ export async function restoreCheckpoint(job: Job, manifest: Manifest, net: Super
       for (const { name, data } of tensors) {
         if (name.startsWith(MOMENTUM)) net.parameters.get(name.slice(MOMENTUM.length)).assignMomentum(data);
         else net.parameters.get(name).assign(data);
+      }
+      for (const change of changesSince(metadata, circumstancesOf(job))) {
+        console.warn(`${record.file}: ${change}; the rest of the training may have other bits than without the stop`);
       }
       const state = LoopState.parse(JSON.parse(metadata['state'] ?? '{}'));
       return { at: { epoch: record.epoch, step: record.step }, state };

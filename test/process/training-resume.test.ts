@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { sha256File } from '../../artifacts/atomic-write.ts';
 import { readManifest } from '../../artifacts/manifest.ts';
 import type { Job, TrainerMessage } from '../../nas/process/protocol.ts';
+import { readSafetensors } from '../../nas/supernet/safetensors.ts';
 import { randomOf } from '../../nas/space/random.ts';
 import { readEvents } from '../support/event-reader.ts';
 import { jobOf, startStage } from '../support/stage-process.ts';
@@ -82,6 +83,17 @@ test(
     await undisturbed;
     const remains = await remainsOf(broken);
     expect(remains).toEqual(await remainsOf(straight));
+    const names = readdirSync(path.join(broken, directory, 'checkpoints'));
+    expect(names.filter((name) => name.endsWith('.safetensors'))).toHaveLength(2);
+    const { metadata } = readSafetensors(path.join(broken, remains.checkpoints[1]?.file ?? ''));
+    expect(metadata).toMatchObject({
+      epoch: '2',
+      step: '5',
+      fingerprint: 'f'.repeat(64),
+      threads: '1',
+      node: process.version,
+      tensorflow: expect.stringMatching(/^2\./),
+    });
     const points = remains.plotted.filter(({ summary }) => summary !== undefined);
     expect(points.map((point) => point.step)).toEqual([0, 1, 2]);
     expect(points.at(-1)?.summary?.value.map(({ tag }) => tag)).toEqual([
@@ -99,7 +111,8 @@ test(
     ]);
 
     // One that is finished has nothing left to do.
-    const again = await finish(jobOf('train-supernet', broken, directory, config, ++attempt));
+    const again = await finish({ ...jobOf('train-supernet', broken, directory, config, ++attempt), threads: 2 });
+    expect((await again.ended).log).toContain('threads was 1 and is 2; the rest of the training may have other bits');
     expect(again.messages.some(({ type }) => type === 'epoch')).toBe(false);
     expect(await remainsOf(broken)).toEqual(await remainsOf(straight));
   },
