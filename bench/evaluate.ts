@@ -34,8 +34,8 @@ const { values: options } = parseArgs({
     subnets: { type: 'string', default: '100' },
     repetitions: { type: 'string', default: '3' },
     side: { type: 'string', default: '64' },
-    calibration: { type: 'string', default: '2x64' },
-    test: { type: 'string', default: '2x128' },
+    calibration: { type: 'string', default: '2x128' },
+    test: { type: 'string', default: '1x256' },
     /** Numbers of subnets, or '' for none. */
     growth: { type: 'string', default: '50,200,1000' },
     threads: { type: 'string', default: '2' },
@@ -189,7 +189,9 @@ function sizeOf(text: string): { batches: number; size: number } {
   return { batches, size };
 }
 
-const seconds = (ms: number): string => `${(ms / 1000).toFixed(2)} s`;
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(2)} s`;
+}
 
 function tellCase(result: Awaited<ReturnType<typeof againstPeer>>[number]): void {
   const { factors, accuracy } = result;

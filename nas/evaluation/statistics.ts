@@ -1,4 +1,4 @@
-import { addN, batchNorm, batchNormWith, scale } from '../supernet/ops.ts';
+import { addN, batchNorm, batchNormRelu, batchNormWith, batchNormWithRelu, scale } from '../supernet/ops.ts';
 import { dispose, keep } from '../supernet/tensorflow.ts';
 import type { Tensor } from '../supernet/tensorflow.ts';
 
@@ -13,9 +13,10 @@ export class Statistics {
   readonly #mean = new Average();
   readonly #variance = new Average();
 
-  /** Normalises x [n, h, w, channels] by its own statistics, and notes them. */
-  gather(x: Tensor, { gamma, beta }: Affine, epsilon: number): Tensor {
-    const { y, mean, variance, state } = batchNorm(x, gamma, beta, epsilon);
+  /** Normalises x [n, h, w, channels] by its own statistics, and notes them; then a ReLU where it is `rectified`. */
+  gather(x: Tensor, { gamma, beta }: Affine, epsilon: number, rectified: boolean): Tensor {
+    const normalise = rectified ? batchNormRelu : batchNorm;
+    const { y, mean, variance, state } = normalise(x, gamma, beta, epsilon);
     dispose(...state);
     this.#mean.add(mean);
     this.#variance.add(variance);
@@ -28,10 +29,11 @@ export class Statistics {
     this.#variance.settle();
   }
 
-  /** Normalises x by the settled statistics. */
-  apply(x: Tensor, { gamma, beta }: Affine, epsilon: number): Tensor {
+  /** Normalises x by the settled statistics; then a ReLU where it is `rectified`. */
+  apply(x: Tensor, { gamma, beta }: Affine, epsilon: number, rectified: boolean): Tensor {
     const statistics = { mean: this.#mean.value, variance: this.#variance.value };
-    return batchNormWith(x, gamma, beta, statistics, epsilon);
+    const normalise = rectified ? batchNormWithRelu : batchNormWith;
+    return normalise(x, gamma, beta, statistics, epsilon);
   }
 
   dispose(): void {

@@ -2,7 +2,6 @@ import { prefixTree } from '../space/prefix-tree.ts';
 import type { Subnet } from '../space/space.ts';
 import type { BlockModule, ConvNorm } from '../supernet/modules.ts';
 import type { Supernet } from '../supernet/network.ts';
-import { conv2d } from '../supernet/convolution.ts';
 import { lanes } from '../supernet/lanes.ts';
 import { add, biasAdd, cast, leading, matmul, relu } from '../supernet/ops.ts';
 import { maxPool, meanPool } from '../supernet/pooling.ts';
@@ -10,7 +9,19 @@ import { dispose, readFloats } from '../supernet/tensorflow.ts';
 import type { Tensor } from '../supernet/tensorflow.ts';
 import { eachNorm, sharing } from './sharing.ts';
 import type { Branch, Family, Member, Trunk } from './sharing.ts';
+import { convolve, formsOf, reformed } from './stage-form.ts';
+import type { Forms, StageForm } from './stage-form.ts';
 import type { Statistics } from './statistics.ts';
+import { WeightCache } from './weight-cache.ts';
+
+/** A convolution with its normalisation and, where it is `rectified`, a ReLU. */
+interface Unit extends ConvNorm {
+  readonly input: number;
+  readonly out: number;
+  readonly stride: number;
+  readonly norm: Statistics;
+  readonly rectified: boolean;
+}
 
 /** Called with the logits [images, classes] of the subnets that share them. */
 type Visit = (subnets: readonly number[], logits: Float32Array) => void;
@@ -26,6 +37,9 @@ export class TreeWalk {
   readonly steps: number;
   readonly #net: Supernet;
   readonly #trunk: Trunk;
+  /** For the size of the first images: all have the same. */
+  #forms: Forms | undefined;
+  readonly #weights = new WeightCache();
 
   constructor(net: Supernet, subnets: readonly Subnet[]) {
     this.#net = net;
@@ -50,30 +64,40 @@ export class TreeWalk {
 
   dispose(): void {
     eachNorm(this.#trunk, (norm) => norm.dispose());
+    this.#weights.dispose();
     this.#net.parameters.releaseSlices();
   }
 
   *#stem(images: Tensor, visit: Visit | null): Generator<void> {
-    const { space, precision, modules } = this.#net;
+    const { space, modules } = this.#net;
     const { width, norm, branches } = this.#trunk;
-    const x = precision === 'bf16' ? cast(images, 'bfloat16') : images;
-    const sum = this.#convNorm(x, space.channels, modules.stem, width, space.stem.stride, norm, visit);
-    const activated = activate(sum);
+    this.#forms ??= formsOf(this.#net, images.shape[1]!);
+    const form = this.#forms.images;
+    const x = form.dtype === 'float32' ? images : cast(images, form.dtype);
+    const unit = {
+      ...modules.stem,
+      input: space.channels,
+      out: width,
+      stride: space.stem.stride,
+      norm,
+      rectified: true,
+    };
+    const activated = this.#convNorm(x, unit, form, visit);
     if (x !== images) dispose(x);
     const y = space.stem.pool ? maxPool(activated) : activated;
     if (y !== activated) dispose(activated);
-    yield* this.#branches(y, branches, visit);
+    yield* this.#branches(y, branches, form, visit);
   }
 
-  /** Takes y over. */
-  *#branches(y: Tensor, branches: readonly Branch[], visit: Visit | null): Generator<void> {
+  /** Takes y, activations in this form, over. */
+  *#branches(y: Tensor, branches: readonly Branch[], form: StageForm, visit: Visit | null): Generator<void> {
     try {
       for (const branch of branches) {
         const x = narrowed(y, branch.width);
         try {
           yield;
-          if (visit && branch.subnets.length > 0) visit(branch.subnets, this.#logits(x, branch));
-          for (const family of branch.families) yield* this.#family(x, family, visit);
+          if (visit && branch.subnets.length > 0) visit(branch.subnets, this.#logits(x, branch, form));
+          for (const family of branch.families) yield* this.#family(x, family, form, visit);
         } finally {
           if (x !== y) dispose(x);
         }
@@ -83,20 +107,24 @@ export class TreeWalk {
     }
   }
 
-  *#family(x: Tensor, family: Family, visit: Visit | null): Generator<void> {
+  *#family(x: Tensor, family: Family, from: StageForm, visit: Visit | null): Generator<void> {
     const { conv1, shortcut: convolution } = this.#module(family);
-    const { in: input, mid, stride, norm } = family;
-    const inner = activate(this.#convNorm(x, input, conv1, mid, stride, norm, visit));
+    const { stage, in: input, mid, stride, norm } = family;
+    const form = this.#forms!.stages[stage]!;
+    // Only plain convolutions have strides.
+    const own = reformed(x, from, { ...form, layout: stride === 1 ? form.layout : 'images' });
+    const inner = this.#convNorm(own, { ...conv1, input, out: mid, stride, norm, rectified: true }, form, visit);
     const shortcut =
       family.shortcut &&
-      this.#convNorm(x, input, convolution, family.shortcut.out, stride, family.shortcut.norm, visit);
+      this.#convNorm(own, { ...convolution, input, ...family.shortcut, stride, rectified: false }, form, visit);
     try {
       for (const member of family.members) {
-        const y = this.#join(inner, member.identity ? x : shortcut!, family, member, visit);
-        yield* this.#branches(y, member.branches, visit);
+        const y = this.#join(inner, member.identity ? own : shortcut!, family, member, visit);
+        yield* this.#branches(y, member.branches, form, visit);
       }
     } finally {
       dispose(inner);
+      if (own !== x) dispose(own);
       if (shortcut) dispose(shortcut);
     }
   }
@@ -104,11 +132,14 @@ export class TreeWalk {
   /** ReLU(bn2(conv2(inner)) + shortcut), both cut to what the member has of them. */
   #join(inner: Tensor, shortcut: Tensor, family: Family, member: Member, visit: Visit | null): Tensor {
     const { conv2 } = this.#module(family);
-    const own = narrowed(inner, member.mid);
-    const branch = this.#convNorm(own, member.mid, conv2, member.out, 1, member.norm, visit);
-    const added = narrowed(shortcut, member.out);
-    const y = activate(add(branch, added));
-    dispose(branch);
+    const { mid, out, norm } = member;
+    const own = narrowed(inner, mid);
+    const unit = { ...conv2, input: mid, out, stride: 1, norm, rectified: false } as const;
+    const branch = this.#convNorm(own, unit, this.#forms!.stages[family.stage]!, visit);
+    const added = narrowed(shortcut, out);
+    const sum = add(branch, added);
+    const y = relu(sum);
+    dispose(branch, sum);
     if (own !== inner) dispose(own);
     if (added !== shortcut) dispose(added);
     return y;
@@ -118,29 +149,22 @@ export class TreeWalk {
     return this.#net.modules.blocks[stage]![group]![block]!;
   }
 
-  /** x [n, h, w, lanes(input)] → [n, h', w', lanes(out)]; gathers the statistics or uses them. */
-  #convNorm(
-    x: Tensor,
-    input: number,
-    unit: ConvNorm,
-    out: number,
-    stride: number,
-    norm: Statistics,
-    visit: Visit | null,
-  ): Tensor {
-    const conv = conv2d(x, unit.weight.slice(out, input), stride);
-    const affine = { gamma: unit.gamma.slice(out), beta: unit.beta.slice(out) };
+  /** x, images where the stride is 2 and else in the form, → the form; gathers the statistics or uses them. */
+  #convNorm(x: Tensor, { weight, gamma, beta, ...unit }: Unit, form: StageForm, visit: Visit | null): Tensor {
+    const { out, stride, norm, rectified } = unit;
+    const conv = this.#weights.use(weight, unit, form, (part) => convolve(x, part, stride, form));
+    const affine = { gamma: gamma.slice(out), beta: beta.slice(out) };
     const { epsilon } = this.#net;
-    const y = visit ? norm.apply(conv, affine, epsilon) : norm.gather(conv, affine, epsilon);
+    const y = visit ? norm.apply(conv, affine, epsilon, rectified) : norm.gather(conv, affine, epsilon, rectified);
     dispose(conv);
     return y;
   }
 
-  #logits(x: Tensor, { group, width }: Branch): Float32Array {
+  #logits(x: Tensor, { group, width }: Branch, { layout }: StageForm): Float32Array {
     const { classes, modules } = this.#net;
     const { weight, bias } = modules.classifiers[group]!;
     const full = x.dtype === 'float32' ? x : cast(x, 'float32');
-    const pooled = meanPool(full);
+    const pooled = meanPool(full, layout === 'maps' ? [0, 1] : [1, 2]);
     const product = matmul(pooled, weight.slice(classes, width));
     const logits = biasAdd(product, bias.value());
     const values = readFloats(logits);
@@ -148,12 +172,6 @@ export class TreeWalk {
     dispose(pooled, product, logits);
     return values;
   }
-}
-
-function activate(x: Tensor): Tensor {
-  const y = relu(x);
-  dispose(x);
-  return y;
 }
 
 /**

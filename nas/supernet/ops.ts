@@ -1,5 +1,5 @@
 import { integer, integers, margins, memo, scalar } from './constants.ts';
-import { attribute, constant, dispose, run, runMany } from './tensorflow.ts';
+import { attribute, constant, dispose, isOnGpu, run, runMany } from './tensorflow.ts';
 import type { DType, Tensor } from './tensorflow.ts';
 
 type Attributes = Parameters<typeof run>[1];
@@ -12,6 +12,9 @@ type Attributes = Parameters<typeof run>[1];
 const NONE = constant(new Float32Array(0), [0]);
 const normalisations = new Map<number, Attributes>();
 const sums = new Map<number, Attributes>();
+/** oneDNN's normalisation with a ReLU behind it: TensorFlow hands it out under its inner name only. */
+const RECTIFIED = '_MklNativeFusedBatchNormEx';
+const rectifiedNormalisations = new Map<number, Attributes>();
 const casts = new Map<DType, Attributes>();
 const PRODUCTS = [false, true].flatMap((a) =>
   [false, true].map((b) => [attribute.bool('adj_x', a), attribute.bool('adj_y', b)]),
@@ -43,6 +46,37 @@ export function batchNormWith(
 ): Tensor {
   const inputs = [x, gamma, beta, statistics.mean, statistics.variance];
   const [y, ...rest] = runMany('FusedBatchNormV3', normalisation(epsilon, false), inputs, 6);
+  dispose(...rest);
+  return y!;
+}
+
+/** ReLU of `batchNorm`, in one operation on a CPU. */
+export function batchNormRelu(
+  x: Tensor,
+  gamma: Tensor,
+  beta: Tensor,
+  epsilon: number,
+): { y: Tensor; mean: Tensor; variance: Tensor; state: NormState } {
+  if (isOnGpu()) {
+    const { y, ...rest } = batchNorm(x, gamma, beta, epsilon);
+    return { y: rectified(y), ...rest };
+  }
+  const inputs = [x, gamma, beta, NONE, NONE];
+  const [y, average, variance, ...state] = runMany(RECTIFIED, rectifiedNormalisation(epsilon, true), inputs, 6);
+  return { y: y!, mean: average!, variance: variance!, state };
+}
+
+/** ReLU of `batchNormWith`, in one operation on a CPU. */
+export function batchNormWithRelu(
+  x: Tensor,
+  gamma: Tensor,
+  beta: Tensor,
+  statistics: { readonly mean: Tensor; readonly variance: Tensor },
+  epsilon: number,
+): Tensor {
+  if (isOnGpu()) return rectified(batchNormWith(x, gamma, beta, statistics, epsilon));
+  const inputs = [x, gamma, beta, statistics.mean, statistics.variance];
+  const [y, ...rest] = runMany(RECTIFIED, rectifiedNormalisation(epsilon, false), inputs, 6);
   dispose(...rest);
   return y!;
 }
@@ -181,4 +215,19 @@ function normalisation(epsilon: number, training: boolean): Attributes {
     attribute.float('epsilon', epsilon),
     attribute.bool('is_training', training),
   ]);
+}
+
+function rectifiedNormalisation(epsilon: number, training: boolean): Attributes {
+  return memo(rectifiedNormalisations, training ? epsilon : -epsilon, () => [
+    ...normalisation(epsilon, training),
+    attribute.string('activation_mode', 'Relu'),
+    attribute.int('num_side_inputs', 0),
+    attribute.string('_kernel', 'MklNameChangeOp'),
+  ]);
+}
+
+function rectified(x: Tensor): Tensor {
+  const y = relu(x);
+  dispose(x);
+  return y;
 }

@@ -68,6 +68,16 @@ export class Parameter implements ParameterSpec {
     return memo(this.#slices, -(lanesOut * 65536 + lanesIn), () => this.#cut(lanesOut, lanesIn, out, input));
   }
 
+  /** As `slice` of a convolution's weight, but the caller's own and of the type asked for. */
+  part(out: number, input: number, dtype: DType): Tensor {
+    const part = leading(this.value(), internalShape(this.shape, out, input));
+    const laned = padded(part, internalShape(this.shape, this.#lanesOut(out), this.#lanesIn(input)));
+    if (dtype === 'float32') return laned;
+    const typed = cast(laned, dtype);
+    dispose(laned);
+    return typed;
+  }
+
   /** The leading part of this size, with zeros up to the lanes of out and input. */
   #cut(sizeOut: number, sizeIn: number, out: number, input: number): Tensor {
     const value = this.value();

@@ -63,9 +63,9 @@ export function maxPoolGradient(dy: Tensor, x: Tensor, y: Tensor, places: PoolSt
   return isOnGpu() ? run('MaxPoolGrad', VALID, [x, y, dy]) : run('_MklNativeMaxPoolGrad', FAST, [x, y, dy, ...places]);
 }
 
-/** Mean over height and width: [n, h, w, c] → [n, c]. */
-export function meanPool(x: Tensor): Tensor {
-  return run('Mean', [], [x, integers([1, 2])]);
+/** Mean over height and width: [n, h, w, c] → [n, c]; `axes` where they stand elsewhere. */
+export function meanPool(x: Tensor, axes: readonly [h: number, w: number] = [1, 2]): Tensor {
+  return run('Mean', [], [x, integers(axes)]);
 }
 
 /** dLoss/dx of `meanPool`, in the type of x: dy [n, c] → the shape [n, h, w, c]. */

@@ -14,7 +14,7 @@ const OF_A_PART: ReadonlySet<string> = new Set(['part', 'batch_size', 'threads']
 export const evaluateSubnets = defineKind({
   ...heavy,
   name: 'evaluate-subnets',
-  codeVersion: 1,
+  codeVersion: 2,
   summary: "tests one part of a set of subnets with a supernet's weights",
   schema: EvaluateSubnetsConfig,
   keys: Object.keys(EvaluateSubnetsConfig.shape),

@@ -7,7 +7,7 @@ import { samples } from './references.ts';
 export const trainSupernet = defineKind({
   ...heavy,
   name: 'train-supernet',
-  codeVersion: 1,
+  codeVersion: 2,
   summary: 'trains a supernet of K groups, anew or inherited from one of fewer',
   schema: TrainSupernetConfig,
   keys: Object.keys(TrainSupernetConfig.shape),

@@ -19,8 +19,8 @@ const CLASSES = 10;
 const space = committedSpace('fashion');
 
 /** A supernet whose every parameter counts: what a trained one looks like. */
-function randomSupernet(of: Space, groups: number): Supernet {
-  const net = Supernet.build({ space: of, classes: CLASSES, groups, seed: 7 });
+function randomSupernet(of: Space, groups: number, precision: 'float32' | 'bf16' = 'float32'): Supernet {
+  const net = Supernet.build({ space: of, classes: CLASSES, groups, seed: 7, precision });
   for (const parameter of net.parameters) {
     if (parameter.kind !== 'norm' && parameter.kind !== 'bias') continue;
     const random = randomOf(1, parameter.name);
@@ -193,6 +193,36 @@ test('a wide space, whose siblings are cut out of wider tensors, scores as each 
   }
   net.dispose();
 });
+
+test.for([
+  ['float32', 1e-4],
+  ['bf16', 2e-2],
+] as const)(
+  'in %s, subnets whose small maps are filtered score as by plain convolutions',
+  async ([precision, bound]) => {
+    const filtered: Space = {
+      ...space,
+      resolutions: [24],
+      stem: { kernel: 7, stride: 2, pool: true, base: 72 },
+      stages: [
+        { base: 72, stride: 1, depth: [1, 2] },
+        { base: 80, stride: 2, depth: [1, 2] },
+        { base: 96, stride: 2, depth: [1, 2] },
+      ],
+      ratios: [1, 0.94],
+    };
+    const net = randomSupernet(filtered, 2, precision);
+    const subnets = randomSubnets(filtered, 8);
+    const [calibration, tested] = [batches(filtered, 'calibration', 2, 40), batches(filtered, 'test', 1, 50)];
+    const walked = await scores(net, subnets, calibration, tested);
+    for (const [i, subnet] of subnets.entries()) {
+      const alone = scoreOf(referenceLogits(net, subnet, calibration, tested), tested);
+      expect(Math.abs(walked[i]!.crossEntropy - alone.crossEntropy)).toBeLessThan(bound);
+    }
+    expect(new Set(walked.map(({ crossEntropy }) => crossEntropy)).size).toBe(8);
+    net.dispose();
+  },
+);
 
 test('however many batches there are to calibrate on, statistics are their mean', async () => {
   const net = randomSupernet(space, 1);
