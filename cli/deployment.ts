@@ -1,6 +1,5 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { Message } from '../nas/deployment/request.ts';
@@ -12,7 +11,7 @@ import { Failure } from './failure.ts';
  * Has a process of its own do what needs TensorFlow, and tells on stderr how far it is where that is a terminal.
  * @throws Failure with the process's own words
  */
-export async function deploy(request: Omit<Request, 'threads'>): Promise<Done> {
+export async function deploy(request: Request): Promise<Done> {
   const child = fork(path.join(root, 'nas/deployment/main.ts'), {
     execArgv: ['--import', import.meta.resolve('tsx')],
     stdio: ['pipe', 'ignore', 'pipe', 'ipc'],
@@ -26,7 +25,7 @@ export async function deploy(request: Omit<Request, 'threads'>): Promise<Done> {
   const complaints = child.stderr === null ? '' : text(child.stderr);
   // A process that dies at once closes its input; how it died is told below.
   child.stdin?.on('error', () => {});
-  child.stdin?.end(JSON.stringify({ ...request, threads: availableParallelism() } satisfies Request));
+  child.stdin?.end(JSON.stringify(request));
   const [code, signal] = await once(child, 'exit');
   if (child.connected) await once(child, 'disconnect');
   tell('');

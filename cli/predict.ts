@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { deploy } from './deployment.ts';
@@ -27,7 +28,9 @@ async function predict(images: readonly string[], { model, json, ...options }: P
   const missing = [...(model === undefined ? [] : [model]), ...images].find((file) => !existsSync(file));
   if (missing !== undefined) throw new Failure(`${missing}: expected a file, got none; correct the path`, 2);
   const network =
-    model === undefined ? await subnetOf(options) : ({ kind: 'network', file: path.resolve(model) } as const);
+    model === undefined
+      ? await subnetOf(options)
+      : ({ kind: 'network', file: path.resolve(model), threads: availableParallelism() } as const);
   const pictures = images.map((image) => path.resolve(image));
   const { network: made, logits } = await deploy({ network, write: [], pictures });
   const predictions = images.map((image, at) => {

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
@@ -70,12 +71,20 @@ export async function subnetOf(options: SubnetOptions): Promise<OfSupernet> {
     );
   }
   const calibration = { ...(known?.calibration ?? USUAL), ...options.calibration };
-  const found = { kind: 'supernet', file, sha256, groups, space, dataset, calibration, arch } as const;
+  // Small nets lose more by sharing an operation among threads than they gain: as many as it was trained with.
+  const threads = known?.threads ?? availableParallelism();
+  const found = { kind: 'supernet', file, sha256, groups, space, dataset, calibration, arch, threads } as const;
   check(found);
   return found;
 }
 
-const Trained = z.object({ space: SpaceConfig, dataset: DatasetConfig, groups: z.int(), calibration: Calibration });
+const Trained = z.object({
+  space: SpaceConfig,
+  dataset: DatasetConfig,
+  groups: z.int(),
+  calibration: Calibration,
+  threads: z.int(),
+});
 
 /** What the stage was configured with that made a file of these bytes; null where none is known. */
 async function trainedWith(file: string, sha256: string): Promise<z.infer<typeof Trained> | null> {

@@ -78,7 +78,7 @@ export async function calibratedNetwork(source: OfSupernet, tell: (message: Mess
       arch,
       space,
       classes,
-      class_names: classNamesOf(config),
+      class_names: await classNamesOf(config),
       epsilon,
       picture,
       calibration: { ...calibration, dataset: config.name, sha256: part.sha256 },

@@ -10,7 +10,7 @@ await end(await answer());
 async function answer(): Promise<Message> {
   try {
     const request = parseInput(Request, await json(process.stdin), 'request');
-    process.env['TF_NUM_INTRAOP_THREADS'] = String(request.threads);
+    process.env['TF_NUM_INTRAOP_THREADS'] = String(request.network.threads);
     process.env['TF_NUM_INTEROP_THREADS'] = '1';
     // TensorFlow is imported inside: it reads its thread count when it loads.
     const { deploy } = await import('./deploy.ts');

@@ -10,6 +10,9 @@ const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits');
 /** Absolute. */
 const file = z.string().min(1);
 
+/** TensorFlow's threads. */
+const shared = { threads: positive };
+
 /** A subnet of a supernet, to be calibrated. */
 const OfSupernet = z.strictObject({
   kind: z.literal('supernet'),
@@ -20,11 +23,12 @@ const OfSupernet = z.strictObject({
   dataset: DatasetConfig,
   calibration: Calibration,
   arch: z.string(),
+  ...shared,
 });
 export type OfSupernet = z.infer<typeof OfSupernet>;
 
 /** A network that was exported before. */
-const OfFile = z.strictObject({ kind: z.literal('network'), file });
+const OfFile = z.strictObject({ kind: z.literal('network'), file, ...shared });
 
 export const formats = ['safetensors', 'onnx'] as const;
 
@@ -34,8 +38,6 @@ export const Request = z.strictObject({
   write: z.array(z.strictObject({ format: z.enum(formats), file })),
   /** Pictures to classify. */
   pictures: z.array(file),
-  /** TensorFlow's. */
-  threads: positive,
 });
 export type Request = z.infer<typeof Request>;
 
