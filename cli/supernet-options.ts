@@ -37,7 +37,10 @@ export function defineForSubnet(command: Command): Command {
   return command
     .option('--supernet <file>', 'a supernet (.safetensors)')
     .option('--arch <code>', 'arch code of the subnet')
-    .option('--space <name>', 'of configs/spaces; this and the next are known of supernets that a run here has trained')
+    .option(
+      '--space <name>',
+      'of configs/spaces; this and the next three are needed only of a supernet that no run here has trained',
+    )
     .option('--dataset <name>', 'of configs/datasets, to calibrate with')
     .option('--groups <k>', 'K of the supernet', wholeNumber)
     .option('--calibration <batches>x<images>', 'how much BN statistics are averaged over', batchesOf);
