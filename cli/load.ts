@@ -19,7 +19,11 @@ export interface LoadOptions {
 export function defineForPipeline(command: Command): Command {
   return command
     .option('--id <run>', 'id of the run; the name of the pipeline where absent')
-    .option('--set <key=value>', 'change a param, or stages.<id>.with.<key>; repeatable', collected)
+    .option(
+      '--set <key=value>',
+      'change a param, with.<key> of all stages, or stages.<id>.with.<key>; repeatable',
+      collected,
+    )
     .option('--fresh', 'take no work over from other runs')
     .option('--from-run <run>', 'take what comes before --from-stage from that run, as it is')
     .option('--from-stage <stage>', 'the first stage to run anew, with all that need it')

@@ -192,7 +192,7 @@ function subPlan({ file, params, sampled, place, at }: SubRequest, context: Cont
   const deferred = Object.fromEntries(
     Object.entries(params).filter(([, value]) => JSON.stringify(value).includes('${{')),
   );
-  const settings: Settings = { params: new Map(given), layers: new Map(), problems: [] };
+  const settings: Settings = { params: new Map(given), shared: [], layers: new Map(), problems: [] };
   const { plan, samples, problems } = compilePipeline(found.value, {
     project,
     id: context.id,

@@ -12,6 +12,8 @@ import type { StageFile } from './schema.ts';
 export interface Below {
   readonly configs: readonly Layer[];
   readonly with: Layer;
+  /** Given by flags, and over what a stage says itself. */
+  readonly flags: readonly Layer[];
 }
 
 /** The layers that all stages share. */
@@ -19,6 +21,7 @@ export function layersBelow(context: Context): Below {
   return {
     configs: configLayers(context.file.config, ['config'], context),
     with: knownKeys(sourceLayer(context.source, ['with']), context),
+    flags: context.settings.shared.map((layer) => knownKeys(layer, context)),
   };
 }
 
@@ -50,10 +53,11 @@ function knownKeys(layer: Layer, { report }: Context): Layer {
   return layer;
 }
 
-/** Config files of the pipeline, then of the stage; `with` of the pipeline, then of the stage; `--set`. */
+/** Config files of the pipeline, then of the stage; `with` of the pipeline, then of the stage; `--set` for all, then for it. */
 export function layersOf(id: string, { uses, config }: StageFile, below: Below, context: Context): Layer[] {
   const keys = kinds.get(uses)?.keys ?? [];
   const shared = [...below.configs, ...configLayers(config, ['stages', id, 'config'], context), below.with];
   const own = sourceLayer(context.source, ['stages', id, 'with']);
-  return [...shared.map((layer) => only(layer, keys)), own, ...(context.settings.layers.get(id) ?? [])];
+  const known = (layers: readonly Layer[]): Layer[] => layers.map((layer) => only(layer, keys));
+  return [...known(shared), own, ...known(below.flags), ...(context.settings.layers.get(id) ?? [])];
 }

@@ -1,4 +1,7 @@
-/** `--set key=value`: a param, or `stages.<id>.with.<key>`; values are YAML scalars or short YAML lists and maps. */
+/**
+ * `--set key=value`: a param, `with.<key>` (of every stage whose kind knows the key) or `stages.<id>.with.<key>`; values are
+ * YAML scalars or short YAML lists and maps.
+ */
 import { flagLayer } from './layers.ts';
 import type { Layer } from './layers.ts';
 import type { Json } from './plan.ts';
@@ -14,17 +17,20 @@ export interface Given {
 
 export interface Settings {
   readonly params: ReadonlyMap<string, Given>;
-  /** By stage, in the order of the flags. */
+  /** Of all stages, in the order of the flags. */
+  readonly shared: readonly Layer[];
+  /** By stage, in the order of the flags; over the shared ones. */
   readonly layers: ReadonlyMap<string, readonly Layer[]>;
   readonly problems: readonly Problem[];
 }
 
 const KEY = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/;
-const FORMS = 'key=value, key the name of a param or stages.<id>.with.<key>';
+const FORMS = 'key=value, key the name of a param, with.<key> or stages.<id>.with.<key>';
 
 /** Reads `--set` flags, each given as `key=value`. The last of two for one key wins. */
 export function parseSettings(flags: readonly string[]): Settings {
   const params = new Map<string, Given>();
+  const shared: Layer[] = [];
   const layers = new Map<string, Layer[]>();
   const problems: Problem[] = [];
   for (const flag of flags) {
@@ -33,8 +39,9 @@ export function parseSettings(flags: readonly string[]): Settings {
     const key = flag.slice(0, Math.max(0, equals)).trim();
     const path = key.split('.');
     const [first, stage, word, ...inside] = path;
-    const isParam = path.length === 1 && first !== 'stages';
-    const isWith = first === 'stages' && word === 'with' && inside.length > 0;
+    const isParam = path.length === 1 && first !== 'stages' && first !== 'with';
+    const isShared = path.length > 1 && first === 'with';
+    const isWith = isShared || (first === 'stages' && word === 'with' && inside.length > 0);
     if (equals < 0 || !KEY.test(key) || path.includes('__proto__') || !(isParam || isWith)) {
       problems.push(problem(place, [], `expected ${FORMS}, got ${JSON.stringify(flag.slice(0, 60))}; write it so`));
       continue;
@@ -48,7 +55,8 @@ export function parseSettings(flags: readonly string[]): Settings {
     problems.push(...wrong.map(({ message }) => problem(place, [], message)));
     if (!source) continue;
     if (isParam) params.set(key, { value: source.value, place });
+    else if (isShared) shared.push(flagLayer(place.source, path.slice(1), source.value));
     else layers.set(stage ?? '', [...(layers.get(stage ?? '') ?? []), flagLayer(place.source, inside, source.value)]);
   }
-  return { params, layers, problems };
+  return { params, shared, layers, problems };
 }

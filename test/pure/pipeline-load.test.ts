@@ -107,6 +107,15 @@ stages:
     expect(stageOf(plan, 'one').with).toEqual({ run: [12], env: { A: 'a', B: 'yes' }, outputs: { x: 'y' } });
   });
 
+  test('changes a key of every stage whose kind knows it, and one stage over that', () => {
+    const two = `${text}  two: { uses: merge-results, needs: one, with: { parts: [], smooth: false } }\n`;
+    const flags = ['with.env.A=b', 'stages.one.with.env.B=c', 'with.env={B: d}'];
+    expect(stageOf(planOf(text, { set: flags }), 'one').with).toEqual({ run: ['a'], env: { A: 'b', B: 'c' } });
+    expect(problemsOf(two, { set: ['with.smoth=true'] })).toContain(
+      '--set with.smoth=true: smoth: expected a key that some kind of stage knows, got "smoth"; did you mean smooth?',
+    );
+  });
+
   test('keeps an arch code a text, and takes nothing for the empty text', () => {
     const code = '1252233313000000223212122253130000000000006515000000';
     expect(planOf(text, { set: [`word=${code}`] }).params).toEqual({ word: code });
@@ -116,11 +125,11 @@ stages:
   test.each([
     [
       'word',
-      '--set word: expected key=value, key the name of a param or stages.<id>.with.<key>, got "word"; write it so',
+      '--set word: expected key=value, key the name of a param, with.<key> or stages.<id>.with.<key>, got "word"; write it so',
     ],
     [
       'stages.one.uses=x',
-      '--set stages.one.uses=x: expected key=value, key the name of a param or stages.<id>.with.<key>, got "stages.one.uses=x"; write it so',
+      '--set stages.one.uses=x: expected key=value, key the name of a param, with.<key> or stages.<id>.with.<key>, got "stages.one.uses=x"; write it so',
     ],
     ['wort=1', '--set wort=1: expected a param of p.yml, got wort; did you mean word?'],
     ['stages.oen.with.run=1', '--set stages.oen.with.run=1: expected a stage, got oen; did you mean one?'],

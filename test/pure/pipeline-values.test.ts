@@ -167,7 +167,7 @@ stages:
   b: { uses: command, needs: c, with: { run: [x], env: 1 }, retry: { attempts: 0 } }
 `;
   expect(problemsOf(text, { id: '../x', set: ['nothing'] })).toEqual([
-    '--set nothing: expected key=value, key the name of a param or stages.<id>.with.<key>, got "nothing"; write it so',
+    '--set nothing: expected key=value, key the name of a param, with.<key> or stages.<id>.with.<key>, got "nothing"; write it so',
     `--id: expected 1..100 letters, digits, '.', '_' or '-', the first a letter or digit, got "../x"; choose another id`,
     'p.yml:1:7: name: expected letters, digits, _ and -, the first no -, got "a/b"; correct it',
     'p.yml:3:14: stages.a.uses: expected a kind of stage, got "comand"; did you mean command?',
