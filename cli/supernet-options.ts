@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
@@ -35,7 +35,7 @@ export interface SubnetOptions {
 /** Adds the options that name a subnet. */
 export function defineForSubnet(command: Command): Command {
   return command
-    .option('--supernet <file>', 'a supernet (.safetensors)')
+    .option('--supernet <file>', 'a supernet (.safetensors), or RUN/STAGE for the one that stage chose')
     .option('--arch <code>', 'arch code of the subnet')
     .option(
       '--space <name>',
@@ -59,8 +59,7 @@ export async function subnetOf(options: SubnetOptions): Promise<OfSupernet> {
   if (supernet === undefined || arch === undefined) {
     throw new Failure('expected --supernet FILE and --arch CODE, got no subnet; `nas top RUN` lists arch codes', 2);
   }
-  const file = path.resolve(supernet);
-  if (!existsSync(file)) throw new Failure(`${supernet}: expected a supernet, got no file; correct the path`, 2);
+  const file = placeOf(supernet);
   const sha256 = await sha256File(file);
   const known = await trainedWith(file, sha256);
   const space = options.space === undefined ? known?.space : SpaceConfig.parse(named('space', options.space));
@@ -79,6 +78,18 @@ export async function subnetOf(options: SubnetOptions): Promise<OfSupernet> {
   const found = { kind: 'supernet', file, sha256, groups, space, dataset, calibration, arch, threads } as const;
   check(found);
   return found;
+}
+
+/** The file, also where it is named from the results folder, or by the stage that chose it. */
+function placeOf(supernet: string): string {
+  const below = path.resolve(resultsRoot(), supernet);
+  const places = [path.resolve(supernet), below, path.join(below, fileNames.chosenSupernet)];
+  const found = places.find((place) => statSync(place, { throwIfNoEntry: false })?.isFile());
+  if (found !== undefined) return found;
+  throw new Failure(
+    `${supernet}: expected a supernet's file or the stage of one (RUN/STAGE), got neither; correct the path, or set NAS_RESULTS`,
+    2,
+  );
 }
 
 const Trained = z.object({

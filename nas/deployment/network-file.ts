@@ -13,10 +13,13 @@ export function writeNetwork(path: string, { description, tensors }: StaticNetwo
 export function readNetwork(path: string): StaticNetwork {
   const { metadata, tensors } = readSafetensors(path);
   const description = Text.pipe(Description).safeParse(metadata['network']);
-  if (!description.success) {
+  if (metadata['network'] === undefined) {
     throw new SafetensorsError(
       `${path}: expected a network that \`nas export\` wrote, got another safetensors file; a supernet is given by --supernet and --arch`,
     );
+  }
+  if (!description.success) {
+    throw new SafetensorsError(`${path}: network: ${z.prettifyError(description.error)}; export it anew`);
   }
   return new StaticNetwork(description.data, tensors);
 }

@@ -1,6 +1,7 @@
 import { parseArchCode } from '../space/arch-code.ts';
 import { subnetOf } from '../space/space.ts';
 import { batchNormWith } from '../supernet/ops.ts';
+import { SafetensorsError } from '../supernet/safetensors.ts';
 import type { NamedTensor } from '../supernet/safetensors.ts';
 import { dispose, readFloats, tensor } from '../supernet/tensorflow.ts';
 import type { Description } from './description.ts';
@@ -15,7 +16,7 @@ export class StaticNetwork {
   /** Float32 in PyTorch's order, in the order of `staticShapes`. */
   readonly tensors: readonly NamedTensor[];
 
-  /** @throws RangeError unless the tensors are exactly those of the subnet */
+  /** @throws SafetensorsError unless the tensors are exactly those of the subnet */
   constructor(description: Description, tensors: readonly NamedTensor[]) {
     const { space, arch, classes } = description;
     this.description = description;
@@ -26,10 +27,10 @@ export class StaticNetwork {
       const found = given.get(name);
       if (found?.shape.join() === shape.join()) return found;
       const got = found?.shape.join('×') ?? 'nothing';
-      throw new RangeError(`network ${arch}: ${name}: expected ${shape.join('×')}, got ${got}; export it anew`);
+      throw new SafetensorsError(`network ${arch}: ${name}: expected ${shape.join('×')}, got ${got}; export it anew`);
     });
     const foreign = tensors.find(({ name }) => !shapes.has(name));
-    if (foreign) throw new RangeError(`network ${arch}: expected only its own tensors, got ${foreign.name}`);
+    if (foreign) throw new SafetensorsError(`network ${arch}: expected only its own tensors, got ${foreign.name}`);
   }
 
   /** @param images [n, side, side, channels], normalised; @returns logits, [n, classes] */

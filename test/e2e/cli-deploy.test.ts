@@ -45,6 +45,7 @@ beforeAll(async () => {
   const net = Supernet.build({ space, classes: 10, groups: 1, seed: 1 });
   const { sha256 } = saveSupernet(net, supernet);
   copyFileSync(supernet, copy);
+  copyFileSync(supernet, path.join(path.dirname(supernet), 'supernet_max_kt.safetensors'));
   const token = { workflowId: 'run', runId: 'a', stage: 'one-shot', round: 1, attempt: 1 };
   const claim = { uses: 'train-supernet', fingerprint: 'f'.repeat(64), config: JsonValue.parse(config) };
   const now = { environment: {}, device: 'cpu', queued: new Date().toISOString() };
@@ -93,7 +94,10 @@ function expectClose(got: readonly number[][], tolerance: number): void {
 }
 
 test('what is predicted of pictures, and exported, has the logits of the evaluation', async () => {
-  const exported = await nas(['export', '--supernet', supernet, '--arch', ARCH, '--out', out, '--json'], environment);
+  const exported = await nas(
+    ['export', '--supernet', 'run/one-shot', '--arch', ARCH, '--out', out, '--json'],
+    environment,
+  );
   expect(exported.stderr).toBe('');
   expect(JSON.parse(exported.stdout)).toMatchObject({
     network: { arch: ARCH, classes: 10, calibration: { dataset: 'fashion-tiny', batches: 2, batch_size: 60 } },

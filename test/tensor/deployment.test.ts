@@ -137,6 +137,9 @@ test('a file that is a supernet, or lacks a tensor, is refused', async () => {
   saveSupernet(nets.get(1)!, file);
   expect(() => readNetwork(file)).toThrow('expected a network that `nas export` wrote');
   const { description, tensors } = await networkOf(archs[2]!, 1);
+  const strange = { ...description, class_names: ['one'] };
+  writeNetwork(file, new StaticNetwork(strange, tensors));
+  expect(() => readNetwork(file)).toThrow('expected a name for every class');
   const missing = 'network 11132300120000: bn1.weight: expected 4, got nothing';
   expect(
     () =>
