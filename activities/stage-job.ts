@@ -5,9 +5,9 @@ import { fileNames, referenceTo } from '../artifacts/paths.ts';
 import { Job, TrainerMessage } from '../nas/process/protocol.ts';
 import type { StageProcessKind } from '../nas/process/protocol.ts';
 import type { JsonObject } from '../pipelines/plan.ts';
+import { deviceEnvironment } from '../runtime/device-environment.ts';
 import { errorOf } from './endings.ts';
 import type { HowEnded } from './endings.ts';
-import { environmentOf } from './devices.ts';
 import type { StageAttempt } from './stage-activity.ts';
 import { StallWatch } from './stall-watch.ts';
 import { superviseProcess } from './trainer-process.ts';
@@ -27,6 +27,7 @@ export async function runJob(
   kind: StageProcessKind,
   attempt: StageAttempt,
   entry = entries[kind],
+  watch = new StallWatch(performance.now()),
 ): Promise<JsonObject> {
   const { input, root, folder, token, fingerprint, device } = attempt;
   const { threads } = input.with;
@@ -42,14 +43,13 @@ export async function runJob(
   });
   const file = path.join(folder, fileNames.job);
   await atomicWrite(file, `${JSON.stringify(job, null, 1)}\n`);
-  const watch = new StallWatch(performance.now());
   const said: TrainerMessage[] = [];
   const log = path.join(folder, fileNames.trainerLog);
   const end = await superviseProcess(
     {
       file: path.resolve(import.meta.dirname, entry),
       arguments: [file],
-      environment: environmentOf(device),
+      environment: deviceEnvironment(device),
       log,
     },
     {

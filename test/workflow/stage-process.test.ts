@@ -1,11 +1,13 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, expect, test } from 'vitest';
 import { command } from '../../activities/command.ts';
 import type { StageInput } from '../../activities/contract.ts';
 import { lightActivities } from '../../activities/light.ts';
 import { performStage } from '../../activities/stage-activity.ts';
 import { runJob } from '../../activities/stage-job.ts';
+import { StallWatch } from '../../activities/stall-watch.ts';
 import { readManifest } from '../../artifacts/manifest.ts';
 import type { JsonObject, PlanStage } from '../../pipelines/plan.ts';
 import { fixtureEnds } from '../support/fixture-trainer.ts';
@@ -15,11 +17,14 @@ import { temporaryFolder } from '../support/temporary-folder.ts';
 import { tinySupernet } from '../support/training-configs.ts';
 
 const fixture = path.resolve('test/support/fixture-trainer.ts');
+const LEAST_STALL_MS = 1000;
 const heavy = {
   taskQueue: 'gpu',
   activities: {
     'train-supernet': (input: StageInput) =>
-      performStage(input, (attempt) => runJob('train-supernet', attempt, fixture)),
+      performStage(input, (attempt) =>
+        runJob('train-supernet', attempt, fixture, new StallWatch(performance.now(), LEAST_STALL_MS)),
+      ),
     command: (input: StageInput) => command(input, 'cpu'),
   },
   maxHeartbeatThrottleInterval: 100,
@@ -103,6 +108,35 @@ test('NaN and bad input park at the first attempt, each under its own name', asy
     expect(existsSync(path.join(root, wrong.handle.workflowId))).toBe(false);
     await wrong.handle.terminate();
   });
+});
+
+test('an attempt whose time is up is killed at once and writes nothing more', async () => {
+  const retry = { maximumAttempts: 1, initialIntervalMs: 100, backoffCoefficient: 1 };
+  const plan = training('slowly', 9, { retry, timeout: { startToCloseMs: 3000, heartbeatMs: 1000 } });
+  await withWorker(async () => {
+    const run = await server.start(plan);
+    expect((await run.untilStage('one-shot', 'parked')).error).toMatch(/timeout/i);
+    await sleep(1000);
+    const look = async () => ({ steps: stepsMade(plan.id), manifest: await readManifest(root, `${plan.id}/one-shot`) });
+    const before = await look();
+    await sleep(500);
+    expect(await look()).toEqual(before);
+    // Asked to stop, it would have written where it was.
+    expect(before.manifest?.checkpoints.map(({ epoch, step }) => `${epoch}.${step}`).join()).toMatch(/^(0\.3)?$/);
+    expect(before.manifest?.attempts).toMatchObject([{ ending: 'Interrupted' }]);
+    await run.handle.terminate();
+  });
+});
+
+test('a trainer that lives but makes no step is given up, and the next attempt goes on at its checkpoint', async () => {
+  const plan = training('stall', 2);
+  await withWorker(async () => {
+    const run = await server.start(plan);
+    await run.handle.result();
+  });
+  expect(stepsMade(plan.id)).toEqual(steps(2));
+  const manifest = await readManifest(root, `${plan.id}/one-shot`);
+  expect(manifest?.attempts.map(({ ending }) => ending)).toEqual(['Stalled', 'done']);
 });
 
 test('pause stops the process at a checkpoint, and resume goes on without a step twice', async () => {
