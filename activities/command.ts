@@ -4,8 +4,8 @@ import { atomicWrite, sha256File } from '../artifacts/atomic-write.ts';
 import { fileNames, placeOf, referenceTo } from '../artifacts/paths.ts';
 import { CommandConfig } from '../pipelines/kinds/command.ts';
 import type { JsonObject } from '../pipelines/plan.ts';
+import { deviceEnvironment } from '../runtime/device-environment.ts';
 import type { StageInput, StageResult } from './contract.ts';
-import { environmentOf } from './devices.ts';
 import { errorOf, failure } from './endings.ts';
 import { performStage } from './stage-activity.ts';
 import type { StageAttempt } from './stage-activity.ts';
@@ -28,7 +28,7 @@ async function runCommand(attempt: StageAttempt): Promise<JsonObject> {
     {
       file: path.join(import.meta.dirname, 'command-guard.ts'),
       arguments: [order],
-      environment: { ...environmentOf(device), NAS_RESULTS: root, NAS_STAGE: input.directory, ...config.env },
+      environment: { ...deviceEnvironment(device), NAS_RESULTS: root, NAS_STAGE: input.directory, ...config.env },
       log,
     },
     { graceMs: GRACE_MS, stalledMs: silenceOf(log, config.stall_seconds), heard: () => undefined },

@@ -19,8 +19,3 @@ export class DevicePool {
     }
   }
 }
-
-/** What a process needs in its environment to see that device alone. */
-export function environmentOf(device: string): Record<string, string> {
-  return { CUDA_VISIBLE_DEVICES: device.startsWith('gpu:') ? device.slice(4) : '' };
-}

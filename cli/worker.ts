@@ -4,11 +4,11 @@ import { startWorkers } from '../workers/start.ts';
 import { wholeNumber } from './arguments.ts';
 import { findPlace } from './connection.ts';
 import { jsonOption, output } from './output.ts';
-import { allDevices, cpuSlots, prepareWorkers } from './workforce.ts';
+import { allDevices, cardDevices, cpuSlots, prepareWorkers } from './workforce.ts';
 
 interface Options {
   readonly role?: 'control' | 'gpu';
-  readonly gpu?: readonly string[];
+  readonly gpu?: readonly number[];
   readonly cpu?: number;
   readonly queue?: string;
   readonly json?: true;
@@ -30,11 +30,12 @@ export function define(command: Command): void {
 }
 
 async function worker({ role, gpu = [], cpu = 0, queue, json }: Options): Promise<void> {
-  prepareWorkers((line) => process.stderr.write(line));
-  const { config } = await findPlace();
   const roles = role === undefined ? (['control', 'gpu'] as const) : [role];
-  const named = [...gpu, ...cpuSlots(cpu)];
+  const named = [...(gpu.length > 0 ? await cardDevices(gpu) : []), ...cpuSlots(cpu)];
   const devices = named.length > 0 ? named : await allDevices();
+  const { config } = await findPlace();
+  // Not before: from here on a process ends by its workers' end alone.
+  prepareWorkers((line) => process.stderr.write(line));
   const workers = await startWorkers(config, { roles, devices, ...(queue === undefined ? {} : { queue }) });
   const { address } = config.connectionOptions;
   output(
@@ -45,6 +46,6 @@ async function worker({ role, gpu = [], cpu = 0, queue, json }: Options): Promis
   await workers.stopped;
 }
 
-function cards(text: string): string[] {
-  return text.split(',').map((card) => `gpu:${wholeNumber(card)}`);
+function cards(text: string): number[] {
+  return text.split(',').map(wholeNumber);
 }

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { gpus } from '../runtime/machine.ts';
 import { deviceInUse } from '../runtime/setup.ts';
+import { Failure } from './failure.ts';
 import { ENDING_SIGNALS } from './interruption.ts';
 
 // Small nets train best with a thread a process; more processes than this only fill the memory.
@@ -9,8 +10,40 @@ const MOST_CPU_SLOTS = 8;
 
 /** What heavy work may run on: every GPU if libtensorflow is the one for GPUs, else a slot for each processor core. */
 export async function allDevices(): Promise<string[]> {
-  const cards = (await deviceInUse()) === 'gpu' ? await gpus() : [];
-  return cards.length > 0 ? cards.map((_, index) => `gpu:${index}`) : cpuSlots(availableParallelism());
+  const isForGpus = (await deviceInUse()) === 'gpu';
+  const found = isForGpus ? await cards() : [];
+  if (found.length > 0) return found.map((card) => `gpu:${card}`);
+  if (isForGpus) console.error('nvidia-smi shows no GPU here: computing on the CPU');
+  return cpuSlots(availableParallelism());
+}
+
+/**
+ * Devices for the cards that were asked for.
+ * @throws Failure (exit code 2) where there is no such card, or libtensorflow is the one for the CPU
+ */
+export async function cardDevices(wanted: readonly number[]): Promise<string[]> {
+  if ((await deviceInUse()) !== 'gpu') {
+    throw new Failure(
+      '--gpu: expected libtensorflow for GPUs, got the one for the CPU; run `npm run setup -- --device gpu`',
+      2,
+    );
+  }
+  const found = await cards();
+  const missing = wanted.find((card) => !found.includes(String(card)));
+  if (missing === undefined) return wanted.map((card) => `gpu:${card}`);
+  const known = found.length === 0 ? 'none' : found.join(', ');
+  throw new Failure(
+    `--gpu: expected cards of this machine (${known}, as nvidia-smi and CUDA_VISIBLE_DEVICES say), got ${missing}; name others, or leave --gpu out`,
+    2,
+  );
+}
+
+/** Cards as the driver counts them; where CUDA_VISIBLE_DEVICES allows this process but some, those. */
+async function cards(): Promise<string[]> {
+  const allowed = process.env['CUDA_VISIBLE_DEVICES'];
+  const found = await gpus();
+  if (allowed === undefined || found.length === 0) return found.map((_, index) => String(index));
+  return allowed.split(',').filter((card) => card !== '');
 }
 
 /** `slots` times the processor, eight at most. */

@@ -5,6 +5,7 @@ import { testBinding } from './compile-binding.ts';
 import { bindingFile, root, temporalCli, temporalTestServer } from './layout.ts';
 import { gpus, probe } from './machine.ts';
 import { deviceInUse, isSetUp } from './setup.ts';
+import { measureSpeed } from './speed.ts';
 
 const setUpAgain = 'run `npm run setup`';
 
@@ -33,6 +34,45 @@ async function libtensorflowCheck(): Promise<Check> {
   };
 }
 
+/** How fast it is, on the first card where there is one to compute on. */
+async function speedChecks(): Promise<Check[]> {
+  const cards = await gpus();
+  const isForGpus = (await deviceInUse()) === 'gpu';
+  const wanted = isForGpus && cards.length > 0 ? 'gpu' : 'cpu';
+  const speed = await measureSpeed(wanted === 'gpu' ? 'gpu:0' : 'cpu').catch(String);
+  if (typeof speed === 'string') {
+    return [gpuCheck(cards, isForGpus, wanted === 'cpu'), { ...speedCheck, ok: false, found: speed }];
+  }
+  const { device, float32, bf16, operation } = speed;
+  const place = device === 'gpu' ? 'on the first card' : 'on one thread of the processor';
+  const found = `${float32.toPrecision(3)} TFLOP/s in float32, ${bf16.toPrecision(3)} in bf16, ${operation.toFixed(0)} µs an operation at least, ${place}`;
+  return [gpuCheck(cards, isForGpus, device === wanted), { ...speedCheck, found }];
+}
+
+const speedCheck: Check = {
+  name: 'convolution speed',
+  ok: true,
+  expected: 'convolutions forward and backward, measured for a second',
+  found: '',
+  remedy: setUpAgain,
+};
+
+/** A GPU is welcome, never needed; but one that TensorFlow should use and cannot is a fault. */
+function gpuCheck(cards: readonly string[], isForGpus: boolean, isUsed: boolean): Check {
+  const found = cards.length > 0 ? cards.join('; ') : 'none, computing on the CPU';
+  const check = { name: 'gpu', ok: isUsed, found, expected: 'an NVIDIA GPU, if one is to be used' };
+  if (cards.length > 0 && !isForGpus) {
+    return { ...check, found: `${found}; not in use, for that run \`npm run setup -- --device gpu\``, remedy: '' };
+  }
+  if (isUsed) return { ...check, remedy: '' };
+  return {
+    ...check,
+    expected: 'TensorFlow to compute on the first of these cards',
+    found: `${found}; but TensorFlow does not compute on it`,
+    remedy: 'update the driver (525 or later), and see what other programs on the card say',
+  };
+}
+
 async function temporalCheck(): Promise<Check> {
   const version = await probe(temporalCli(), ['--version']);
   const expected = `the Temporal server as ${temporalCli()}`;
@@ -49,19 +89,6 @@ async function testServerCheck(): Promise<Check> {
   return { name: 'temporal test server', ok, expected, found: ok ? path : 'none', remedy: setUpAgain };
 }
 
-/** A GPU is welcome, never needed. */
-async function gpuCheck(): Promise<Check> {
-  const found = await gpus();
-  const unused = found.length > 0 && (await deviceInUse()) !== 'gpu';
-  return {
-    name: 'gpu',
-    ok: true,
-    expected: 'an NVIDIA GPU, if one is to be used',
-    found: found.join('; ') || 'none, computing on the CPU',
-    remedy: unused ? 'run `npm run setup -- --device gpu` to use it' : '',
-  };
-}
-
 /** Looks at everything that a run stands on; what only the set-up needs may be missing once all is set up. */
 export async function diagnose(): Promise<Check[]> {
   const complete = await isSetUp();
@@ -75,8 +102,8 @@ export async function diagnose(): Promise<Check[]> {
     // Results and checkpoints of the small pipelines; a set-up asks for its own room.
     await diskCheck(root, 1e9),
     await libtensorflowCheck(),
+    ...(await speedChecks()),
     await temporalCheck(),
     await testServerCheck(),
-    await gpuCheck(),
   ];
 }

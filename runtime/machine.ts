@@ -20,8 +20,8 @@ export async function probe(command: string, args: readonly string[]): Promise<s
   }
 }
 
-/** One line for each NVIDIA GPU that the driver shows: name, memory, driver version. */
+/** One line for each NVIDIA GPU that the driver shows: `NVIDIA A100-SXM4-80GB, 81920 MiB, driver 550.54`. */
 export async function gpus(): Promise<string[]> {
   const lines = await probe('nvidia-smi', ['--query-gpu=name,memory.total,driver_version', '--format=csv,noheader']);
-  return lines ? lines.split('\n') : [];
+  return lines ? lines.split('\n').map((line) => line.replace(/, (?=[\d.]+$)/, ', driver ')) : [];
 }

@@ -89,19 +89,30 @@ const TYPE_OF_NAME: Readonly<Record<string, TrainerErrorType>> = {
   SubnetListError: 'BadInput',
 };
 
+// On a card the first thing to find no room is often a convolution's work space, and every library has its own word for it.
+const NO_MEMORY =
+  /\bbad_alloc\b|\bENOMEM\b|Array buffer allocation failed|OOM when allocating|out of memory|OUT_OF_MEMORY|STATUS_ALLOC_FAILED/i;
+
 /** What kind of end an error is; `Crashed` where nothing says so. */
 export function failureType(error: unknown): TrainerErrorType {
   if (error instanceof TrainerError) return error.type;
   if (!(error instanceof Error)) return 'Crashed';
   if ('outOfMemory' in error && error.outOfMemory === true) return 'OutOfMemory';
-  if (/\bbad_alloc\b|\bENOMEM\b|Array buffer allocation failed/.test(error.message)) return 'OutOfMemory';
+  if (NO_MEMORY.test(error.message)) return 'OutOfMemory';
   return TYPE_OF_NAME[error.name] ?? 'Crashed';
 }
 
 function failed(error: unknown): Message {
   console.error(error);
   const type = failureType(error);
-  return { type: 'failed', error: { type, message: messageOf(error), retryable: isRetryable[type] } };
+  const message = type === 'OutOfMemory' ? outOfMemory(messageOf(error)) : messageOf(error);
+  return { type: 'failed', error: { type, message, retryable: isRetryable[type] } };
+}
+
+function outOfMemory(message: string): string {
+  const device = process.env['NAS_DEVICE'] ?? 'cpu';
+  const place = device === 'cpu' ? 'memory' : `memory of ${device}`;
+  return `expected enough ${place}, got: ${message}; make batch_size smaller, or set precision: bf16 (nas retry … --set KEY=VALUE)`;
 }
 
 function messageOf(error: unknown): string {

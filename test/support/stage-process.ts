@@ -21,11 +21,20 @@ export interface StageProcess {
   }>;
 }
 
-/** Writes `job` into `folder` and starts `program` (relative to the project's root) on it. */
-export function startStage(program: string, job: unknown, folder: string): StageProcess {
+/** Writes `job` into `folder` and starts `program` (relative to the project's root) on it, with more environment. */
+export function startStage(
+  program: string,
+  job: unknown,
+  folder: string,
+  environment: Readonly<Record<string, string>> = {},
+): StageProcess {
   const file = path.join(folder, `job-${Math.random().toString(36).slice(2)}.json`);
   writeFileSync(file, JSON.stringify(job));
-  const child = fork(program, [file], { execArgv: ['--import', 'tsx'], silent: true });
+  const child = fork(program, [file], {
+    execArgv: ['--import', 'tsx'],
+    env: { ...process.env, ...environment },
+    silent: true,
+  });
   onTestFinished(() => void child.kill('SIGKILL'));
   const messages: TrainerMessage[] = [];
   child.on('message', (message) => messages.push(TrainerMessage.parse(message)));

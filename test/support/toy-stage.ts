@@ -7,6 +7,9 @@ await runStageProcess({
     const { ending } = job.with;
     if (ending === 'done') return { threads: process.env.TF_NUM_INTRAOP_THREADS };
     if (ending === 'nan') throw new TrainerError('NaNLoss', 'epoch 3, step 5: the loss is NaN');
+    if (ending === 'memory') {
+      throw new Error('Conv2D: No algorithm worked! Profiling failure on CUDNN engine: CUDNN_STATUS_ALLOC_FAILED');
+    }
     if (ending === 'crash') setTimeout(() => expect(), 1);
     for (let step = 0; ; step++) {
       const counts = { epoch: 0, epochs: 1, step, steps: 0 };

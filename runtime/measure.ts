@@ -1,0 +1,91 @@
+// Run by `nas doctor` in a process of its own: measure.ts BINDING prints, as JSON, how fast convolutions are computed here.
+import { createRequire } from 'node:module';
+import type { Binding, OpAttribute } from './binding.ts';
+import type { Speed } from './speed.ts';
+
+process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '3';
+const binding: Binding = createRequire(import.meta.url)(process.argv[2] ?? '');
+
+const BFLOAT16 = 14;
+/** A convolution like those in the middle of a large network: n images of side², from and to so many channels, 3×3. */
+const LARGE = { n: 64, side: 28, channels: 128 };
+const TINY = { n: 1, side: 4, channels: 16 };
+type Size = typeof LARGE;
+
+const attributes: readonly OpAttribute[] = [
+  { name: 'strides', type: binding.TF_ATTR_INT, value: [1, 1, 1, 1] },
+  { name: 'dilations', type: binding.TF_ATTR_INT, value: [1, 1, 1, 1] },
+  { name: 'padding', type: binding.TF_ATTR_STRING, value: 'SAME' },
+];
+
+function run(op: string, inputs: readonly number[], given: readonly OpAttribute[] = attributes): number {
+  return binding.executeOp(op, given, inputs, 1)[0]!.id;
+}
+
+function cast(id: number, to: number): number {
+  return run('Cast', [id], [{ name: 'DstT', type: binding.TF_ATTR_TYPE, value: to }]);
+}
+
+function tensor(shape: readonly number[], dtype: number): number {
+  const size = shape.reduce((product, extent) => product * extent, 1);
+  const id = binding.createTensor(shape, binding.TF_FLOAT, new Float32Array(size).fill(0.01));
+  return dtype === binding.TF_FLOAT ? id : cast(id, dtype);
+}
+
+/** Milliseconds that one pass takes. */
+function timed(pass: () => number, atLeast: number): number {
+  finish(pass());
+  for (let count = 1; ; count *= 2) {
+    const began = performance.now();
+    let output = pass();
+    for (let done = 1; done < count; done++) {
+      binding.deleteTensor(output);
+      output = pass();
+    }
+    finish(output);
+    const took = performance.now() - began;
+    if (took > atLeast) return took / count;
+  }
+}
+
+/** Waits until a device that works on its own is done. */
+function finish(output: number): void {
+  binding.tensorDataSync(cast(output, binding.TF_FLOAT));
+}
+
+/** 10¹² floating-point operations a second, forward and both gradients together. */
+function rate({ n, side, channels }: Size, dtype: number): number {
+  const images = tensor([n, side, side, channels], dtype);
+  const weight = tensor([3, 3, channels, channels], dtype);
+  const shapes = [
+    [n, side, side, channels],
+    [3, 3, channels, channels],
+  ].map((shape) => binding.createTensor([4], binding.TF_INT32, Int32Array.from(shape)));
+  const pass = (): number => {
+    const y = run('Conv2D', [images, weight]);
+    const dx = run('Conv2DBackpropInput', [shapes[0]!, weight, y]);
+    const dw = run('Conv2DBackpropFilter', [images, shapes[1]!, y]);
+    binding.deleteTensor(y);
+    binding.deleteTensor(dx);
+    return dw;
+  };
+  const operations = 3 * 2 * n * side * side * 9 * channels * channels;
+  return operations / timed(pass, 200) / 1e9;
+}
+
+/** Microseconds of a convolution in which there is nothing to compute. */
+function operationTime({ n, side, channels }: Size): number {
+  const images = tensor([n, side, side, channels], binding.TF_FLOAT);
+  const weight = tensor([1, 1, channels, channels], binding.TF_FLOAT);
+  return 1000 * timed(() => run('Conv2D', [images, weight]), 50);
+}
+
+const speed: Speed = {
+  version: 1,
+  tensorflow: binding.TF_Version,
+  device: binding.isUsingGpuDevice() ? 'gpu' : 'cpu',
+  float32: rate(LARGE, binding.TF_FLOAT),
+  bf16: rate(LARGE, BFLOAT16),
+  operation: operationTime(TINY),
+};
+console.log(JSON.stringify(speed));

@@ -1,0 +1,37 @@
+import { execFile } from 'node:child_process';
+import { rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { deviceEnvironment } from './device-environment.ts';
+import { bindingFile, home } from './layout.ts';
+
+/** How fast convolutions are computed here: on one card, or on one thread of the processor. */
+export interface Speed {
+  readonly version: 1;
+  /** Of libtensorflow. */
+  readonly tensorflow: string;
+  readonly device: 'cpu' | 'gpu';
+  /** 10¹² floating-point operations a second, a multiplication and an addition being two. */
+  readonly float32: number;
+  readonly bf16: number;
+  /** Microseconds that an operation takes at least, however small. */
+  readonly operation: number;
+}
+
+const program = fileURLToPath(new URL('measure.ts', import.meta.url));
+const file = join(home, 'speed.json');
+
+/** Measures for a second in a process of its own, and keeps the figures for later. Throws what the process says if it fails. */
+export async function measureSpeed(device: string): Promise<Speed> {
+  const environment = { ...process.env, ...deviceEnvironment(device), TF_NUM_INTRAOP_THREADS: '1' };
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ['--import', import.meta.resolve('tsx'), program, bindingFile],
+    { env: environment, timeout: 120_000 },
+  );
+  const speed: Speed = JSON.parse(stdout);
+  await writeFile(`${file}.new`, `${JSON.stringify(speed)}\n`);
+  await rename(`${file}.new`, file);
+  return speed;
+}

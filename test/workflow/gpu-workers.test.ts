@@ -1,0 +1,36 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import { lightActivities } from '../../activities/light.ts';
+import { createGpuWorker } from '../../workers/gpu.ts';
+import { planOf } from '../support/pipeline-server.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+import { withPipelineServer } from '../support/with-pipeline-server.ts';
+
+const server = withPipelineServer(lightActivities);
+
+test('a worker of two cards runs one process on each', async () => {
+  const root = temporaryFolder();
+  process.env['NAS_RESULTS'] = root;
+  // Waits for the other, so that both are at work at once.
+  const program = 'echo $CUDA_VISIBLE_DEVICES > card; until [ -e ../1/card ] && [ -e ../2/card ]; do sleep 0.1; done';
+  const plan = planOf({
+    id: 'cards',
+    uses: 'command',
+    matrix: [{ part: 1 }, { part: 2 }],
+    with: { run: ['sh', '-c', program], outputs: { card: 'card' } },
+    queue: 'gpu',
+    work: 'heavy',
+  });
+  const { nativeConnection } = server.environment;
+  const worker = await createGpuWorker(nativeConnection, 'default', { devices: ['gpu:0', 'gpu:1'] });
+  const ended = worker.run();
+  try {
+    await (await server.start(plan)).handle.result();
+  } finally {
+    worker.shutdown();
+    await ended;
+  }
+  const cards = [1, 2].map((part) => readFileSync(path.join(root, plan.id, `cards/${part}/card`), 'utf8').trim());
+  expect(cards.toSorted()).toEqual(['0', '1']);
+});
