@@ -9,6 +9,7 @@ import { performStage } from '../../activities/stage-activity.ts';
 import { runJob } from '../../activities/stage-job.ts';
 import { StallWatch } from '../../activities/stall-watch.ts';
 import { readManifest } from '../../artifacts/manifest.ts';
+import { childrenOf, titleOfProcess } from '../../cli/verify/processes.ts';
 import type { JsonObject, PlanStage } from '../../pipelines/plan.ts';
 import { fixtureEnds } from '../support/fixture-trainer.ts';
 import { planOf } from '../support/pipeline-server.ts';
@@ -51,6 +52,11 @@ function fileOf(id: string, name: string): string {
 
 function stepsMade(id: string): string[] {
   return readFileSync(fileOf(id, 'steps.txt'), 'utf8').trim().split(' ');
+}
+
+/** The processes that this test's worker has at work on a run. */
+function trainersOf(id: string): number[] {
+  return childrenOf(process.pid).filter((pid) => titleOfProcess(pid)?.directory.startsWith(`${id}/`));
 }
 
 async function withWorker<T>(body: (stop: () => Promise<void>) => Promise<T>): Promise<T> {
@@ -144,8 +150,11 @@ test('pause stops the process at a checkpoint, and resume goes on without a step
   await withWorker(async () => {
     const run = await server.start(plan);
     await expect.poll(() => existsSync(fileOf(plan.id, 'steps.txt')), { timeout: 10_000 }).toBe(true);
+    expect(trainersOf(plan.id)).toHaveLength(1);
     await run.handle.signal('pause');
     await run.untilStage('one-shot', 'paused');
+    // Its device is free.
+    expect(trainersOf(plan.id)).toEqual([]);
     const before = stepsMade(plan.id);
     expect(before.length).toBeLessThan(10);
     await run.handle.signal('resume');
