@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { home } from '../runtime/layout.ts';
 import { python } from '../runtime/machine.ts';
@@ -18,8 +18,8 @@ export function benchPython(): string {
   const wanted = readFileSync(requirements, 'utf8');
   if (existsSync(note) && readFileSync(note, 'utf8') === wanted) return executable;
   console.error('Installing PyTorch for the comparison (once) …');
-  rmSync(folder, { recursive: true, force: true });
-  execFileSync(python, ['-m', 'venv', folder], { stdio: 'inherit' });
+  // What is there already is kept.
+  if (!existsSync(executable)) execFileSync(python, ['-m', 'venv', folder], { stdio: 'inherit' });
   execFileSync(executable, ['-m', 'pip', 'install', '--quiet', '-r', requirements], { stdio: 'inherit' });
   writeFileSync(note, wanted);
   return executable;

@@ -36,17 +36,23 @@ export async function decodeImage(bytes: Uint8Array): Promise<Pixels> {
   if (Math.max(width, height) > LARGEST_SIDE) {
     throw new ImageError(`expected sides of at most ${LARGEST_SIDE} pixels, got ${width}×${height}`);
   }
-  return { width, height, data: channels === 1 ? tripled(data) : data };
+  return { width, height, data: channels === 3 ? data : coloured(data, channels) };
 }
 
-/** Grey to red, green and blue alike. */
-function tripled(gray: Uint8Array): Uint8Array {
-  const data = new Uint8Array(gray.length * 3);
-  for (const [pixel, value] of gray.entries()) data.fill(value, pixel * 3, pixel * 3 + 3);
-  return data;
+/** Grey to red, green and blue alike, and alpha left out: `channels` are 1, 2 or 4. */
+function coloured(data: Uint8Array, channels: number): Uint8Array {
+  const [green, blue] = channels === 4 ? [1, 2] : [0, 0];
+  const colours = new Uint8Array((data.length / channels) * 3);
+  for (let from = 0, to = 0; to < colours.length; from += channels, to += 3) {
+    colours[to] = data[from]!;
+    colours[to + 1] = data[from + green]!;
+    colours[to + 2] = data[from + blue]!;
+  }
+  return colours;
 }
 
 async function rawOf(bytes: Uint8Array): Promise<{ data: Buffer; info: OutputInfo }> {
-  const options = { failOn: 'error', ignoreIcc: true, limitInputPixels: LARGEST_IMAGE } as const;
-  return await sharp(bytes, options).removeAlpha().raw().toBuffer({ resolveWithObject: true });
+  // Not read in strips: these images are small, and the lines between threads would cost more than they save.
+  const options = { failOn: 'error', ignoreIcc: true, limitInputPixels: LARGEST_IMAGE, sequentialRead: false } as const;
+  return await sharp(bytes, options).raw().toBuffer({ resolveWithObject: true });
 }

@@ -16,18 +16,24 @@ const RUN: i32 = 1 << 16;
 export function graySum(pixels: usize, count: i32, brightness: f32): f64 {
   const black = i32x4.splat(0);
   const factor = f32x4.splat(brightness);
+  const isChanged = brightness != 1;
   let total: f64 = 0;
   for (let from = 0; from < count; from += RUN) {
     const to = min(from + RUN, count);
     let sums = black;
     for (let pixel = from; pixel < to; pixel += 4) {
       const four = v128.load(pixels + pixel * 3);
-      const red = i8x16.shuffle(four, black, 0, 16, 16, 16, 3, 16, 16, 16, 6, 16, 16, 16, 9, 16, 16, 16);
-      const green = i8x16.shuffle(four, black, 1, 16, 16, 16, 4, 16, 16, 16, 7, 16, 16, 16, 10, 16, 16, 16);
-      const blue = i8x16.shuffle(four, black, 2, 16, 16, 16, 5, 16, 16, 16, 8, 16, 16, 16, 11, 16, 16, 16);
-      let gray = i32x4.add(i32x4.splat(0x8000), i32x4.mul(brightened(red, factor), i32x4.splat(19595)));
-      gray = i32x4.add(gray, i32x4.mul(brightened(green, factor), i32x4.splat(38470)));
-      gray = i32x4.add(gray, i32x4.mul(brightened(blue, factor), i32x4.splat(7471)));
+      let red = i8x16.shuffle(four, black, 0, 16, 16, 16, 3, 16, 16, 16, 6, 16, 16, 16, 9, 16, 16, 16);
+      let green = i8x16.shuffle(four, black, 1, 16, 16, 16, 4, 16, 16, 16, 7, 16, 16, 16, 10, 16, 16, 16);
+      let blue = i8x16.shuffle(four, black, 2, 16, 16, 16, 5, 16, 16, 16, 8, 16, 16, 16, 11, 16, 16, 16);
+      if (isChanged) {
+        red = brightened(red, factor);
+        green = brightened(green, factor);
+        blue = brightened(blue, factor);
+      }
+      let gray = i32x4.add(i32x4.splat(0x8000), i32x4.mul(red, i32x4.splat(19595)));
+      gray = i32x4.add(gray, i32x4.mul(green, i32x4.splat(38470)));
+      gray = i32x4.add(gray, i32x4.mul(blue, i32x4.splat(7471)));
       sums = i32x4.add(sums, i32x4.shr_u(gray, 16));
     }
     const pairs = i32x4.add(sums, i8x16.shuffle(sums, sums, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
