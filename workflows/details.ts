@@ -2,7 +2,7 @@ import type { JsonObject } from '../pipelines/plan.ts';
 import type { Choice, RunStatus, StageStatus } from './messages.ts';
 
 /** Rows shown of a long list: the page takes 20 kB. */
-const MOST_ROWS = 60;
+export const MOST_ROWS = 60;
 
 /** One line on an activity's bar in the timeline: `few-shot-3 · 12 epochs · K=3`, `evaluate.3 · part=3`. */
 export function summaryOf(work: string, config: JsonObject, cell: JsonObject): string {
@@ -13,15 +13,15 @@ export function summaryOf(work: string, config: JsonObject, cell: JsonObject): s
   return [work, ...words].join(' · ').slice(0, 120);
 }
 
-/** The run as Markdown, for the page of the workflow in the Temporal UI. */
-export function detailsOf(status: RunStatus): string {
+/** The run as Markdown, for the page of the workflow in the Temporal UI; `all` stages, of which `status` may hold the first. */
+export function detailsOf(status: RunStatus, all = status.stages.length): string {
   const { id, name, state, stages, notices } = status;
   const table = [
     '| stage | state | epoch | tau | supernet |',
     '| --- | --- | --- | --- | --- |',
     ...stages.slice(0, MOST_ROWS).map((stage) => `| ${row(stage).join(' | ')} |`),
   ];
-  const more = stages.length > MOST_ROWS ? [`and ${stages.length - MOST_ROWS} more stages`] : [];
+  const more = all > MOST_ROWS ? [`and ${all - MOST_ROWS} more stages`] : [];
   const asks = stages.slice(0, MOST_ROWS).flatMap((stage) => asking(id, stage));
   const said = notices.map((notice) => `> ${oneLine(notice, 300)}`);
   return [`**${name}** · run \`${id}\` · ${state}`, table.join('\n'), ...more, ...asks, ...said]

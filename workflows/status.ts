@@ -5,9 +5,11 @@ import { chosenOf, isOver, outputsOf, stateOf } from './records.ts';
 import type { Records, StageRecord, Work } from './records.ts';
 import { chooseByRule } from './selection.ts';
 
-/** The answer to the query `status`: a pure function of what the run has recorded. */
-export function statusOf(plan: Plan, records: Records, state: RunState): RunStatus {
-  const stages = plan.stages.map((stage, at) => stageStatus(stage, records.stages[at] ?? { id: stage.id, works: [] }));
+/** The answer to the query `status`: a pure function of what the run has recorded; of the first `most` stages. */
+export function statusOf(plan: Plan, records: Records, state: RunState, most = Infinity): RunStatus {
+  const stages = plan.stages
+    .slice(0, most)
+    .map((stage, at) => stageStatus(stage, records.stages[at] ?? { id: stage.id, works: [] }));
   return { id: plan.id, name: plan.name, state, stages, notices: records.notices };
 }
 

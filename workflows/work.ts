@@ -36,7 +36,7 @@ export async function runWork(run: Run, stage: PlanStage, work: Work, cell: Json
 async function perform(run: Run, stage: PlanStage, work: Work, cell: JsonObject): Promise<void> {
   const begin = (): void => run.mark(work, { state: 'running', error: null });
   try {
-    const result = await run.admitted(work.id, onPauseOf(stage), begin, async () => {
+    const result = await run.gate.admitted(work.id, onPauseOf(stage), begin, async () => {
       const input = inputOf(run, stage, work, cell);
       run.mark(work, { rounds: input.round });
       if (stage.plan !== null) return await performPipeline(run, childPlanOf(run, stage, stage.plan, work, cell));
@@ -58,7 +58,7 @@ async function choose(run: Run, stage: PlanStage, work: Work, cell: JsonObject):
   const chosen = work.chosen ?? (await decide(run, stage, work));
   const begin = (): void => run.mark(work, { state: 'running', chosen, chooseUntil: null, error: null });
   try {
-    const { outputs } = await run.admitted(work.id, 'finish', begin, async () => {
+    const { outputs } = await run.gate.admitted(work.id, 'finish', begin, async () => {
       const input = { ...inputOf(run, stage, work, cell), round: work.rounds, chosen };
       const activityId = `select:${activityIdOf(work.id, work.rounds)}`;
       return await performSelection(stage, input, {

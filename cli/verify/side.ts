@@ -64,14 +64,13 @@ export async function carryOut(
   }
 }
 
-async function untilOver(
-  { client }: World,
-  run: string,
-  told: (line: string) => void,
-  signal: AbortSignal,
-): Promise<void> {
+async function untilOver(world: World, run: string, told: (line: string) => void, signal: AbortSignal): Promise<void> {
+  const { client } = world;
   let said = '';
   for (;;) {
+    const { brokenLog: log } = world;
+    if (log !== null)
+      throw new Failure(`worker: expected it to run, got ends without a kill; its last words are in ${log}`);
     if (signal.aborted) throw new Failure(`run ${run}: stopped before its end, as asked; nothing is known of the rest`);
     const view = await lookAt(client, run);
     if (view?.ending === 'done') return;

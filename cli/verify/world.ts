@@ -18,6 +18,7 @@ import { childrenOf, halted, isGone, send, titleOfProcess } from './processes.ts
 const ServerState = z.object({ server: ProcessIdentity });
 /** A trainer takes a second to load before there is anything to hit. */
 const FIND_EVERY_MS = 50;
+const MOST_ENDS = 20;
 
 /** A server, a worker and a results folder of their own, whose processes are there to be killed: whatever dies comes up again. */
 export class World {
@@ -27,6 +28,7 @@ export class World {
   readonly #keeper: ServerKeeper;
   #worker: ChildProcess;
   #isOpen = true;
+  #endedByThemselves = 0;
   #children: { at: number; readonly pids: readonly number[] } = { at: 0, pids: [] };
 
   private constructor(folder: string, keeper: ServerKeeper, client: Client) {
@@ -42,6 +44,11 @@ export class World {
     await mkdir(path.join(folder, 'results'), { recursive: true });
     const keeper = await keepServer(path.join(folder, 'home'));
     return new World(folder, keeper, await connectClient(embeddedServer(keeper.address)));
+  }
+
+  /** Whether workers end over and over without having been killed; their last words are in the log. */
+  get brokenLog(): string | null {
+    return this.#endedByThemselves < MOST_ENDS ? null : path.join(this.#home, 'worker.log');
   }
 
   /** Pid of the worker. */
@@ -98,7 +105,9 @@ export class World {
       env: { ...process.env, TEMPORAL_ADDRESS: this.#keeper.address, NAS_RESULTS: this.results },
       stdio: ['ignore', log, log],
     });
-    worker.once('exit', () => {
+    worker.once('exit', (code) => {
+      // It may end by itself too: begun while the server is down, it says so and ends.
+      if (code !== null) this.#endedByThemselves++;
       if (this.#isOpen) this.#worker = this.#startWorker();
     });
     return worker;
