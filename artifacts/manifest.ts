@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { isErrno } from './errno.ts';
@@ -101,6 +101,9 @@ export const Manifest = z.strictObject({
 });
 export type Manifest = z.infer<typeof Manifest>;
 
+/** Thousands of epochs and chunks take a few. */
+const LARGEST_BYTES = 64 * 1024 * 1024;
+
 /** A manifest that is no JSON or breaks the schema. */
 export class ManifestError extends Error {
   override readonly name = 'ManifestError';
@@ -111,6 +114,12 @@ export async function readManifest(root: string, directory: string): Promise<Man
   const file = path.join(placeOf(root, directory), fileNames.manifest);
   let text: string;
   try {
+    const { size } = await stat(file);
+    if (size > LARGEST_BYTES) {
+      throw new ManifestError(
+        `${directory}/${fileNames.manifest}: expected at most 64 MiB, got ${size} bytes; remove it`,
+      );
+    }
     text = await readFile(file, 'utf8');
   } catch (error) {
     if (isErrno(error, 'ENOENT')) return null;

@@ -17,7 +17,9 @@ export type Outcome = 'started' | 'attached' | 'again' | 'done';
 export async function startOrAttach(server: Server, plan: Plan): Promise<Outcome> {
   const handle = server.client.workflow.getHandle(plan.id);
   const isKnown = await exists(handle);
-  const { isNew, isSamePlan } = await startRun(server.client, plan);
+  const { isNew, isSamePlan } = await startRun(server.client, plan).catch((error: unknown) => {
+    throw tooLarge(error) ? refusedSize(plan, error) : error;
+  });
   if (isNew) return isKnown ? 'again' : 'started';
   if (!isSamePlan) throw otherPlan(plan, await planOf(server, plan.id));
   return endingOf(await handle.describe()) === 'done' ? 'done' : 'attached';
@@ -53,4 +55,15 @@ function otherPlan(plan: Plan, inRun: Plan): Failure {
     ...differences(plan, inRun),
   ];
   return new Failure(lines.join('\n  '), 2);
+}
+
+// The server takes what a run begins with up to a size of its own, 2 MB by default.
+function tooLarge(error: unknown): error is Error {
+  return error instanceof Error && error.cause instanceof Error && /size exceeds limit/.test(error.cause.message);
+}
+
+function refusedSize(plan: Plan, cause: Error): Failure {
+  const [size, stages] = [(JSON.stringify(plan).length / 1e6).toFixed(1), plan.stages.length];
+  const said = `run ${plan.id}: expected a plan that the server takes, got ${size} MB in ${stages} stages`;
+  return new Failure(`${said}; make of alike stages one with a matrix, or several runs`, 2, { cause });
 }

@@ -1,5 +1,5 @@
 import { fork } from 'node:child_process';
-import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { claimStage, commit, FencedError } from '../../artifacts/fence.ts';
@@ -116,6 +116,8 @@ test('a manifest edited by hand is refused with the place of the mistake', async
   await expect(readManifest(root, 'quick/one-shot')).rejects.toThrow(/quick\/one-shot\/manifest\.json: state: .*undo/);
   writeFileSync(file, '{');
   await expect(readManifest(root, 'quick/one-shot')).rejects.toThrow(/expected JSON/);
+  truncateSync(file, 3e9);
+  await expect(readManifest(root, 'quick/one-shot')).rejects.toThrow(/expected at most 64 MiB, got 3000000000 bytes/);
 });
 
 test('names that leave the results folder are refused', async () => {

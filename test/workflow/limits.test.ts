@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { SelectInput, StageInput, StageResult } from '../../activities/contract.ts';
+import { startOrAttach } from '../../cli/start-run.ts';
 import type { JsonObject } from '../../pipelines/plan.ts';
 import { loadPipeline } from '../../pipelines/load.ts';
 import { CONTROL_QUEUE, PIPELINE } from '../../workflows/messages.ts';
@@ -88,4 +89,13 @@ test('a plan of an unknown version, and what is no plan at all, is refused, and 
   }
   const run = await server.start(plan);
   await run.handle.result();
+});
+
+test('a plan that is larger than the server takes is refused with its size', async () => {
+  const stages = Array.from({ length: 8000 }, (_, at) => ({ id: `stage-${at}`, uses: 'echo' }));
+  const place = { client: server.client, namespace: 'default', uiOf: () => null };
+  await expect(startOrAttach(place, planOf(...stages))).rejects.toMatchObject({
+    exitCode: 2,
+    message: expect.stringMatching(/expected a plan that the server takes, got \d\.\d MB in 8000 stages; /),
+  });
 });
