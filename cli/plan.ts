@@ -1,25 +1,34 @@
 import type { Command } from 'commander';
 import { resultsRoot } from '../artifacts/paths.ts';
+import { lastSpeed } from '../runtime/speed.ts';
+import { positiveNumber } from './arguments.ts';
+import { estimateOf, rateOf } from './estimate.ts';
 import { forecast } from './forecast.ts';
 import { defineForPipeline, loadPlan } from './load.ts';
 import type { LoadOptions } from './load.ts';
 import { output } from './output.ts';
+import { estimateLines } from './view/estimate-table.ts';
 import { forecastLines } from './view/forecast-lines.ts';
 import { planMermaid } from './view/plan-mermaid.ts';
 import { planTree } from './view/plan-tree.ts';
 
 interface Options extends LoadOptions {
   readonly mermaid?: true;
+  readonly rate?: number;
 }
 
 export function define(command: Command): void {
   defineForPipeline(command.argument('<pipeline>', 'a pipeline file (.yml)'))
     .option('--mermaid', 'as a Mermaid flowchart instead of a tree')
-    .action(async (pipeline: string, { mermaid, ...options }: Options) => {
+    .option('--rate <tflops>', 'what a card computes in 10¹² floating-point operations a second', positiveNumber)
+    .action(async (pipeline: string, { mermaid, rate, ...options }: Options) => {
       const plan = loadPlan(pipeline, options);
       const forecasts = await forecast(plan, resultsRoot());
-      output(options.json, { ...plan, forecast: forecasts }, () =>
-        mermaid === true ? planMermaid(plan) : [planTree(plan), ...forecastLines(forecasts)].join('\n'),
+      const estimate = estimateOf(plan, rateOf(rate, await lastSpeed()));
+      output(options.json, { ...plan, forecast: forecasts, estimate }, () =>
+        mermaid === true
+          ? planMermaid(plan)
+          : [planTree(plan), ...estimateLines(estimate), ...forecastLines(forecasts)].join('\n'),
       );
     });
 }

@@ -79,6 +79,14 @@ export interface Timeout {
 export interface Cost {
   /** 10^9 multiply-accumulates. */
   readonly gmacs: number;
+  /** Bytes that normalisation, ReLU and what else stands between the convolutions read and write. */
+  readonly traffic: number;
+  /** Operations that a device is given one after the other: what small networks take their time for. */
+  readonly operations: number;
+  /** Bytes of memory that the dearest cell needs at once, on its device. */
+  readonly memory: number;
+  /** Bytes that the results of all cells take at most. */
+  readonly disk: number;
   /** How the figure was made, in a few words. */
   readonly note: string;
 }

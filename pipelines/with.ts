@@ -119,6 +119,14 @@ function totalCost(costs: readonly (Cost | null)[]): Cost | null {
   const known = costs.flatMap((cost) => cost ?? []);
   const [first] = known;
   if (!first) return null;
-  const gmacs = known.reduce((sum, cost) => sum + cost.gmacs, 0);
-  return { gmacs, note: known.length === 1 ? first.note : `${known.length} times about: ${first.note}` };
+  const total = (of: 'gmacs' | 'traffic' | 'operations' | 'disk'): number =>
+    known.reduce((sum, cost) => sum + cost[of], 0);
+  return {
+    gmacs: total('gmacs'),
+    traffic: total('traffic'),
+    operations: total('operations'),
+    memory: Math.max(...known.map(({ memory }) => memory)),
+    disk: total('disk'),
+    note: known.length === 1 ? first.note : `${known.length} times about: ${first.note}`,
+  };
 }

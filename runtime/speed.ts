@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { rename, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -15,6 +15,8 @@ export interface Speed {
   /** 10¹² floating-point operations a second, a multiplication and an addition being two. */
   readonly float32: number;
   readonly bf16: number;
+  /** 10⁹ bytes a second that operations other than convolutions read and write. */
+  readonly bandwidth: number;
   /** Microseconds that an operation takes at least, however small. */
   readonly operation: number;
 }
@@ -34,4 +36,14 @@ export async function measureSpeed(device: string): Promise<Speed> {
   await writeFile(`${file}.new`, `${JSON.stringify(speed)}\n`);
   await rename(`${file}.new`, file);
   return speed;
+}
+
+/** What was measured last; undefined where nothing was yet. */
+export async function lastSpeed(): Promise<Speed | undefined> {
+  try {
+    const speed: Speed = JSON.parse(await readFile(file, 'utf8'));
+    return speed.version === 1 ? speed : undefined;
+  } catch {
+    return undefined;
+  }
 }

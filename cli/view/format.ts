@@ -18,6 +18,14 @@ export function gmacs(macs: number): string {
   return billions >= 100 ? billions.toFixed(0) : billions.toPrecision(3);
 }
 
+/** A size in decimal units, as disks and cards are sold: `640 kB`, `1.25 MB`, `12.3 GB`, `1.20 TB`. */
+export function bytes(count: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, count)) / 3));
+  const value = count / 1000 ** power;
+  return `${power === 0 || value >= 100 ? Math.round(value) : value.toPrecision(3)} ${units[power]}`;
+}
+
 /** A Kendall tau with its interval where it is known: `0.712 [0.551, 0.834]`. */
 export function tau(value: number, interval?: readonly [number, number]): string {
   const shown = value.toFixed(3);

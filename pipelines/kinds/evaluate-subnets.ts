@@ -1,6 +1,6 @@
 import { EvaluateSubnetsConfig } from '../../nas/evaluation/config.ts';
 import { sampledSubnets } from '../../nas/evaluation/subnet-set.ts';
-import { evaluationCost } from './cost.ts';
+import { evaluationCost } from './evaluation-cost.ts';
 import { defineKind, heavy } from './kind.ts';
 import { samples } from './references.ts';
 

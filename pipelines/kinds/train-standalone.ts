@@ -1,6 +1,6 @@
 import { ArchCodeError, parseArchCode } from '../../nas/space/arch-code.ts';
 import { TrainStandaloneConfig } from '../../nas/training/config.ts';
-import { standaloneTrainingCost } from './cost.ts';
+import { standaloneTrainingCost } from './training-cost.ts';
 import { defineKind, heavy } from './kind.ts';
 import { samples } from './references.ts';
 

@@ -1,5 +1,5 @@
 import { TrainSupernetConfig } from '../../nas/training/config.ts';
-import { supernetTrainingCost } from './cost.ts';
+import { supernetTrainingCost } from './training-cost.ts';
 import { defineKind, heavy } from './kind.ts';
 import { samples } from './references.ts';
 

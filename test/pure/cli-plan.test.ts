@@ -2,7 +2,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { expect, test } from 'vitest';
 import { planMermaid } from '../../cli/view/plan-mermaid.ts';
 import { planTree } from '../../cli/view/plan-tree.ts';
-import type { Plan, PlanStage } from '../../pipelines/plan.ts';
+import type { Cost, Plan, PlanStage } from '../../pipelines/plan.ts';
 
 const stage = (id: string, needs: string[], more: Partial<PlanStage> = {}): PlanStage => ({
   id,
@@ -23,6 +23,16 @@ const stage = (id: string, needs: string[], more: Partial<PlanStage> = {}): Plan
   ...more,
 });
 
+const costOf = (gmacs: number, more: Partial<Cost> = {}): Cost => ({
+  gmacs,
+  traffic: 0,
+  operations: 0,
+  memory: 0,
+  disk: 0,
+  note: '',
+  ...more,
+});
+
 const plan = (stages: PlanStage[]): Plan => ({
   version: 1,
   name: 'ladder',
@@ -34,10 +44,10 @@ const plan = (stages: PlanStage[]): Plan => ({
 
 const ladder = plan([
   stage('one-shot', [], {
-    cost: { gmacs: 1234.5, note: '' },
+    cost: costOf(1234.5),
     select: { by: 'kendall_tau', rule: 'latest-of-the-best', wait: 'signal', timeoutMs: 60_000 },
   }),
-  stage('few-shot-2', ['one-shot'], { cost: { gmacs: 12.5, note: '' }, directory: '2' }),
+  stage('few-shot-2', ['one-shot'], { cost: costOf(12.5), directory: '2' }),
   stage('evaluate', ['few-shot-2'], { uses: 'evaluate-subnets', matrix: [{ part: 1 }, { part: 2 }] }),
   stage('report', ['one-shot', 'evaluate'], { uses: 'report', if: "params.epochs == '3'" }),
 ]);

@@ -242,7 +242,8 @@ describe('the pipelines that come with the project', () => {
     const evaluate = stageOf(plan, 'evaluate');
     expect(evaluate.matrix).toHaveLength(8);
     expect(evaluate.with['supernet']).toBe('${{ stages.few-shot-6.selected }}');
-    expect(evaluate.cost?.gmacs).toBeGreaterThan(7e9);
+    // 45,000 subnets of 3.0 GMACs on 58,192 images, 1.87 times fewer where beginnings are shared.
+    expect(evaluate.cost?.gmacs).toBeCloseTo(4.2e9, -8);
   });
 
   test('standalone.yml trains 30 nets, or one', () => {

@@ -1,0 +1,141 @@
+/** What training costs in multiply-accumulates, operations, memory and disk, as good as it can be known before the run. */
+import { partImages } from '../../configs/dataset-schema.ts';
+import { parseArchCode } from '../../nas/space/arch-code.ts';
+import { macs, parameterCount, supernetParameterCount } from '../../nas/space/cost.ts';
+import { activations, convolutions } from '../../nas/space/footprint.ts';
+import { randomOf } from '../../nas/space/random.ts';
+import { maxArchitecture, minArchitecture, randomArchitecture, randomResolution } from '../../nas/space/sampling.ts';
+import { subnetOf } from '../../nas/space/space.ts';
+import type { Space, Subnet } from '../../nas/space/space.ts';
+import type { ListedSubnet } from '../../nas/space/subnet-list.ts';
+import type { TrainStandaloneConfig, TrainSupernetConfig } from '../../nas/training/config.ts';
+import type { Cost } from '../plan.ts';
+import {
+  ACCESSES_TESTED,
+  bytesOf,
+  FLOAT_BYTES,
+  GIGA,
+  OPERATIONS_TESTED,
+  testedConvolutions,
+  testedMaps,
+} from './cost.ts';
+
+/** A backward pass costs two forward passes: one for the gradient of the images, one for that of the weights. */
+const PASSES_OF_TRAINING = 3;
+/** Enough random networks for a mean. */
+const SAMPLED = 100;
+/** Counted: operations that belong to a convolution, forward, back and in the update. */
+const OPERATIONS_TRAINED = 16;
+/** Counted: how often a number among the activations is read or written in a pass, forward and back. */
+const ACCESSES_TRAINED = 7;
+/** A weight's value, its momentum and its gradient. */
+const COPIES_TRAINED = 3;
+/** Maps of the largest size that a backward pass holds beside what the forward pass kept. */
+const MAPS_BACKWARD = 3;
+/** Weights and momentum in each of the two checkpoints that stay. */
+const CHECKPOINT_COPIES = 4;
+
+/** Sandwich training, and the measurement of tau after every epoch. */
+export function supernetTrainingCost(config: TrainSupernetConfig, groundTruth: readonly ListedSubnet[]): Cost {
+  const { space, epochs, dataset, groups, batch_size: batchSize, n_classes: classes } = config;
+  const native = space.resolutions.at(-1) ?? 0;
+  const largest = subnetOf(space, maxArchitecture(space));
+  const smallest = subnetOf(space, minArchitecture(space));
+  const max = macs(space, largest, native, classes);
+  const min = macs(space, smallest, space.resolutions[0] ?? 0, classes);
+  const random = config.num_arch_training - (config.sandwich_rule ? 2 : 1);
+  const drawn = meanOfDrawn(space, classes);
+  const step = max + (config.sandwich_rule ? min : 0) + random * drawn.macs;
+  const stepConvolutions =
+    convolutions(space, largest) +
+    (config.sandwich_rule ? convolutions(space, smallest) : 0) +
+    random * drawn.convolutions;
+  const stepMaps =
+    activations(space, largest, native).kept +
+    (config.sandwich_rule ? activations(space, smallest, space.resolutions[0] ?? 0).kept : 0) +
+    random * drawn.maps;
+  const images = trainingImages(partImages(dataset, 'training'), config);
+  const subnets = groundTruth.map(({ subnet }) => subnet);
+  const tested = measured(space, subnets, native, classes) + 2 * max;
+  const weights = supernetParameterCount(space, groups, classes) * FLOAT_BYTES;
+  return {
+    gmacs: (epochs * (images * step * PASSES_OF_TRAINING + testedImages(config) * tested)) / GIGA,
+    traffic:
+      epochs *
+      bytesOf(config) *
+      (images * stepMaps * ACCESSES_TRAINED +
+        testedImages(config) * testedMaps(space, [...subnets, largest, smallest]) * ACCESSES_TESTED),
+    operations:
+      epochs *
+      ((images / batchSize) * stepConvolutions * OPERATIONS_TRAINED +
+        testedBatches(config) * testedConvolutions(space, [...subnets, largest, smallest]) * OPERATIONS_TESTED),
+    memory: weights * COPIES_TRAINED + trainingMemory(config, space, largest),
+    disk: weights * (epochs + CHECKPOINT_COPIES),
+    note: `${epochs} epochs × ${images} images × ${config.num_arch_training} nets × 3, and tau on ${groundTruth.length} subnets`,
+  };
+}
+
+/** One subnet alone, with each seed. */
+export function standaloneTrainingCost(config: TrainStandaloneConfig): Cost {
+  const { space, epochs, dataset, seeds, arch, batch_size: batchSize, n_classes: classes } = config;
+  const images = trainingImages(partImages(dataset, 'ground-truth-training'), config);
+  const subnet = subnetOf(space, parseArchCode(space, arch));
+  const one = macs(space, subnet, space.resolutions.at(-1) ?? 0, classes);
+  const weights = parameterCount(space, subnet, classes) * FLOAT_BYTES;
+  const passes = seeds.length * epochs * images;
+  return {
+    gmacs: (passes * one * PASSES_OF_TRAINING) / GIGA,
+    traffic:
+      passes * activations(space, subnet, space.resolutions.at(-1) ?? 0).kept * ACCESSES_TRAINED * bytesOf(config),
+    operations: (passes / batchSize) * convolutions(space, subnet) * OPERATIONS_TRAINED,
+    memory: weights * COPIES_TRAINED + trainingMemory(config, space, subnet),
+    disk: weights * CHECKPOINT_COPIES,
+    note: `${seeds.length} seeds × ${epochs} epochs × ${images} images × ${(one / GIGA).toPrecision(2)} GMACs × 3`,
+  };
+}
+
+/** Bytes of the images and maps of a step's largest network. */
+function trainingMemory(
+  config: { batch_size: number; precision: 'float32' | 'bf16' },
+  space: Space,
+  subnet: Subnet,
+): number {
+  const side = space.resolutions.at(-1) ?? 0;
+  const { kept, largest } = activations(space, subnet, side);
+  return (
+    config.batch_size * (side ** 2 * space.channels * FLOAT_BYTES + (kept + MAPS_BACKWARD * largest) * bytesOf(config))
+  );
+}
+
+function testedImages({ dataset, selection, calibration }: TrainSupernetConfig): number {
+  return partImages(dataset, selection.part) + calibration.batches * calibration.batch_size;
+}
+
+function testedBatches({ dataset, selection, calibration }: TrainSupernetConfig): number {
+  return Math.ceil(partImages(dataset, selection.part) / selection.batch_size) + calibration.batches;
+}
+
+function trainingImages(
+  images: number,
+  { drop_last: dropLast, batch_size: batchSize }: { drop_last: boolean; batch_size: number },
+): number {
+  return dropLast ? Math.floor(images / batchSize) * batchSize : images;
+}
+
+function measured(space: Space, subnets: readonly Subnet[], resolution: number, classes: number): number {
+  return subnets.reduce((sum, subnet) => sum + macs(space, subnet, resolution, classes), 0);
+}
+
+/** Means over the networks and resolutions that training samples. */
+function meanOfDrawn(space: Space, classes: number): { macs: number; maps: number; convolutions: number } {
+  const random = randomOf(0, 'mean MACs');
+  const total = { macs: 0, maps: 0, convolutions: 0 };
+  for (let drawn = 0; drawn < SAMPLED; drawn++) {
+    const subnet = subnetOf(space, randomArchitecture(space, random));
+    const resolution = randomResolution(space, random);
+    total.macs += macs(space, subnet, resolution, classes) / SAMPLED;
+    total.maps += activations(space, subnet, resolution).kept / SAMPLED;
+    total.convolutions += convolutions(space, subnet) / SAMPLED;
+  }
+  return total;
+}
