@@ -6,6 +6,7 @@ import { open } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Interruption } from './endings.ts';
+import { allocatorEnvironment } from '../runtime/allocator.ts';
 
 /** A program in TypeScript that is run as a process of its own. */
 export interface Program {
@@ -54,7 +55,7 @@ export async function superviseProcess(program: Program, supervision: Supervisio
     await log.write(`--- ${new Date().toISOString()} ${program.file}\n`);
     const child = fork(program.file, program.arguments, {
       execArgv: ['--import', import.meta.resolve('tsx')],
-      env: { UV_THREADPOOL_SIZE: POOL_SIZE, ...process.env, ...program.environment },
+      env: { UV_THREADPOOL_SIZE: POOL_SIZE, ...allocatorEnvironment, ...process.env, ...program.environment },
       stdio: ['ignore', log.fd, log.fd, 'ipc'],
       detached: true,
     });

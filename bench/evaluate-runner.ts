@@ -5,10 +5,9 @@ import { createInterface } from 'node:readline';
 import { evaluateSubnets } from '../nas/evaluation/evaluate.ts';
 import type { Score } from '../nas/evaluation/score.ts';
 import type { Subnet } from '../nas/space/space.ts';
-import { conv2d } from '../nas/supernet/convolution.ts';
-import { cast } from '../nas/supernet/ops.ts';
-import { dispose, operationCount, tensor } from '../nas/supernet/tensorflow.ts';
+import { operationCount } from '../nas/supernet/tensorflow.ts';
 import { loadSupernet } from '../nas/supernet/weights.ts';
+import { convolutionRate } from './convolution-rate.ts';
 import { batchesOf } from './evaluate-task.ts';
 import type { EvaluateTask } from './evaluate-task.ts';
 
@@ -35,34 +34,12 @@ async function evaluateAlone(these: readonly Subnet[]): Promise<Score[]> {
   return scores;
 }
 
-/** GFLOP/s of the fastest 3×3 convolution among the widest of each stage, on test batches. */
-function convolutionRate(): number {
-  let size = space.resolutions.at(-1)! / space.stem.stride / (space.stem.pool ? 2 : 1);
-  let best = 0;
-  for (const { base, stride } of space.stages) {
-    size = Math.ceil(size / stride);
-    const floats = [
-      tensor(new Float32Array(task.testBatch * size * size * base), [task.testBatch, size, size, base]),
-      tensor(new Float32Array(9 * base * base), [3, 3, base, base]),
-    ];
-    const [x, weight] = precision === 'bf16' ? floats.map((t) => cast(t, 'bfloat16')) : floats;
-    for (let time = 0; time < 12; time++) {
-      const start = performance.now();
-      dispose(conv2d(x!, weight!, 1));
-      const seconds = (performance.now() - start) / 1000;
-      best = Math.max(best, (2 * 9 * base * base * task.testBatch * size * size) / seconds / 1e9);
-    }
-    dispose(...floats, x!, weight!);
-  }
-  return best;
-}
-
 // Once for the library to warm up.
 await evaluate(subnets.slice(0, 1));
 for await (const line of createInterface({ input: process.stdin })) {
   const ms: number[] = [];
   let scores: Score[] = [];
-  const rate = how === 'tree' ? convolutionRate() : undefined;
+  const rate = how === 'tree' ? convolutionRate(net, task.testBatch) : undefined;
   const operations = operationCount();
   const cpu = process.cpuUsage();
   for (let time = 0; time < Number(line); time++) {

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { allocatorEnvironment } from '../runtime/allocator.ts';
 
 /** A program that repeats its work when it is told how often, and says what it took. */
 export interface Runner<Answer> {
@@ -19,7 +20,8 @@ export function startRunner<Answer>(
   environment: NodeJS.ProcessEnv = {},
 ): Runner<Answer> {
   const child: ChildProcess = spawn(command, arguments_, {
-    env: { ...process.env, ...environment },
+    // Both sides alike.
+    env: { ...process.env, ...allocatorEnvironment, ...environment },
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();

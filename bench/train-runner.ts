@@ -2,9 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { loadSupernet } from '../nas/supernet/weights.ts';
-import { operationCount } from '../nas/supernet/tensorflow.ts';
+import { liveTensors, operationCount, watchOperations } from '../nas/supernet/tensorflow.ts';
 import { Sgd } from '../nas/training/sgd.ts';
+import type { SandwichNet } from '../nas/training/sandwich.ts';
 import { trainStep } from '../nas/training/step.ts';
+import { convolutionRate } from './convolution-rate.ts';
 import { GRAD_CLIP_VALUE, LABEL_SMOOTHING, WEIGHT_DECAY } from './train-task.ts';
 import type { TrainTask } from './train-task.ts';
 
@@ -27,6 +29,33 @@ const images = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength
 const labels = Int32Array.from(task.labels);
 
 let iteration = 0;
+function step(nets: readonly SandwichNet[]): number[] {
+  const { losses } = trainStep(net, sgd, { images, labels, indices: labels }, nets, {
+    iteration: iteration++,
+    seed: 0,
+    rate: task.rate,
+    labelSmoothing: LABEL_SMOOTHING,
+    distill: true,
+    regularisation: { dropout: task.dropout, dropConnect: 0, onlyLastTwoStages: false },
+  });
+  return losses;
+}
+
+/** Share of an iteration's time that convolutions and products of matrices take. */
+function convolutionShare(): number {
+  let [convolving, all] = [0, 0];
+  for (const nets of task.iterations) {
+    watchOperations((op, ms) => {
+      if (op.startsWith('Conv2D') || op.startsWith('BatchMatMul')) convolving += ms;
+    });
+    const start = performance.now();
+    step(nets);
+    all += performance.now() - start;
+    watchOperations(null);
+  }
+  return convolving / all;
+}
+
 for await (const line of createInterface({ input: process.stdin })) {
   const ms: number[] = [];
   const losses: number[][] = [];
@@ -34,18 +63,12 @@ for await (const line of createInterface({ input: process.stdin })) {
   for (let time = 0; time < Number(line); time++) {
     for (const nets of task.iterations) {
       const start = performance.now();
-      const result = trainStep(net, sgd, { images, labels, indices: labels }, nets, {
-        iteration: iteration++,
-        seed: 0,
-        rate: task.rate,
-        labelSmoothing: LABEL_SMOOTHING,
-        distill: true,
-        regularisation: { dropout: task.dropout, dropConnect: 0, onlyLastTwoStages: false },
-      });
+      losses.push(step(nets));
       ms.push(performance.now() - start);
-      losses.push(result.losses);
     }
   }
   const operations = (operationCount() - before) / ms.length;
-  console.log(JSON.stringify({ ms, losses, operations }));
+  const measured = { rate: convolutionRate(net, task.batch), convolutionShare: convolutionShare() };
+  const memory = { peakMb: process.resourceUsage().maxRSS / 1024, residentMb: process.memoryUsage.rss() / 2 ** 20 };
+  console.log(JSON.stringify({ ms, losses, operations, ...measured, ...memory, liveTensors: liveTensors() }));
 }

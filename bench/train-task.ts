@@ -66,7 +66,7 @@ export function forPython(task: TrainTask): object {
   const { space, iterations, ...rest } = task;
   return {
     ...rest,
-    iterations: iterations.map((nets) => nets.map(({ subnet }) => subnet)),
+    iterations: iterations.map((nets) => nets.map(({ subnet, resolution }) => ({ ...subnet, resolution }))),
     resolution: space.resolutions.at(-1),
     ...shapeForPython(space),
     label_smoothing: LABEL_SMOOTHING,

@@ -47,8 +47,14 @@ def conv_norm(x, prefix, conv, norm, out, stride):
     return F.batch_norm(y, None, None, gamma, beta, True, 0.0, 1e-5)
 
 
+def resized(side):
+    if side == images.shape[-1]:
+        return images
+    return F.interpolate(images, (side, side), mode="bicubic", align_corners=False).contiguous(memory_format=memory)
+
+
 def forward(net, dropout):
-    x = F.relu(conv_norm(images, "first_conv.", "conv", "bn", net["stem"], task["stem_stride"]), True)
+    x = F.relu(conv_norm(resized(net["resolution"]), "first_conv.", "conv", "bn", net["stem"], task["stem_stride"]), True)
     if task["stem_pool"]:
         x = F.max_pool2d(x, 3, 2, 1)
     for stage, blocks in enumerate(net["stages"]):

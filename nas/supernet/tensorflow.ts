@@ -58,6 +58,7 @@ const { binding } = loadTensorFlow();
 let current: Handle[] | null = null;
 let live = 0;
 let operations = 0;
+let watch: ((op: string, ms: number) => void) | null = null;
 
 /** A tensor of the given values. The array must not be changed afterwards: the memory may be shared. */
 export function tensor(data: Float32Array | Int32Array, shape: readonly number[]): Tensor {
@@ -156,6 +157,11 @@ export function operationCount(): number {
   return operations;
 }
 
+/** Calls `watcher` with the time of every operation from now on, until null ends it: where a step's time goes. */
+export function watchOperations(watcher: ((op: string, ms: number) => void) | null): void {
+  watch = watcher;
+}
+
 /** A tensor made once for the life of the process: outside scopes and not counted among the live. */
 export function constant(data: Float32Array | Int32Array, shape: readonly number[]): Tensor {
   const handle = create(data, shape);
@@ -186,8 +192,11 @@ function execute(
   const ids: number[] = [];
   for (const input of inputs) ids.push(input.id);
   operations++;
+  const start = watch ? performance.now() : 0;
   try {
-    return binding.executeOp(op, attributes, ids, count);
+    const outputs = binding.executeOp(op, attributes, ids, count);
+    watch?.(op, performance.now() - start);
+    return outputs;
   } catch (error) {
     throw failure(op, inputs, error);
   }

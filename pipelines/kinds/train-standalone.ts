@@ -8,7 +8,7 @@ import { samples } from './references.ts';
 export const trainStandalone = defineKind({
   ...heavy,
   name: 'train-standalone',
-  codeVersion: 1,
+  codeVersion: 2,
   summary: 'trains one subnet alone, once with each seed',
   schema: TrainStandaloneConfig,
   keys: Object.keys(TrainStandaloneConfig.shape),

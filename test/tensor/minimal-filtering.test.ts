@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { WeightCache } from '../../nas/evaluation/weight-cache.ts';
 import { randomOf } from '../../nas/space/random.ts';
-import { conv2d } from '../../nas/supernet/convolution.ts';
+import { conv2d, conv2dInputGradient, conv2dWeightGradient } from '../../nas/supernet/convolution.ts';
 import { filter, filterWeight } from '../../nas/supernet/minimal-filtering.ts';
 import { Supernet } from '../../nas/supernet/network.ts';
 import {
@@ -15,6 +15,7 @@ import {
 } from '../../nas/supernet/ops.ts';
 import { liveTensors, readFloats, scope, tensor } from '../../nas/supernet/tensorflow.ts';
 import type { DType, Tensor } from '../../nas/supernet/tensorflow.ts';
+import { convolutionBackward, convolutionForward } from '../../nas/supernet/trained-convolution.ts';
 import { committedSpace } from '../support/spaces.ts';
 
 function random(shape: readonly number[], dtype: DType = 'float32'): Tensor {
@@ -49,6 +50,23 @@ test.for([
       const images = transpose(maps, [2, 0, 1, 3]);
       expect(images.shape).toEqual([3, size, size, 40]);
       expect(difference(images, conv2d(x, weight, 1)), `maps of ${size}`).toBeLessThan(bound);
+    });
+  }
+});
+
+test("a filtered convolution's gradients are the plain one's, and what it kept is freed", () => {
+  for (const size of [4, 7, 12]) {
+    scope(() => {
+      const shape = [16, size, size, 80];
+      const [x, weight, dy] = [random(shape), random([3, 3, 80, 96]), random([16, size, size, 96])];
+      const before = liveTensors();
+      const { y, record } = convolutionForward(x, weight, 1);
+      expect(record.points === null, `maps of ${size}`).toBe(size === 4);
+      const { dWeight, dx } = convolutionBackward(record, dy, true);
+      expect(liveTensors() - before).toBe(3);
+      expect(difference(y, conv2d(x, weight, 1))).toBeLessThan(1e-5);
+      expect(difference(dWeight, conv2dWeightGradient(x, weight.shape, dy, 1))).toBeLessThan(1e-5);
+      expect(difference(dx!, conv2dInputGradient(x.shape, weight, dy, 1))).toBeLessThan(1e-5);
     });
   }
 });
