@@ -10,7 +10,8 @@ export const ReportConfig = z.strictObject({
   ground_truth: z.strictObject({ file: z.string().min(1), sha256: z.string().length(64) }),
   /** In the order of the table; null where a stage was skipped. */
   supernets: z.array(SelectedSupernetReference.nullable()).min(1),
-  ranking: RankingReference.nullable(),
+  /** Null where nothing is ranked. */
+  ranking: RankingReference.nullable().default(null),
 });
 export type ReportConfig = z.infer<typeof ReportConfig>;
 
