@@ -17,6 +17,11 @@ export class SourceGrid {
     this.down = down;
   }
 
+  /** Whether one step right is the next pixel of the same row. */
+  get isUpright(): boolean {
+    return this.right[0] === UNIT && this.right[1] === 0;
+  }
+
   /** The grid that begins so many steps on. */
   movedBy(columns: number, rows: number): SourceGrid {
     const { x, y, right, down } = this;

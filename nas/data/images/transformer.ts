@@ -44,7 +44,9 @@ export class Transformer {
       columns: { ...axis, size: crop.width, mirrored: flip },
       rows: { ...axis, size: crop.height, mirrored: false },
       colours: ({ width, height }, graySum) =>
-        colourTable(change, (brightness) => graySum(brightness) / (width * height)),
+        change.brightness === 1 && change.contrast === 1
+          ? UNCHANGED
+          : colourTable(change, (brightness) => graySum(brightness) / (width * height)),
     });
   }
 
@@ -77,14 +79,13 @@ export class Transformer {
       narrow: pitch.resized,
       result: (side * side * 3 + PAST) * 4,
     });
-    const { memory, graySum, gatherRow, resampleRow, resampleColumns, normaliseRow } = this.#kernels;
+    const { memory, graySum, gatherRow, copyRow, resampleRow, resampleColumns, normaliseRow } = this.#kernels;
     const bytes = new Uint8Array(memory.buffer);
     bytes.set(data, at.pixels);
     bytes.fill(0, at.pixels + data.length, at.pixels + data.length + PAST);
-    bytes.set(
-      colours(image, (brightness) => graySum(at.pixels, width * height, brightness)),
-      at.colours,
-    );
+    const table = colours(image, (brightness) => graySum(at.pixels, width * height, brightness));
+    bytes.set(table, at.colours);
+    const isPlain = table === UNCHANGED && grid.isUpright;
     new Float32Array(memory.buffer, at.meanAndStd).set(this.#meanAndStd);
     writeTaps(columns, new Int32Array(memory.buffer, at.columns));
     const wanted = writeTaps(rows, new Int32Array(memory.buffer, at.rows));
@@ -92,7 +93,8 @@ export class Transformer {
     for (let y = wanted.first; y <= wanted.last; y++) {
       const { x, y: line, right } = grid.movedBy(0, y);
       const row = rowsFirst ? at.middle + y * middlePitch : at.wide;
-      gatherRow(at.pixels, width, height, at.colours, row, columns.size, x, line, ...right);
+      if (isPlain) copyRow(at.pixels + ((line >> 16) * width + (x >> 16)) * 3, row, columns.size);
+      else gatherRow(at.pixels, width, height, at.colours, row, columns.size, x, line, ...right);
       if (!rowsFirst) resampleRow(row, at.columns, entry.columns, at.middle + y * middlePitch, side);
     }
     for (let y = 0; y < side; y++) {

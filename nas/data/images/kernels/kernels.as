@@ -6,7 +6,7 @@
 const WEIGHT_BITS: i32 = 22;
 const HALF: i32 = 1 << (WEIGHT_BITS - 1);
 
-/** Pixels that one lane can sum up without leaving 32 bits, times four lanes. */
+/** Pixels whose grey values four lanes can sum up without leaving 32 bits. */
 const RUN: i32 = 1 << 16;
 
 /**
@@ -17,24 +17,21 @@ export function graySum(pixels: usize, count: i32, brightness: f32): f64 {
   const black = i32x4.splat(0);
   const factor = f32x4.splat(brightness);
   const isChanged = brightness != 1;
+  // Of red, green and blue: 19595, 38470 and 7471 in units of 2^-16. Green's does not fit 16 bits with a sign: twice its half.
+  const redAndGreen = i16x8(19595, 19235, 19595, 19235, 19595, 19235, 19595, 19235);
+  const greenAndBlue = i16x8(19235, 7471, 19235, 7471, 19235, 7471, 19235, 7471);
   let total: f64 = 0;
   for (let from = 0; from < count; from += RUN) {
     const to = min(from + RUN, count);
     let sums = black;
     for (let pixel = from; pixel < to; pixel += 4) {
-      const four = v128.load(pixels + pixel * 3);
-      let red = i8x16.shuffle(four, black, 0, 16, 16, 16, 3, 16, 16, 16, 6, 16, 16, 16, 9, 16, 16, 16);
-      let green = i8x16.shuffle(four, black, 1, 16, 16, 16, 4, 16, 16, 16, 7, 16, 16, 16, 10, 16, 16, 16);
-      let blue = i8x16.shuffle(four, black, 2, 16, 16, 16, 5, 16, 16, 16, 8, 16, 16, 16, 11, 16, 16, 16);
-      if (isChanged) {
-        red = brightened(red, factor);
-        green = brightened(green, factor);
-        blue = brightened(blue, factor);
-      }
-      let gray = i32x4.add(i32x4.splat(0x8000), i32x4.mul(red, i32x4.splat(19595)));
-      gray = i32x4.add(gray, i32x4.mul(green, i32x4.splat(38470)));
-      gray = i32x4.add(gray, i32x4.mul(blue, i32x4.splat(7471)));
-      sums = i32x4.add(sums, i32x4.shr_u(gray, 16));
+      let four = v128.load(pixels + pixel * 3);
+      if (isChanged) four = brightened(four, factor);
+      // Two bytes of each pixel as two 16-bit numbers.
+      const first = i8x16.shuffle(four, black, 0, 16, 1, 16, 3, 16, 4, 16, 6, 16, 7, 16, 9, 16, 10, 16);
+      const second = i8x16.shuffle(four, black, 1, 16, 2, 16, 4, 16, 5, 16, 7, 16, 8, 16, 10, 16, 11, 16);
+      const gray = i32x4.add(i32x4.dot_i16x8_s(first, redAndGreen), i32x4.dot_i16x8_s(second, greenAndBlue));
+      sums = i32x4.add(sums, i32x4.shr_u(i32x4.add(gray, i32x4.splat(0x8000)), 16));
     }
     const pairs = i32x4.add(sums, i8x16.shuffle(sums, sums, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
     total += <f64>(i32x4.extract_lane(pairs, 0) + i32x4.extract_lane(pairs, 1));
@@ -42,11 +39,22 @@ export function graySum(pixels: usize, count: i32, brightness: f32): f64 {
   return total;
 }
 
+/** Twelve bytes and four more, each times a factor, cut at 255. */
 // @ts-ignore: a decorator on a function.
 @inline
-function brightened(values: v128, factor: v128): v128 {
-  const floats = f32x4.mul(f32x4.convert_i32x4_s(values), factor);
-  return i32x4.min_s(i32x4.trunc_sat_f32x4_s(floats), i32x4.splat(255));
+function brightened(bytes: v128, factor: v128): v128 {
+  const low = i16x8.extend_low_i8x16_u(bytes);
+  const high = i16x8.extend_high_i8x16_u(bytes);
+  const a = scaled(i32x4.extend_low_i16x8_u(low), factor);
+  const b = scaled(i32x4.extend_high_i16x8_u(low), factor);
+  const c = scaled(i32x4.extend_low_i16x8_u(high), factor);
+  return i8x16.narrow_i16x8_u(i16x8.narrow_i32x4_s(a, b), i16x8.narrow_i32x4_s(c, c));
+}
+
+// @ts-ignore: a decorator on a function.
+@inline
+function scaled(values: v128, factor: v128): v128 {
+  return i32x4.trunc_sat_f32x4_s(f32x4.mul(f32x4.convert_i32x4_s(values), factor));
 }
 
 /**
@@ -57,20 +65,46 @@ function brightened(values: v128, factor: v128): v128 {
 export function gatherRow(
   pixels: usize, width: i32, height: i32, lut: usize, row: usize, count: i32, x: i32, y: i32, dx: i32, dy: i32,
 ): void {
-  for (let i = 0; i < count; i++) {
-    const column = x >> 16;
-    const line = y >> 16;
-    let value: u32 = 0;
-    if (<u32>column < <u32>width && <u32>line < <u32>height) {
-      const at = pixels + (line * width + column) * 3;
-      const red = <u32>load<u8>(lut + load<u8>(at));
-      const green = <u32>load<u8>(lut + load<u8>(at, 1));
-      const blue = <u32>load<u8>(lut + load<u8>(at, 2));
-      value = red | (green << 8) | (blue << 16);
+  const end = row + (count << 2);
+  // A row with both ends inside is inside all along.
+  if (isInside(x, y, width, height) && isInside(x + (count - 1) * dx, y + (count - 1) * dy, width, height)) {
+    for (; row < end; row += 4) {
+      store<u32>(row, throughTable(pixels + ((y >> 16) * width + (x >> 16)) * 3, lut));
+      x += dx;
+      y += dy;
     }
-    store<u32>(row + (i << 2), value);
+    return;
+  }
+  for (; row < end; row += 4) {
+    const from = pixels + ((y >> 16) * width + (x >> 16)) * 3;
+    store<u32>(row, isInside(x, y, width, height) ? throughTable(from, lut) : 0);
     x += dx;
     y += dy;
+  }
+}
+
+// @ts-ignore: a decorator on a function.
+@inline
+function isInside(x: i32, y: i32, width: i32, height: i32): bool {
+  return <u32>(x >> 16) < <u32>width && <u32>(y >> 16) < <u32>height;
+}
+
+// @ts-ignore: a decorator on a function.
+@inline
+function throughTable(pixel: usize, lut: usize): u32 {
+  const rgb = load<u32>(pixel);
+  const red = <u32>load<u8>(lut + (rgb & 0xff));
+  const green = <u32>load<u8>(lut + ((rgb >> 8) & 0xff));
+  const blue = <u32>load<u8>(lut + ((rgb >> 16) & 0xff));
+  return red | (green << 8) | (blue << 16);
+}
+
+/** One row of an image as it is: `count` pixels of four bytes out of as many RGB pixels, four at a time. */
+export function copyRow(pixels: usize, row: usize, count: i32): void {
+  const black = i32x4.splat(0);
+  for (let i = 0; i < count; i += 4) {
+    const four = v128.load(pixels + i * 3);
+    v128.store(row + (i << 2), i8x16.shuffle(four, black, 0, 1, 2, 16, 3, 4, 5, 16, 6, 7, 8, 16, 9, 10, 11, 16));
   }
 }
 

@@ -17,6 +17,7 @@ export interface Kernels {
     dx: number,
     dy: number,
   ) => void;
+  readonly copyRow: (pixels: number, row: number, count: number) => void;
   readonly resampleRow: (row: number, taps: number, entryBytes: number, target: number, count: number) => void;
   readonly resampleColumns: (rows: number, rowBytes: number, taps: number, target: number) => void;
   readonly normaliseRow: (row: number, count: number, meanAndStd: number, target: number) => void;
