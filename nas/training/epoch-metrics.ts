@@ -19,7 +19,7 @@ export interface Metrics {
   readonly loss: number;
   /** Of the last net of each step. */
   readonly train: Accuracies;
-  /** Learning rate of the last step. */
+  /** Learning rate of the first step. */
   readonly lr: number;
   readonly tau?: number | null;
   /** Of the smallest and the largest subnet, on images that did not train. */

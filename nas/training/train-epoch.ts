@@ -42,7 +42,7 @@ export type Report = (phase: Phase, counts?: Partial<Omit<Progress, 'version' | 
 export interface EpochRun {
   readonly sums: RunningSums;
   readonly pace: Pace;
-  /** Learning rate of its last iteration. */
+  /** Learning rate of its first iteration, the one that the original plots. */
   readonly rate: number;
   readonly report: Report;
 }
@@ -102,5 +102,5 @@ export async function trainEpoch(
     }
     if (line.stopRequested()) return 'stopped';
   }
-  return { sums, pace, rate: rateOf((epoch + 1) * steps - 1), report };
+  return { sums, pace, rate: rateOf(epoch * steps), report };
 }

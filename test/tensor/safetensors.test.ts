@@ -185,22 +185,28 @@ describe('the file of a supernet', () => {
     for (const one of [net, loaded]) one.dispose();
   });
 
-  it.skipIf(!pythonReads)("is read by Python's safetensors (skipped where python3 lacks it)", () => {
+  it.skipIf(!pythonReads)("is read and written by Python's safetensors (skipped where python3 lacks it)", () => {
     const net = tinySupernet(2);
-    const path = file('python.safetensors');
-    saveSupernet(net, path);
+    const [ours, theirs] = [file('ours.safetensors'), file('theirs.safetensors')];
+    saveSupernet(net, ours);
+    // What they write looks like a converted state_dict of the original.
     const script = [
       'import json, sys',
-      'from safetensors.numpy import load_file',
+      'from safetensors.numpy import load_file, save_file',
       'tensors = load_file(sys.argv[1])',
       'print(json.dumps({name: [list(t.shape), t.flatten()[:3].tolist()] for name, t in tensors.items()}))',
+      'save_file({"module." + name: tensor for name, tensor in tensors.items()}, sys.argv[2])',
     ].join('\n');
-    const seen = JSON.parse(execFileSync('python3', ['-c', script, path], { encoding: 'utf8' })) as unknown;
+    const seen = JSON.parse(execFileSync('python3', ['-c', script, ours, theirs], { encoding: 'utf8' })) as unknown;
     const expected = [...net.parameters].map(({ name, shape }) => [
       name,
       [[...shape], Array.from(net.parameters.get(name).read().slice(0, 3))],
     ]);
     expect(seen).toEqual(Object.fromEntries(expected));
-    net.dispose();
+    const loaded = loadSupernet(theirs, { space: tinySpace, classes: TINY_CLASSES, groups: 2 });
+    for (const parameter of loaded.parameters) {
+      expect(parameter.read(), parameter.name).toEqual(net.parameters.get(parameter.name).read());
+    }
+    for (const one of [net, loaded]) one.dispose();
   });
 });
