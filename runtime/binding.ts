@@ -78,6 +78,8 @@ export function loadTensorFlow(): TensorFlow {
     throw new Error(`libtensorflow: expected its binding at ${bindingFile}, got none; run \`npm run setup\``);
   }
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
+  // A card is shared with whoever is there: memory is taken as it is needed.
+  process.env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true';
   const binding: Binding = require(bindingFile);
   let tf: typeof tfjs | undefined;
   return {

@@ -3,6 +3,8 @@ import { createRequire } from 'node:module';
 import type { Binding } from './binding.ts';
 
 process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
+// A card may be at work for others, so no more of its memory is taken than is needed.
+process.env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true';
 const binding: Binding = createRequire(import.meta.url)(process.argv[2] ?? '');
 
 const ones = (shape: number[]): number =>
