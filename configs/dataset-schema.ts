@@ -65,7 +65,18 @@ export const ImageList = z
     normalise: z.strictObject({ mean: channelValues(3), std: channelValues(3) }),
     /** Folder that the lists and the paths in them are relative to. */
     root: z.string().min(1),
-    parts: z.record(PartName, z.strictObject({ list: z.string().min(1), images: positive })),
+    parts: z.record(
+      PartName,
+      z.strictObject({
+        list: z.string().min(1),
+        images: positive,
+        /** Of the list, where it is to be held to: a list that is written anew is then another data set. */
+        sha256: z
+          .string()
+          .regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits')
+          .optional(),
+      }),
+    ),
     transforms: z
       .strictObject({
         training: TrainingTransforms,

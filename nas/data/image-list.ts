@@ -50,13 +50,19 @@ export function dataRoot(root: string): string {
 
 function openPart(name: PartName, opened: Opened, listOf: (file: string) => ImageListFile): Part {
   const { config, root, loader } = opened;
-  const { list: listName, images } = config.parts[name];
+  const { list: listName, images, sha256 } = config.parts[name];
   const file = path.resolve(root, listName);
   const list = listOf(file);
   if (list.size !== images) {
     throw new DatasetError(
       `${file}: expected ${images} images, as parts.${name} of the data set ${config.name} says, got ${list.size}; ` +
         'write the list anew with nas data imagenet, or correct the number',
+    );
+  }
+  if (sha256 !== undefined && list.sha256 !== sha256) {
+    throw new DatasetError(
+      `${file}: expected sha256 ${sha256}, as parts.${name} of the data set ${config.name} says, got ${list.sha256}; ` +
+        'the list was changed: write it anew with nas data imagenet, or correct the hash',
     );
   }
   const lines = inTurns(list.labels, config.classes);

@@ -124,6 +124,9 @@ test('a list that is missing, wrong or of another length is told with its place'
     /none\.txt: expected a list of images, got .*nas data imagenet/,
   );
   await expect(openTest(configOf('all.txt', 25))).rejects.toThrow(/all\.txt: expected 25 images, .*, got 24; /);
+  const { parts, ...config } = configOf('all.txt');
+  const held = { ...config, parts: { ...parts, test: { ...parts.test, sha256: '0'.repeat(64) } } };
+  await expect(openTest(held)).rejects.toThrow(/all\.txt: expected sha256 0{64}, .*the list was changed/);
   writeFileSync(path.join(root, 'wrong.txt'), 'a.JPEG 0\nb.JPEG 3\n');
   await expect(openTest(configOf('wrong.txt'))).rejects.toThrow(
     /wrong\.txt:2: expected a path, a space and a class 0\.\.2, got "b\.JPEG 3"/,

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { atomicWrite } from '../../../artifacts/atomic-write.ts';
 import type { ImageListConfig } from '../../../configs/dataset-schema.ts';
@@ -73,9 +74,11 @@ export async function prepareImageNet(request: Request): Promise<Prepared> {
     await atomicWrite(path.join(out, named[part]), textOf(entries));
     written.push({ file: named[part], images: entries.length, classes: classesOf(entries) });
   }
-  const part = (name: keyof typeof named): { list: string; images: number } => {
+  const part = (name: keyof typeof named): ImageListConfig['parts']['test'] => {
     const place = path.relative(root, path.join(out, named[name]));
-    return { list: place.startsWith('..') ? path.join(out, named[name]) : place, images: cut[name].length };
+    const list = place.startsWith('..') ? path.join(out, named[name]) : place;
+    const sha256 = createHash('sha256').update(textOf(cut[name])).digest('hex');
+    return { list, images: cut[name].length, sha256 };
   };
   const parts = {
     training: part('rest'),
