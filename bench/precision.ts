@@ -1,6 +1,6 @@
 // npm run bench:precision -- --supernet FILE [--json --space S --groups K --subnets 200 --images 500,2500,10000]:
 // whether bf16 ranks subnets of a trained Fashion-MNIST supernet as float32 does, and what ties and the number of test
-// images do to that.
+// images do to that; and whether walked as a tree subnets score as each does alone, by plain convolutions.
 import { readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
@@ -14,6 +14,8 @@ import { bootstrapInterval } from '../nas/evaluation/bootstrap.ts';
 import { evaluateSubnets } from '../nas/evaluation/evaluate.ts';
 import { kendallTau } from '../nas/evaluation/metrics.ts';
 import { sampledSubnets } from '../nas/evaluation/subnet-set.ts';
+import { referenceLogits } from '../nas/evaluation/reference.ts';
+import { Tally } from '../nas/evaluation/score.ts';
 import { loadSupernet } from '../nas/supernet/weights.ts';
 import { root } from '../runtime/layout.ts';
 import { spaceNamed } from './train-task.ts';
@@ -46,6 +48,7 @@ const calibration = await collect(plainBatches(dataset, dataset.part('calibratio
 const sizes = options.images.split(',').map(Number);
 const test = await collect(plainBatches(dataset, dataset.part('test'), { batchSize: BATCH, limit: sizes.at(-1)! }));
 
+const equality = await againstOneByOne(sizes[0]!);
 const scores = { float32: await scored('float32'), bf16: await scored('bf16') };
 const most = scores.float32.at(-1)!;
 const cases = sizes.map((images, index) => {
@@ -68,8 +71,12 @@ const cases = sizes.map((images, index) => {
   };
 });
 if (options.json) {
-  console.log(JSON.stringify({ bench: 'precision', device: cpus()[0]?.model.trim(), supernet: file, cases }));
+  console.log(JSON.stringify({ bench: 'precision', device: cpus()[0]?.model.trim(), supernet: file, equality, cases }));
 } else {
+  console.log(
+    `${equality.subnets} subnets on ${equality.images} images, tree against one by one in float32: ${equality.different_counts} counts differ, ` +
+      `cross-entropies by ${equality.largest_cross_entropy_difference.toExponential(1)} at most`,
+  );
   for (const one of cases) {
     console.log(
       `${one.subnets} subnets on ${one.images} images: tau of bf16 with float32 ${one.tau.toFixed(4)} ` +
@@ -79,6 +86,28 @@ if (options.json) {
         `accuracies differ by ${(100 * one.largest_accuracy_difference).toFixed(2)} % at most`,
     );
   }
+}
+
+/** The tree walk against every subnet alone, in float32. */
+async function againstOneByOne(images: number) {
+  const net = loadSupernet(file, { space, classes: dataset.classes, groups: Number(options.groups) });
+  const tested = test.slice(0, Math.ceil(images / BATCH));
+  const walked = await evaluateSubnets(net, subnets, { calibration, test: tested });
+  if (walked === 'stopped') throw new Error('evaluation: expected scores, got stopped');
+  const alone = subnets.map((subnet) => {
+    const tally = new Tally();
+    const logits = referenceLogits(net, subnet, calibration, tested);
+    for (const [batch, { labels }] of tested.entries()) tally.add(logits[batch]!, labels);
+    return tally.score();
+  });
+  net.dispose();
+  const differences = walked.map((score, subnet) => Math.abs(score.crossEntropy - alone[subnet]!.crossEntropy));
+  return {
+    subnets: subnets.length,
+    images,
+    different_counts: walked.filter(({ top1, top5 }, i) => top1 !== alone[i]!.top1 || top5 !== alone[i]!.top5).length,
+    largest_cross_entropy_difference: Math.max(...differences),
+  };
 }
 
 /** Scores of the subnets on the first images, as many as each of the sizes says. */
