@@ -30,9 +30,13 @@ export interface PlannedKill {
   readonly piece: number;
   /** When the piece enters the phase for that time … */
   readonly visit: number;
-  /** … and so long after that: less than the phase lasts. */
+  /** … and so long after that: less than the phase lasts … */
   readonly delayMs: number;
+  /** … or when it has spent that time in the phase: on a busy machine short visits go unseen. */
+  readonly spentMs: number;
 }
+
+const LATEST = 0.8;
 
 /** Those that every run of the method goes through, met first: five kills meet all of them. */
 const foremost = ['training', 'saving', 'calibrating', 'evaluating', 'merging'];
@@ -53,7 +57,10 @@ export function drawKills(pieces: readonly Piece[], count: number, seed: number)
     const turn = targets[((at % phases.length) + Math.floor(at / phases.length)) % targets.length]!;
     const target = turn === 'trainer' && pieces[piece]?.isLight === true ? 'worker' : turn;
     const delayMs = Math.floor((random.uniform() * 500 * seconds) / visits);
-    return { target, phase, piece, visit: 1 + random.integer(visits), delayMs };
+    // Not at the very end, which may come sooner the next time.
+    const share = LATEST * random.uniform();
+    const [visit, spentMs] = [1 + Math.floor(share * visits), Math.floor(share * 1000 * seconds)];
+    return { target, phase, piece, visit, delayMs, spentMs };
   });
   // A server that dies leaves the work alone, all else begins it anew: the server comes last, so that nothing is over too soon.
   const rank = ({ target }: PlannedKill): number => (target === 'server' ? 1 : 0);

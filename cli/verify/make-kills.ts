@@ -67,8 +67,11 @@ function nextKill(
     const own = pieces[kill.piece]?.directory ?? '';
     const isGone = pieces.every(({ directory, stays }) => done.has(directory) || !(kill.phase in stays));
     for (const work of atWork) {
+      const here = performance.now() - work.since;
       const isDue =
-        work.visit > kill.visit || (work.visit === kill.visit && performance.now() - work.since >= kill.delayMs);
+        work.visit > kill.visit ||
+        (work.visit === kill.visit && here >= kill.delayMs) ||
+        work.before + here >= kill.spentMs;
       const isMeant = work.phase === kill.phase && (work.directory === own ? isDue : done.has(own));
       if (isMeant || isGone) return { kill, work };
     }

@@ -12,6 +12,8 @@ export interface AtWork {
   readonly visit: number;
   /** When it did so last, ms. */
   readonly since: number;
+  /** How long it was in the phase in visits before, ms. */
+  readonly before: number;
 }
 
 /** Light work has no process whose title tells a phase. */
@@ -41,9 +43,10 @@ export class Watch {
       if (!found.some((one) => isSame(one, gone))) this.#add(gone, { visits: 0, seconds: (now - gone.since) / 1000 });
     }
     this.#last = found.map((one) => {
-      const before = this.#last.find((other) => isSame(one, other));
-      const visit = before?.visit ?? this.#add(one, { visits: 1, seconds: 0 }).visits;
-      return { ...one, visit, since: before?.since ?? now };
+      const known = this.#last.find((other) => isSame(one, other));
+      if (known !== undefined) return known;
+      const { visits: visit, seconds } = this.#add(one, { visits: 1, seconds: 0 });
+      return { ...one, visit, since: now, before: 1000 * seconds };
     });
     return this.#last;
   }

@@ -3,7 +3,7 @@ import { nas } from '../support/nas.ts';
 
 test(
   'a run whose trainer, worker and server are killed, in every phase, gives the same bits as one left alone',
-  { timeout: 240_000 },
+  { timeout: 400_000 },
   async () => {
     const args = ['verify-resume', 'test/e2e/kills.yml', '--kills', '5', '--seed', '1', '--json'];
     const { code, stdout, stderr } = await nas(args);
