@@ -1,7 +1,10 @@
 import { CancellationScope, Trigger, workflowInfo } from '@temporalio/workflow';
 
-/** Activities under way at once: the server allows 2,000 a workflow, and replay likes fewer. */
-const MOST_AT_ONCE = 500;
+/**
+ * Activities under way at once. The server allows 2,000 a workflow, but their results may all come together, and a worker
+ * that thinks about one workflow task for longer than five seconds is ended by its library.
+ */
+const MOST_AT_ONCE = 200;
 
 /** What a pause does to work: heavy work is cancelled (it stops at a checkpoint), a child workflow is told, light work ends. */
 export type OnPause = 'stop' | 'tell' | 'finish';
