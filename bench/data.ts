@@ -1,4 +1,4 @@
-// npm run bench:data [-- --json --workers 2 --root DIR --images 512 --repetitions 5 --rate 75]: images a second, out of
+// npm run bench:data [-- --json --workers 2 --root DIR --images 1536 --repetitions 3 --rate 75]: images a second, out of
 // JPEG files into batches, against PIL and torchvision in a PyTorch DataLoader with as many workers.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
@@ -30,8 +30,9 @@ const { values: options } = parseArgs({
     workers: { type: 'string', default: String(availableParallelism()) },
     /** A folder that `nas data imagenet` prepared; none: pictures made here. */
     root: { type: 'string' },
-    images: { type: 'string', default: '512' },
-    repetitions: { type: 'string', default: '5' },
+    /** Of an epoch, many batches long: a DataLoader's workers make whole batches and would wait for one another at its end. */
+    images: { type: 'string', default: '1536' },
+    repetitions: { type: 'string', default: '3' },
     batch: { type: 'string', default: '128' },
     /** TFLOP/s that a card keeps up in training: some 75 where an H100-class card trains ResNet-50 in bf16. */
     rate: { type: 'string', default: '75' },
