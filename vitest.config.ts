@@ -8,7 +8,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // Minutes by itself: npm run test:full-width asks for it.
     exclude: process.env['NAS_FULL_WIDTH'] === '1' ? [] : ['test/full-width/**'],
-    testTimeout: 60_000,
+    testTimeout: 120_000,
     hookTimeout: 120_000,
   },
 });

@@ -11,9 +11,11 @@ import { identityOf, livenessOf, ProcessIdentity } from '../artifacts/process-id
 import { freePort, untilFree } from './free-port.ts';
 import { root, temporalCli } from './layout.ts';
 
-// By default a queue has four partitions; one or two workers that poll at some of them can leave work in the others
-// untouched for minutes.
-const ONE_PARTITION = ['Read', 'Write'].flatMap((way) => [
+/**
+ * Arguments of a server for a few workers. By default a queue has four partitions; one or two workers that poll at some
+ * of them can leave work in the others untouched for minutes.
+ */
+export const ONE_PARTITION = ['Read', 'Write'].flatMap((way) => [
   '--dynamic-config-value',
   `matching.numTaskqueue${way}Partitions=1`,
 ]);

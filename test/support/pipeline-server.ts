@@ -3,6 +3,7 @@ import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import type { WorkerOptions } from '@temporalio/worker';
 import type { Plan, PlanStage, Select } from '../../pipelines/plan.ts';
 import { temporalCli } from '../../runtime/layout.ts';
+import { ONE_PARTITION } from '../../runtime/temporal-server.ts';
 import { workflowBundle } from '../../workers/bundle.ts';
 import { startRun } from '../../workers/client.ts';
 import { CONTROL_QUEUE, statusQuery } from '../../workflows/messages.ts';
@@ -22,7 +23,9 @@ export class PipelineServer {
   async open(activities: Activities, extraArgs: string[] = []): Promise<void> {
     Runtime.install({ logger: new DefaultLogger('ERROR') });
     const executable = { type: 'existing-path', path: temporalCli() } as const;
-    this.environment = await TestWorkflowEnvironment.createLocal({ server: { executable, extraArgs } });
+    this.environment = await TestWorkflowEnvironment.createLocal({
+      server: { executable, extraArgs: [...ONE_PARTITION, ...extraArgs] },
+    });
     this.#stop = await this.work({
       taskQueue: CONTROL_QUEUE,
       workflowBundle: await workflowBundle(),
@@ -78,7 +81,7 @@ export class TestRun {
   }
 
   /** The status once it fits; fails when that takes too long. */
-  async until(fits: (status: RunStatus) => boolean, patienceMs = 30_000): Promise<RunStatus> {
+  async until(fits: (status: RunStatus) => boolean, patienceMs = 60_000): Promise<RunStatus> {
     const deadline = Date.now() + patienceMs;
     for (;;) {
       const status = await this.status();

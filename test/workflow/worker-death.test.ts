@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
 import { lightActivities } from '../../activities/light.ts';
+import type { Plan } from '../../pipelines/plan.ts';
 import { planOf } from '../support/pipeline-server.ts';
 import { identityOf, livenessOf } from '../../artifacts/process-identity.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -33,6 +34,13 @@ function counting(heartbeatMs: number) {
   });
 }
 
+/** Starts a run that ends with the test, whatever becomes of it: the worker has room for one. */
+async function begin(plan: Plan) {
+  const run = await server.start(plan);
+  onTestFinished(async () => void (await run.handle.terminate().catch(() => undefined)));
+  return run;
+}
+
 /** The real heavy worker as a process of its own. */
 async function startWorker() {
   const worker = fork(path.resolve('test/support/worker-process.ts'), [server.environment.address], {
@@ -50,14 +58,14 @@ function isAlive(pid: number): boolean {
 
 async function pidOf(run: string): Promise<number> {
   const file = path.join(root, run, 'count/pid');
-  await expect.poll(() => existsSync(file) && readFileSync(file, 'utf8') !== '', { timeout: 20_000 }).toBe(true);
+  await expect.poll(() => existsSync(file) && readFileSync(file, 'utf8') !== '', { timeout: 40_000 }).toBe(true);
   return Number(readFileSync(file, 'utf8'));
 }
 
 test('a killed worker takes its process with it, and another worker ends the stage', async () => {
   const plan = counting(3000);
   const first = await startWorker();
-  const run = await server.start(plan);
+  const run = await begin(plan);
   const pid = await pidOf(plan.id);
   first.kill('SIGKILL');
   await expect.poll(() => isAlive(pid), { timeout: 5000 }).toBe(false);
@@ -69,7 +77,7 @@ test('a killed worker takes its process with it, and another worker ends the sta
 test('a worker told to end stops its process and leaves, and the stage goes on elsewhere at once', async () => {
   const plan = counting(60_000);
   const first = await startWorker();
-  const run = await server.start(plan);
+  const run = await begin(plan);
   const pid = await pidOf(plan.id);
   first.kill('SIGTERM');
   await once(first, 'exit');
@@ -82,7 +90,7 @@ test('a worker told to end stops its process and leaves, and the stage goes on e
 test('a worker that stood still while another one took over spoils nothing when it wakes up', async () => {
   const plan = counting(2000);
   const zombie = await startWorker();
-  const run = await server.start(plan);
+  const run = await begin(plan);
   const pid = await pidOf(plan.id);
   zombie.kill('SIGSTOP');
   await startWorker();
