@@ -115,7 +115,7 @@ export function planOf(...stages: (Pick<PlanStage, 'id' | 'uses'> & Partial<Plan
     if: null,
     select: null,
     retry: { maximumAttempts: 1, initialIntervalMs: 100, backoffCoefficient: 1 },
-    timeout: { startToCloseMs: 20_000, heartbeatMs: 5000 },
+    timeout: { startToCloseMs: 90_000, heartbeatMs: 15_000 },
     queue: CONTROL_QUEUE,
     work: 'light',
     outputs: ['value'],
