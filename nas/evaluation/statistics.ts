@@ -1,4 +1,4 @@
-import { addN, batchNorm, batchNormRelu, batchNormWith, batchNormWithRelu, scale } from '../supernet/ops.ts';
+import { addN, batchNorm, batchNormWith, scale } from '../supernet/ops.ts';
 import { dispose, keep } from '../supernet/tensorflow.ts';
 import type { Tensor } from '../supernet/tensorflow.ts';
 
@@ -15,8 +15,7 @@ export class Statistics {
 
   /** Normalises x [n, h, w, channels] by its own statistics, and notes them; then a ReLU where it is `rectified`. */
   gather(x: Tensor, { gamma, beta }: Affine, epsilon: number, rectified: boolean): Tensor {
-    const normalise = rectified ? batchNormRelu : batchNorm;
-    const { y, mean, variance, state } = normalise(x, gamma, beta, epsilon);
+    const { y, mean, variance, state } = batchNorm(x, gamma, beta, epsilon, rectified);
     dispose(...state);
     this.#mean.add(mean);
     this.#variance.add(variance);
@@ -32,8 +31,7 @@ export class Statistics {
   /** Normalises x by the settled statistics; then a ReLU where it is `rectified`. */
   apply(x: Tensor, { gamma, beta }: Affine, epsilon: number, rectified: boolean): Tensor {
     const statistics = { mean: this.#mean.value, variance: this.#variance.value };
-    const normalise = rectified ? batchNormWithRelu : batchNormWith;
-    return normalise(x, gamma, beta, statistics, epsilon);
+    return batchNormWith(x, gamma, beta, statistics, epsilon, rectified);
   }
 
   dispose(): void {

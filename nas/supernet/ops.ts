@@ -23,60 +23,31 @@ const PRODUCTS = [false, true].flatMap((a) =>
 /** What the gradient of a batch normalisation needs of its forward pass. */
 export type NormState = readonly Tensor[];
 
-/** Normalises by the batch's own statistics. x: [n, h, w, c]; gamma, beta: [c]. */
+/** Normalises by the batch's own statistics; then a ReLU where it is `rectified`. x: [n, h, w, c]; gamma, beta: [c]. */
 export function batchNorm(
   x: Tensor,
   gamma: Tensor,
   beta: Tensor,
   epsilon: number,
+  rectified = false,
 ): { y: Tensor; mean: Tensor; variance: Tensor; state: NormState } {
   const inputs = [x, gamma, beta, NONE, NONE];
-  const [y, average, variance, ...state] = runMany('FusedBatchNormV3', normalisation(epsilon, true), inputs, 6);
+  const [y, average, variance, ...state] = normalised(inputs, epsilon, true, rectified);
   // `variance` is the unbiased one (n - 1), as PyTorch's running_var; the gradient uses the biased one in `state`.
   return { y: y!, mean: average!, variance: variance!, state };
 }
 
-/** Normalises by given statistics, [c] each. */
+/** Normalises by given statistics, [c] each; then a ReLU where it is `rectified`. */
 export function batchNormWith(
   x: Tensor,
   gamma: Tensor,
   beta: Tensor,
   statistics: { readonly mean: Tensor; readonly variance: Tensor },
   epsilon: number,
+  rectified = false,
 ): Tensor {
   const inputs = [x, gamma, beta, statistics.mean, statistics.variance];
-  const [y, ...rest] = runMany('FusedBatchNormV3', normalisation(epsilon, false), inputs, 6);
-  dispose(...rest);
-  return y!;
-}
-
-/** ReLU of `batchNorm`, in one operation on a CPU. */
-export function batchNormRelu(
-  x: Tensor,
-  gamma: Tensor,
-  beta: Tensor,
-  epsilon: number,
-): { y: Tensor; mean: Tensor; variance: Tensor; state: NormState } {
-  if (isOnGpu()) {
-    const { y, ...rest } = batchNorm(x, gamma, beta, epsilon);
-    return { y: rectified(y), ...rest };
-  }
-  const inputs = [x, gamma, beta, NONE, NONE];
-  const [y, average, variance, ...state] = runMany(RECTIFIED, rectifiedNormalisation(epsilon, true), inputs, 6);
-  return { y: y!, mean: average!, variance: variance!, state };
-}
-
-/** ReLU of `batchNormWith`, in one operation on a CPU. */
-export function batchNormWithRelu(
-  x: Tensor,
-  gamma: Tensor,
-  beta: Tensor,
-  statistics: { readonly mean: Tensor; readonly variance: Tensor },
-  epsilon: number,
-): Tensor {
-  if (isOnGpu()) return rectified(batchNormWith(x, gamma, beta, statistics, epsilon));
-  const inputs = [x, gamma, beta, statistics.mean, statistics.variance];
-  const [y, ...rest] = runMany(RECTIFIED, rectifiedNormalisation(epsilon, false), inputs, 6);
+  const [y, ...rest] = normalised(inputs, epsilon, false, rectified);
   dispose(...rest);
   return y!;
 }
@@ -226,8 +197,12 @@ function rectifiedNormalisation(epsilon: number, training: boolean): Attributes 
   ]);
 }
 
-function rectified(x: Tensor): Tensor {
-  const y = relu(x);
-  dispose(x);
-  return y;
+/** A normalisation's six outputs; on a CPU its ReLU is part of the same operation. */
+function normalised(inputs: readonly Tensor[], epsilon: number, training: boolean, rectified: boolean): Tensor[] {
+  if (rectified && !isOnGpu()) return runMany(RECTIFIED, rectifiedNormalisation(epsilon, training), inputs, 6);
+  const [y, ...rest] = runMany('FusedBatchNormV3', normalisation(epsilon, training), inputs, 6);
+  if (!rectified) return [y!, ...rest];
+  const activated = relu(y!);
+  dispose(y!);
+  return [activated, ...rest];
 }

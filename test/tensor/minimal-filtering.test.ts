@@ -4,15 +4,7 @@ import { randomOf } from '../../nas/space/random.ts';
 import { conv2d, conv2dInputGradient, conv2dWeightGradient } from '../../nas/supernet/convolution.ts';
 import { filter, filterWeight } from '../../nas/supernet/minimal-filtering.ts';
 import { Supernet } from '../../nas/supernet/network.ts';
-import {
-  batchNorm,
-  batchNormRelu,
-  batchNormWith,
-  batchNormWithRelu,
-  cast,
-  relu,
-  transpose,
-} from '../../nas/supernet/ops.ts';
+import { batchNorm, batchNormWith, cast, relu, transpose } from '../../nas/supernet/ops.ts';
 import { liveTensors, readFloats, scope, tensor } from '../../nas/supernet/tensorflow.ts';
 import type { DType, Tensor } from '../../nas/supernet/tensorflow.ts';
 import { convolutionBackward, convolutionForward } from '../../nas/supernet/trained-convolution.ts';
@@ -74,13 +66,13 @@ test("a filtered convolution's gradients are the plain one's, and what it kept i
 test('a normalisation with its ReLU in one operation gives what the two give', () => {
   scope(() => {
     const [x, gamma, beta] = [random([6, 5, 5, 24]), random([24]), random([24])];
-    const [plain, together] = [batchNorm(x, gamma, beta, 1e-5), batchNormRelu(x, gamma, beta, 1e-5)];
+    const [plain, together] = [batchNorm(x, gamma, beta, 1e-5), batchNorm(x, gamma, beta, 1e-5, true)];
     expect(difference(together.y, relu(plain.y))).toBeLessThan(1e-6);
     expect(difference(together.mean, plain.mean)).toBeLessThan(1e-6);
     expect(difference(together.variance, plain.variance)).toBeLessThan(1e-6);
     const statistics = { mean: plain.mean, variance: plain.variance };
     const apart = relu(batchNormWith(x, gamma, beta, statistics, 1e-5));
-    expect(difference(batchNormWithRelu(x, gamma, beta, statistics, 1e-5), apart)).toBeLessThan(1e-6);
+    expect(difference(batchNormWith(x, gamma, beta, statistics, 1e-5, true), apart)).toBeLessThan(1e-6);
   });
 });
 
