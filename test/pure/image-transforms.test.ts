@@ -2,10 +2,12 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import sharp from 'sharp';
+import type { JpegOptions, Sharp } from 'sharp';
 import { expect, test } from 'vitest';
 import { drawChange } from '../../nas/data/images/changes.ts';
 import type { Change } from '../../nas/data/images/changes.ts';
 import { decodeImage, ImageError } from '../../nas/data/images/decode.ts';
+import { decodeJpeg } from '../../nas/data/images/jpeg.ts';
 import { sourceHash } from '../../nas/data/images/kernels/files.ts';
 import { hashInKernels } from '../../nas/data/images/kernels/kernels.ts';
 import { testImage } from '../../nas/data/images/test-image.ts';
@@ -119,6 +121,39 @@ test('changes lie in the ranges of the config, and crops inside the image', () =
 test('an image too narrow for any crop is cut in its middle, as wide as may be', () => {
   const { crop } = drawChange(randomOf(0), transforms.training, 8, 400);
   expect(crop).toEqual({ left: 0, top: 194, width: 8, height: 11 });
+});
+
+test('JPEGs of every make are decoded to the bytes that sharp has for them', async () => {
+  const random = randomOf(0, 'makes');
+  const raw = { width: 37, height: 29, channels: 3 } as const;
+  const picture = Uint8Array.from({ length: 37 * 29 * 3 }, (_, i) => (i % 111) + random.integer(100));
+  const encoded = (options: JpegOptions): Sharp => sharp(picture, { raw }).jpeg(options);
+  const makes = [
+    encoded({ quality: 95, chromaSubsampling: '4:4:4' }),
+    encoded({ quality: 30, chromaSubsampling: '4:2:0' }),
+    encoded({ progressive: true }),
+    encoded({}).grayscale(),
+    encoded({}).withMetadata({ orientation: 6, icc: 'p3' }),
+  ];
+  for (const make of makes) {
+    const bytes = await make.toBuffer();
+    const pixels = await sharp(bytes, { ignoreIcc: true }).toColourspace('srgb').raw().toBuffer();
+    expect(decodeJpeg(bytes, 37 * 29)).toEqual({ width: 37, height: 29, data: new Uint8Array(pixels) });
+  }
+});
+
+test('a JPEG too large, of four inks or with a fault is none for the fast decoder, and sharp has the last word', async () => {
+  const create = { width: 40, height: 30, channels: 3, background: 'teal' } as const;
+  const plain = await sharp({ create }).jpeg().toBuffer();
+  expect(decodeJpeg(plain, 40 * 30)).toBeDefined();
+  expect(decodeJpeg(plain, 40 * 30 - 1)).toBeUndefined();
+  const inks = await sharp({ create }).toColourspace('cmyk').jpeg().toBuffer();
+  expect(decodeJpeg(inks, 40 * 30)).toBeUndefined();
+  expect(await decodeImage(inks)).toMatchObject({ width: 40, height: 30 });
+  // Bytes before the end that belong to nothing: libjpeg warns, and every decoder shows the picture.
+  const untidy = Buffer.concat([plain.subarray(0, -2), Buffer.alloc(9), plain.subarray(-2)]);
+  expect(decodeJpeg(untidy, 40 * 30)).toBeUndefined();
+  expect([...(await decodeImage(untidy)).data]).toEqual([...(await decodeImage(plain)).data]);
 });
 
 test('what is no image, or only part of one, is told', async () => {

@@ -1,5 +1,6 @@
 import sharp from 'sharp';
 import type { OutputInfo } from 'sharp';
+import { decodeJpeg } from './jpeg.ts';
 
 /** A decoded image: [height, width, 3] bytes, red, green, blue. */
 export interface Pixels {
@@ -29,13 +30,20 @@ sharp.cache(false);
  * @throws ImageError for what is no image, cut off, or too large
  */
 export async function decodeImage(bytes: Uint8Array): Promise<Pixels> {
+  const pixels = decodeJpeg(bytes, LARGEST_IMAGE) ?? (await decodeWithSharp(bytes));
+  const { width, height } = pixels;
+  if (Math.max(width, height) > LARGEST_SIDE) {
+    throw new ImageError(`expected sides of at most ${LARGEST_SIDE} pixels, got ${width}×${height}`);
+  }
+  return pixels;
+}
+
+/** What is no JPEG, or one that has to be looked at more closely; says what is wrong with a broken image. */
+async function decodeWithSharp(bytes: Uint8Array): Promise<Pixels> {
   const { data, info } = await rawOf(bytes).catch((cause: unknown) => {
     throw new ImageError(cause instanceof Error ? cause.message : String(cause), { cause });
   });
   const { width, height, channels } = info;
-  if (Math.max(width, height) > LARGEST_SIDE) {
-    throw new ImageError(`expected sides of at most ${LARGEST_SIDE} pixels, got ${width}×${height}`);
-  }
   return { width, height, data: channels === 3 ? data : coloured(data, channels) };
 }
 

@@ -20,14 +20,8 @@ port.on('message', (job: LoaderJob) => {
   last = last.then(async () => port.postMessage(await work(job)));
 });
 
-/** An image is transformed here while Node's thread pool decodes another one. */
 async function work(job: LoaderJob): Promise<LoaderAnswer> {
   const broken: BrokenImage[] = [];
-  await Promise.all([makeImages(job, broken), makeImages(job, broken)]);
-  return { id: job.id, broken };
-}
-
-async function makeImages(job: LoaderJob, broken: BrokenImage[]): Promise<void> {
   const next = new Int32Array(job.next);
   for (let index = Atomics.add(next, 0, 1); index < job.files.length; index = Atomics.add(next, 0, 1)) {
     try {
@@ -38,6 +32,7 @@ async function makeImages(job: LoaderJob, broken: BrokenImage[]): Promise<void> 
       broken.push({ index, reason: error.message });
     }
   }
+  return { id: job.id, broken };
 }
 
 async function makeImage({ files, training, images }: LoaderJob, index: number): Promise<void> {
