@@ -5,6 +5,7 @@ import { dump, load } from 'js-yaml';
 import { atomicWrite } from '../artifacts/atomic-write.ts';
 import { ImageList } from '../configs/dataset-schema.ts';
 import type { ImageListConfig } from '../configs/dataset-schema.ts';
+import { CLASS_NAMES } from '../nas/data/class-names.ts';
 import { DatasetError } from '../nas/data/dataset-error.ts';
 import { prepareImageNet } from '../nas/data/imagenet/prepare.ts';
 import type { Prepared } from '../nas/data/imagenet/prepare.ts';
@@ -17,6 +18,7 @@ interface DataOptions {
   readonly root: string;
   readonly lists?: string;
   readonly valLabels?: string;
+  readonly classNames?: string;
   readonly out?: string;
   readonly calibration: number;
   readonly selection: number;
@@ -35,6 +37,7 @@ export function define(command: Command): void {
     .requiredOption('--root <folder>', 'the folder with train/<class>/ and val/<class>/, or a flat val/')
     .option('--val-labels <file>', 'the classes of a flat val/, a file name and its class a line')
     .option('--lists <folder>', "take the original's train.txt and valid.txt from there, and walk no folders")
+    .option('--class-names <file>', 'names for class_names.txt, a folder of train/ and its name a line')
     .option('--out <folder>', 'where the lists are written (default: the root)')
     .option('--calibration <n>', 'training images for BN statistics', wholeNumber, 10_000)
     .option('--selection <n>', 'validation images that epochs are chosen by', wholeNumber, 2500)
@@ -55,6 +58,7 @@ async function imagenet(options: DataOptions): Promise<void> {
     out,
     lists: options.lists === undefined ? null : path.resolve(options.lists),
     labels: options.valLabels ?? null,
+    classNames: options.classNames ?? null,
     sizes: options,
     seed: options.seed,
     look: options.quick === true ? 'header' : 'whole',
@@ -82,12 +86,21 @@ async function configOf({ place }: Prepared, file: string | undefined): Promise<
   return config;
 }
 
-function inWords({ classes, lists, broken, notes }: Prepared, out: string, config: string | undefined): string {
+const NAMES_FROM = { mapping: 'by their mapping', before: 'as they stood there', folders: 'of their folders' };
+
+function inWords(
+  { classes, classNames, lists, broken, notes }: Prepared,
+  out: string,
+  config: string | undefined,
+): string {
   const rows = lists.map(({ file, images, classes: some }) => [
     path.join(out, file),
     `${images} images`,
     `${some} classes`,
   ]);
+  if (classNames) {
+    rows.push([path.join(out, CLASS_NAMES), `${classNames.names.length} names`, NAMES_FROM[classNames.from]]);
+  }
   const left = broken.map(({ path: file, reason }) => `left out: ${file}, ${reason}`);
   const name = config === undefined ? null : path.parse(config).name;
   const next = name === null ? [] : [`run a pipeline on it with --set dataset=${name} --set n_classes=${classes}`];

@@ -14,8 +14,10 @@ import { load } from 'js-yaml';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ImageList } from '../../configs/dataset-schema.ts';
 import type { ImageListConfig } from '../../configs/dataset-schema.ts';
+import { classNamesOf } from '../../nas/data/class-names.ts';
 import { openDataset } from '../../nas/data/dataset.ts';
 import { readLabels } from '../../nas/data/imagenet/labels.ts';
+import { namesOf } from '../../nas/data/imagenet/names.ts';
 import { writeImageFolder } from '../support/image-folder.ts';
 import { nas } from '../support/nas.ts';
 import type { Ended } from '../support/nas.ts';
@@ -73,6 +75,7 @@ test('a folder becomes balanced lists, of which those that choose and measure sh
   expect(written).toEqual({ ...found.dataset, name: 'mine' });
   const dataset = await openDataset(written);
   expect([dataset.classes, dataset.part('training').size, dataset.part('selection').size]).toEqual([4, 16, 6]);
+  expect(await classNamesOf(written)).toEqual(readdirSync(path.join(root, 'train')).toSorted());
 });
 
 test("the original's lists are taken as they are, whatever their paths begin with", async () => {
@@ -87,12 +90,19 @@ test("the original's lists are taken as they are, whatever their paths begin wit
   writeFileSync(path.join(original, 'valid.txt'), absolute.join(''));
   writeFileSync(path.join(original, 'valid_part2500.txt'), absolute.slice(0, 3).join(''));
   const out = path.join(root, 'again');
-  const args = ['--root', root, '--lists', original, '--out', out, '--quick', ...SIZES];
+  const mapping = path.join(root, 'mapping.txt');
+  const folders = readdirSync(path.join(root, 'train')).toSorted();
+  writeFileSync(
+    mapping,
+    `n00000000 no class of ours\n${folders.map((name) => `${name} the ${name}, a colour\r\n`).join('')}`,
+  );
+  const args = ['--root', root, '--lists', original, '--out', out, '--quick', '--class-names', mapping, ...SIZES];
   const { code, stdout } = await nas(['data', 'imagenet', ...args]);
   expect(code).toBe(0);
   expect(stdout).toContain('note: the selection given has images of 1 of 4 classes alone');
   expect(linesOf(out, 'train.txt')).toEqual(linesOf(lists, 'train.txt'));
   expect(linesOf(out, 'valid_part3.txt')).toEqual(linesOf(lists, 'valid.txt').slice(0, 3));
+  expect(linesOf(out, 'class_names.txt')).toEqual(folders.map((name) => `the ${name}, a colour`));
 });
 
 test('what is wrong is told with its place, and nothing is written', async () => {
@@ -117,6 +127,27 @@ test('what is wrong is told with its place, and nothing is written', async () =>
   expect(skipped.stdout).toMatch(/left out: val\/.*99999999\.JPEG, /);
   expect(linesOf(out, 'valid.txt').length).toBe(20);
   rmSync(broken);
+});
+
+test('names of classes are of the mapping, else those that stand there, else of the folders', async () => {
+  const folder = path.join(root, 'names');
+  mkdirSync(folder);
+  const names = async (given: string | null = null) =>
+    await namesOf(['n01', 'n02'], { root: folder, out: folder, given });
+  expect(await names()).toEqual({ names: ['n01', 'n02'], from: 'folders' });
+  writeFileSync(path.join(folder, 'class_names.txt'), 'one\n');
+  expect((await names()).from).toBe('folders');
+  writeFileSync(path.join(folder, 'class_names.txt'), 'one\ntwo\n');
+  expect(await names()).toEqual({ names: ['one', 'two'], from: 'before' });
+  writeFileSync(
+    path.join(folder, 'LOC_synset_mapping.txt'),
+    'n02 goldfish, Carassius auratus\nn01 tench, Tinca tinca\n',
+  );
+  expect(await names()).toEqual({ names: ['tench, Tinca tinca', 'goldfish, Carassius auratus'], from: 'mapping' });
+  const given = path.join(folder, 'mine.txt');
+  writeFileSync(given, 'n02 fish\n');
+  await expect(names(given)).rejects.toThrow('mine.txt: expected a line "n01 its name", got none; add it');
+  await expect(names(`${given}.txt`)).rejects.toThrow('give one with --class-names');
 });
 
 test('labels of a flat val/ are names or numbers of classes, also as Kaggle gives them', async () => {

@@ -19,7 +19,7 @@ export async function findInFolder(root: string, labelsFile: string | null): Pro
   const train = await classFolders(root, 'train', names);
   const valid =
     labelsFile === null ? await classFolders(root, 'val', names) : await flatFolder(root, labelsFile, names);
-  return { names, classes: names.length, train, valid, selection: null };
+  return { folders: names, classes: names.length, train, valid, selection: null };
 }
 
 async function classFolders(root: string, part: string, names: readonly string[]): Promise<Entry[]> {

@@ -7,8 +7,8 @@ export interface Entry {
 
 /** What a folder or the original's lists hold. */
 export interface Found {
-  /** Names of the classes by label, null where only their numbers are known. */
-  readonly names: readonly string[] | null;
+  /** The folders of the classes by label, null where only numbers are known. */
+  readonly folders: readonly string[] | null;
   readonly classes: number;
   readonly train: readonly Entry[];
   readonly valid: readonly Entry[];

@@ -29,7 +29,17 @@ export function findInLists(folder: string, root: string): Found {
       `${folder}/valid.txt: expected classes 0..${classes - 1}, got ${strange.label} at ${strange.path}`,
     );
   }
-  return { names: null, classes, train, valid, selection };
+  return { folders: foldersOf(train, classes), classes, train, valid, selection };
+}
+
+/** Null unless every class has one folder to itself. */
+function foldersOf(train: readonly Entry[], classes: number): string[] | null {
+  const folders = new Map<string, number>();
+  for (const { path: file, label } of train) folders.set(path.dirname(file), label);
+  const isOwn =
+    folders.size === classes && train.every((entry) => folders.get(path.dirname(entry.path)) === entry.label);
+  if (!isOwn) return null;
+  return [...folders].toSorted(([, a], [, b]) => a - b).map(([folder]) => path.basename(folder));
 }
 
 function entriesOf(file: string, root: string, prefixes: readonly string[]): Entry[] {

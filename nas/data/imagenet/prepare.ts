@@ -2,12 +2,16 @@ import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { atomicWrite } from '../../../artifacts/atomic-write.ts';
 import type { ImageListConfig } from '../../../configs/dataset-schema.ts';
+import { CLASS_NAMES } from '../class-names.ts';
+import { DatasetError } from '../dataset-error.ts';
 import { findBroken } from './broken.ts';
 import type { BrokenFile, Look } from './broken.ts';
 import { cutParts } from './cut.ts';
 import type { PartSizes } from './cut.ts';
 import { findInFolder, refuse } from './folder.ts';
 import type { Entry, Found } from './found.ts';
+import { namesOf } from './names.ts';
+import type { ClassNames } from './names.ts';
 import { findInLists } from './original-lists.ts';
 
 export interface Request {
@@ -16,6 +20,8 @@ export interface Request {
   /** Folder with the original's text files, to be used in place of walking over `root`. */
   readonly lists: string | null;
   readonly labels: string | null;
+  /** What the folders of classes are called, a file; null for the usual one in `root`, if it is there. */
+  readonly classNames: string | null;
   /** Where the lists are written, absolute. */
   readonly out: string;
   readonly sizes: PartSizes;
@@ -28,8 +34,8 @@ export interface Request {
 
 export interface Prepared {
   readonly classes: number;
-  /** Names of the classes by label; null where the lists give numbers alone. */
-  readonly names: readonly string[] | null;
+  /** As written into class_names.txt; null where nothing but numbers is known. */
+  readonly classNames: ClassNames | null;
   /** What was written, and how many images of how many classes each list has. */
   readonly lists: readonly { readonly file: string; readonly images: number; readonly classes: number }[];
   readonly broken: readonly BrokenFile[];
@@ -46,10 +52,14 @@ const IMAGENET = { classes: 1000, train: 1_281_167, valid: 50_000 };
  * @throws DatasetError telling what is wrong where; nothing is written then
  */
 export async function prepareImageNet(request: Request): Promise<Prepared> {
-  const { root, lists, labels, out } = request;
+  const { root, lists, labels, out, classNames: given } = request;
   const all = lists === null ? await findInFolder(root, labels) : findInLists(lists, root);
-  // Too few images are told before hours of reading.
+  // What can be told before hours of reading is.
   cutParts(all, request.sizes, request.seed);
+  if (all.folders === null && given !== null) {
+    throw new DatasetError(`${lists}: expected a folder for each class, as ${given} needs it, got none; leave it out`);
+  }
+  const classNames = all.folders && (await namesOf(all.folders, { root, out, given }));
   const files = [...all.train, ...all.valid].map(({ path: file }) => file);
   const broken = await findBroken(root, files, request.look, (done) => request.onProgress(done, files.length));
   if (!request.skipBroken) {
@@ -74,6 +84,7 @@ export async function prepareImageNet(request: Request): Promise<Prepared> {
     await atomicWrite(path.join(out, named[part]), textOf(entries));
     written.push({ file: named[part], images: entries.length, classes: classesOf(entries) });
   }
+  if (classNames) await atomicWrite(path.join(out, CLASS_NAMES), `${classNames.names.join('\n')}\n`);
   const part = (name: keyof typeof named): ImageListConfig['parts']['test'] => {
     const place = path.relative(root, path.join(out, named[name]));
     const list = place.startsWith('..') ? path.join(out, named[name]) : place;
@@ -88,8 +99,8 @@ export async function prepareImageNet(request: Request): Promise<Prepared> {
     'ground-truth-test': part('groundTruth'),
     test: part('valid'),
   };
-  const { classes, names } = found;
-  return { classes, names, lists: written, broken, notes: notesOn(found), place: { root, classes, parts } };
+  const { classes } = found;
+  return { classes, classNames, lists: written, broken, notes: notesOn(found), place: { root, classes, parts } };
 }
 
 function whole(found: Found, broken: readonly BrokenFile[]): Found {
