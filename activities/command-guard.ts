@@ -5,12 +5,16 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
+import { PhaseTrace } from '../nas/process/phase-trace.ts';
 import { titleOf } from '../nas/process/title.ts';
 
 const order = process.argv[2] ?? '';
 const { run } = z.object({ run: z.array(z.string()).min(1) }).parse(JSON.parse(readFileSync(order, 'utf8')));
 const [program = '', ...rest] = run;
-process.title = titleOf('running', process.env['NAS_STAGE'] ?? '');
+const directory = process.env['NAS_STAGE'] ?? '';
+const trace = new PhaseTrace(directory);
+trace.enter('running');
+process.title = titleOf('running', directory);
 
 process.on('disconnect', () => process.kill(-process.pid, 'SIGKILL'));
 // Outlives the program it guards, to tell how that ended.
@@ -22,5 +26,6 @@ child.on('error', (error) => {
   process.exit(127);
 });
 await once(child, 'exit');
+trace.enter(null);
 if (child.signalCode === 'SIGKILL') process.kill(process.pid, 'SIGKILL');
 process.exit(child.exitCode ?? 1);

@@ -1,13 +1,14 @@
 import { beating } from './beating.ts';
 import { groundTruthTable } from './ground-truth-table.ts';
+import { traced } from './traced.ts';
 import { mergeResults } from './merge-results.ts';
 import { report } from './report.ts';
 import { selectEpoch } from './select-epoch.ts';
 
 /** The activities of seconds, by the kind that `uses` names. */
 export const lightActivities = {
-  'merge-results': beating(mergeResults),
-  'ground-truth-table': beating(groundTruthTable),
-  report: beating(report),
+  'merge-results': beating(traced('merging', mergeResults)),
+  'ground-truth-table': beating(traced('tabulating', groundTruthTable)),
+  report: beating(traced('reporting', report)),
   'select-epoch': beating(selectEpoch),
 };

@@ -15,7 +15,6 @@ export interface Stay {
 export interface Piece {
   /** Relative to the results root. */
   readonly directory: string;
-  readonly uses: string;
   /** Whether the worker does it itself, without a process of its own. */
   readonly isLight: boolean;
   /** By phase. */
@@ -25,44 +24,48 @@ export interface Piece {
 /** What is to be killed, and when: counted in work, not in time, for a machine is never twice as fast. */
 export interface PlannedKill {
   readonly target: Target;
+  /** Directory of the stage or cell. */
+  readonly piece: string;
   readonly phase: string;
-  /** Position of the piece among all, in the order they began. */
-  readonly piece: number;
-  /** When the piece enters the phase for that time … */
+  /** When the piece has entered the phase for that time … */
   readonly visit: number;
-  /** … and so long after that: less than the phase lasts … */
+  /** … and so long after that, or at the end of the phase if that comes first. */
   readonly delayMs: number;
-  /** … or when it has spent that time in the phase: on a busy machine short visits go unseen. */
-  readonly spentMs: number;
 }
-
-const LATEST = 0.8;
 
 /** Those that every run of the method goes through, met first: five kills meet all of them. */
 const foremost = ['training', 'saving', 'calibrating', 'evaluating', 'merging'];
 
 /**
- * Draws kills over all that a run does: every phase in turn, a random piece that has it, a random moment of that; each
- * process in turn. A pure function of its arguments, in the order of the pieces.
+ * Draws kills over all that a run does: every phase in turn, a random one of the times it was entered, a random moment of
+ * that; each process in turn. A pure function of its arguments, but for the delays of the counts alone.
  */
 export function drawKills(pieces: readonly Piece[], count: number, seed: number): PlannedKill[] {
   const seen = new Set(pieces.flatMap(({ stays }) => Object.keys(stays)));
   const phases = [...new Set([...foremost, ...[...seen].toSorted()])].filter((phase) => seen.has(phase));
+  const taken = new Set<string>();
   const drawn = Array.from({ length: phases.length === 0 ? 0 : count }, (_, at): PlannedKill => {
     const random = randomOf(seed, 'kill', at);
     const phase = phases[at % phases.length]!;
-    const piece = random.pick(pieces.flatMap(({ stays }, index) => (phase in stays ? [index] : [])));
-    const { visits = 1, seconds = 0 } = pieces[piece]?.stays[phase] ?? {};
+    // Two at once would be one too many: killed at the end of its last saving, a stage does not save again.
+    const all = pieces.flatMap((piece) => visitsOf(piece, phase));
+    const free = all.filter(({ name }) => !taken.has(name));
+    const { name, piece, visit, meanMs } = random.pick(free.length > 0 ? free : all);
+    taken.add(name);
     // One further in each round of the phases, so that each phase meets each target.
     const turn = targets[((at % phases.length) + Math.floor(at / phases.length)) % targets.length]!;
-    const target = turn === 'trainer' && pieces[piece]?.isLight === true ? 'worker' : turn;
-    const delayMs = Math.floor((random.uniform() * 500 * seconds) / visits);
-    // Not at the very end, which may come sooner the next time.
-    const share = LATEST * random.uniform();
-    const [visit, spentMs] = [1 + Math.floor(share * visits), Math.floor(share * 1000 * seconds)];
-    return { target, phase, piece, visit, delayMs, spentMs };
+    const target = turn === 'trainer' && piece.isLight ? 'worker' : turn;
+    return { target, piece: piece.directory, phase, visit, delayMs: Math.floor(random.uniform() * meanMs) };
   });
-  // A server that dies leaves the work alone, all else begins it anew: the server comes last, so that nothing is over too soon.
-  const rank = ({ target }: PlannedKill): number => (target === 'server' ? 1 : 0);
-  return drawn.toSorted((a, b) => a.piece - b.piece || a.visit - b.visit || rank(a) - rank(b) || a.delayMs - b.delayMs);
+  // A server that dies leaves the work alone, all else begins it anew.
+  const rank = ({ target }: PlannedKill): number => (target === 'server' ? 0 : 1);
+  return drawn.toSorted((a, b) => a.visit - b.visit || rank(a) - rank(b) || a.delayMs - b.delayMs);
+}
+
+function visitsOf(piece: Piece, phase: string) {
+  const { visits = 0, seconds = 0 } = piece.stays[phase] ?? {};
+  const meanMs = (1000 * seconds) / visits;
+  return Array.from({ length: visits }, (_, before) => {
+    return { name: `${piece.directory} ${phase} ${before}`, piece, visit: before + 1, meanMs };
+  });
 }

@@ -1,8 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { catalogue } from '../../artifacts/catalogue.ts';
-import type { Piece, PlannedKill, Target } from './kills.ts';
-import { Watch } from './watch.ts';
-import type { AtWork } from './watch.ts';
+import type { PlannedKill, Target } from './kills.ts';
+import type { Visit } from './trace.ts';
 import type { World } from './world.ts';
 
 /** A kill that was made. */
@@ -16,70 +14,49 @@ export interface Kill {
   readonly visit: number;
 }
 
-/** What is to be killed, and what the undisturbed run did. */
-export interface Aim {
-  readonly kills: readonly PlannedKill[];
-  readonly pieces: readonly Piece[];
+/** What came of the kills that were planned. */
+export interface Killing {
+  readonly kills: readonly Kill[];
+  /** Those whose moment did not come. */
+  readonly missed: readonly PlannedKill[];
 }
 
-/** A checkpoint of a small net takes a few milliseconds. */
 const LOOK_EVERY_MS = 1;
-const COUNT_EVERY_MS = 200;
 
-/** Makes the kills while a run goes. Those for which the moment never came are missing from `kills`. */
+/** Makes the kills while a run goes, each in its phase or not at all; the work stays in the phase for as long as it takes. */
 export async function makeKills(
   world: World,
-  aim: Aim,
+  planned: readonly PlannedKill[],
   over: AbortSignal,
   told: (line: string) => void,
-): Promise<{ kills: Kill[]; watch: Watch }> {
-  const watch = new Watch(world, aim.pieces);
+): Promise<Killing> {
   const kills: Kill[] = [];
-  const left = [...aim.kills];
-  let [done, counted] = [new Set<string>(), 0];
-  while (!over.aborted) {
-    const atWork = await watch.look();
-    if (left.length > 0 && performance.now() > counted + COUNT_EVERY_MS) {
-      done = await doneIn(world.results);
-      counted = performance.now();
+  let missed = planned;
+  try {
+    await world.trace.hold(missed);
+    while (!over.aborted && missed.length > 0) {
+      const found = nextKill(missed, world.atWork());
+      if (found !== null && (await world.kill(found.kill.target, found.visit))) {
+        const { directory: piece, phase, visit } = found.visit;
+        kills.push({ target: found.kill.target, piece, phase, visit });
+        told(`killed ${found.kill.target} in ${piece}, ${phase}`);
+        missed = missed.filter((kill) => kill !== found.kill);
+        await world.trace.hold(missed);
+      }
+      await sleep(LOOK_EVERY_MS);
     }
-    const found = nextKill(left, atWork, aim.pieces, done);
-    if (found !== null && (await world.kill(found.kill.target, found.work.pid, () => watch.isStill(found.work)))) {
-      left.splice(left.indexOf(found.kill), 1);
-      const { target } = found.kill;
-      const { directory: piece, phase, visit } = found.work;
-      kills.push({ target, piece, phase, visit });
-      told(`killed ${target} in ${piece}, ${phase}`);
-    }
-    await sleep(LOOK_EVERY_MS);
+    return { kills, missed };
+  } finally {
+    await world.trace.hold([]);
   }
-  return { kills, watch };
 }
 
-// Its own moment, else the same phase of a later piece, else (where no piece will have the phase any more) any work.
-function nextKill(
-  left: readonly PlannedKill[],
-  atWork: readonly AtWork[],
-  pieces: readonly Piece[],
-  done: ReadonlySet<string>,
-): { kill: PlannedKill; work: AtWork } | null {
-  for (const kill of left) {
-    const own = pieces[kill.piece]?.directory ?? '';
-    const isGone = pieces.every(({ directory, stays }) => done.has(directory) || !(kill.phase in stays));
-    for (const work of atWork) {
-      const here = performance.now() - work.since;
-      const isDue =
-        work.visit > kill.visit ||
-        (work.visit === kill.visit && here >= kill.delayMs) ||
-        work.before + here >= kill.spentMs;
-      const isMeant = work.phase === kill.phase && (work.directory === own ? isDue : done.has(own));
-      if (isMeant || isGone) return { kill, work };
-    }
+// Of the kills in one phase of one piece, each one waits for those before it.
+function nextKill(left: readonly PlannedKill[], atWork: readonly Visit[]): { kill: PlannedKill; visit: Visit } | null {
+  for (const visit of atWork) {
+    const kill = left.find(({ piece, phase }) => piece === visit.directory && phase === visit.phase);
+    if (kill === undefined || visit.visit < kill.visit || Date.now() < visit.since + kill.delayMs) continue;
+    return { kill, visit };
   }
   return null;
-}
-
-async function doneIn(results: string): Promise<Set<string>> {
-  const stages = (await catalogue(results)).filter(({ manifest }) => manifest.state === 'done');
-  return new Set(stages.map(({ directory }) => directory));
 }

@@ -1,18 +1,10 @@
 // What Linux tells of processes.
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseTitle } from '../../nas/process/title.ts';
 
-/** The processes that another one has started and that still live. */
-export function childrenOf(parent: number): number[] {
-  const all = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  return all.map(Number).filter((pid) => statusOf(pid)?.parent === parent);
-}
-
-/** What a process that works on a stage says of itself; null for any other. */
-export function titleOfProcess(pid: number): ReturnType<typeof parseTitle> {
-  const [title = ''] = (read(`/proc/${pid}/cmdline`) ?? '').split('\0');
-  return parseTitle(title);
+/** The process that has started another one; null where that is gone. */
+export function parentOf(pid: number): number | null {
+  return statusOf(pid)?.parent ?? null;
 }
 
 /** Halts a process with SIGSTOP and waits until it stands still; false where it is gone. */

@@ -9,11 +9,9 @@ import { kinds } from '../../pipelines/kinds/index.ts';
 import { readRun } from '../run.ts';
 import { duration } from '../view/format.ts';
 import type { RunView } from '../run-view.ts';
-import type { Piece } from './kills.ts';
+import type { Piece, PlannedKill } from './kills.ts';
 import { makeKills } from './make-kills.ts';
-import type { Aim, Kill } from './make-kills.ts';
-import { lightPhase } from './watch.ts';
-import type { Watch } from './watch.ts';
+import type { Killing } from './make-kills.ts';
 import { World } from './world.ts';
 
 const LIGHT_HEARTBEAT_MS = 10_000;
@@ -32,8 +30,7 @@ export function hurried(plan: Plan): Plan {
 }
 
 /** What came of one side. */
-export interface Side {
-  readonly kills: readonly Kill[];
+export interface Side extends Killing {
   readonly pieces: readonly Piece[];
 }
 
@@ -44,7 +41,7 @@ export interface Side {
 export async function carryOut(
   plan: Plan,
   folder: string,
-  aim: Aim,
+  planned: readonly PlannedKill[],
   told: (line: string) => void,
   signal: AbortSignal,
 ): Promise<Side> {
@@ -53,11 +50,11 @@ export async function carryOut(
   const over = new AbortController();
   try {
     await startRun(world.client, plan);
-    const killing = makeKills(world, aim, over.signal, told);
+    const killing = makeKills(world, planned, over.signal, told);
     const ended = untilOver(world, plan.id, told, signal).finally(() => over.abort());
-    const [{ kills, watch }] = await Promise.all([killing, ended]);
+    const [killed] = await Promise.all([killing, ended]);
     told(`done after ${duration(Date.now() - began)}`);
-    return { kills, pieces: await piecesOf(world.results, watch) };
+    return { ...killed, pieces: await piecesOf(world) };
   } finally {
     over.abort();
     await world.close();
@@ -94,14 +91,9 @@ async function lookAt(client: Client, run: string): Promise<RunView | null> {
   });
 }
 
-// Every piece of work of a finished run in the order they began.
-async function piecesOf(results: string, watch: Watch): Promise<Piece[]> {
-  const timed = (await catalogue(results)).map(({ directory, manifest: { uses, attempts } }) => {
-    const [start, end] = [attempts[0]?.started, attempts.at(-1)?.ended].map((time) => Date.parse(time ?? ''));
-    const seconds = Math.max(0, (end! - start!) / 1000);
-    const isLight = kinds.get(uses)?.work === 'light';
-    const stays = isLight ? { [lightPhase(uses)]: { visits: 1, seconds } } : watch.staysIn(directory);
-    return { directory, uses, isLight, stays, start: start! };
+// Every piece of work of a finished run, in the order of their names: the same one each time.
+async function piecesOf({ results, trace }: World): Promise<Piece[]> {
+  return (await catalogue(results)).map(({ directory, manifest: { uses } }) => {
+    return { directory, isLight: kinds.get(uses)?.work === 'light', stays: trace.staysIn(directory) };
   });
-  return timed.toSorted((a, b) => a.start - b.start);
 }

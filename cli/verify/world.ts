@@ -7,33 +7,35 @@ import path from 'node:path';
 import type { Client } from '@temporalio/client';
 import { z } from 'zod';
 import { livenessOf, ProcessIdentity } from '../../artifacts/process-identity.ts';
+import { traceVariable } from '../../nas/process/phase-trace.ts';
 import { root } from '../../runtime/layout.ts';
 import { keepServer } from '../../runtime/temporal-server.ts';
 import type { ServerKeeper } from '../../runtime/temporal-server.ts';
 import { connectClient } from '../../workers/client.ts';
 import { embeddedServer } from '../../workers/connection.ts';
 import type { Target } from './kills.ts';
-import { childrenOf, halted, isGone, send, titleOfProcess } from './processes.ts';
+import { halted, isGone, parentOf, send } from './processes.ts';
+import { Trace } from './trace.ts';
+import type { Visit } from './trace.ts';
 
 const ServerState = z.object({ server: ProcessIdentity });
-/** A trainer takes a second to load before there is anything to hit. */
-const FIND_EVERY_MS = 50;
 const MOST_ENDS = 20;
 
 /** A server, a worker and a results folder of their own, whose processes are there to be killed: whatever dies comes up again. */
 export class World {
   readonly results: string;
   readonly client: Client;
+  readonly trace: Trace;
   readonly #home: string;
   readonly #keeper: ServerKeeper;
   #worker: ChildProcess;
   #isOpen = true;
   #endedByThemselves = 0;
-  #children: { at: number; readonly pids: readonly number[] } = { at: 0, pids: [] };
 
-  private constructor(folder: string, keeper: ServerKeeper, client: Client) {
+  private constructor(folder: string, trace: Trace, keeper: ServerKeeper, client: Client) {
     this.#home = path.join(folder, 'home');
     this.results = path.join(folder, 'results');
+    this.trace = trace;
     this.#keeper = keeper;
     this.client = client;
     this.#worker = this.#startWorker();
@@ -43,7 +45,8 @@ export class World {
   static async open(folder: string): Promise<World> {
     await mkdir(path.join(folder, 'results'), { recursive: true });
     const keeper = await keepServer(path.join(folder, 'home'));
-    return new World(folder, keeper, await connectClient(embeddedServer(keeper.address)));
+    const trace = await Trace.open(path.join(folder, 'trace'));
+    return new World(folder, trace, keeper, await connectClient(embeddedServer(keeper.address)));
   }
 
   /** Whether workers end over and over without having been killed; their last words are in the log. */
@@ -51,30 +54,22 @@ export class World {
     return this.#endedByThemselves < MOST_ENDS ? null : path.join(this.#home, 'worker.log');
   }
 
-  /** Pid of the worker. */
-  get worker(): number {
-    return this.#worker.pid ?? 0;
-  }
-
-  /** The processes that work on a stage, as their titles tell. */
-  trainers(): { readonly pid: number; readonly phase: string; readonly directory: string }[] {
-    const now = performance.now();
-    if (now > this.#children.at + FIND_EVERY_MS) this.#children = { at: now, pids: childrenOf(this.worker) };
-    return this.#children.pids.flatMap((pid) => {
-      const title = titleOfProcess(pid);
-      return title === null ? [] : [{ pid, ...title }];
-    });
+  /** What the worker and its trainers are at; whatever else has such a pid by now is none of them. */
+  atWork(): readonly Visit[] {
+    const worker = this.#worker.pid ?? 0;
+    return this.trace.atWork().filter(({ pid }) => pid === worker || parentOf(pid) === worker);
   }
 
   /**
-   * Kills a process with SIGKILL while `pid` works; false where there is none to be killed just now, or where the moment
-   * has passed: `pid` is halted before `isStill` is asked, and goes on if it was not meant.
+   * Kills a process with SIGKILL while a piece is in a phase; false where there is none to be killed just now, or where it
+   * has left the phase: the process that does the work is halted before that is asked, and goes on if it was not meant.
    */
-  async kill(target: Target, pid: number, isStill: () => Promise<boolean>): Promise<boolean> {
-    const victim = target === 'trainer' ? pid : target === 'worker' ? this.worker : await this.#server();
-    if (victim === null || !(await halted(pid))) return false;
+  async kill(target: Target, visit: Visit): Promise<boolean> {
+    const { pid } = visit;
+    const victim = target === 'trainer' ? pid : target === 'worker' ? this.#worker.pid : await this.#server();
+    if (victim == null || !(await halted(pid))) return false;
     try {
-      if (!(await isStill())) return false;
+      if (!this.atWork().includes(visit)) return false;
       send(victim, 'SIGKILL');
     } finally {
       send(pid, 'SIGCONT');
@@ -92,6 +87,7 @@ export class World {
     }
     await this.client.connection.close();
     await this.#keeper.stop();
+    this.trace.close();
   }
 
   async #server(): Promise<number | null> {
@@ -102,7 +98,12 @@ export class World {
   #startWorker(): ChildProcess {
     const log = openSync(path.join(this.#home, 'worker.log'), 'a');
     const worker = spawn(process.execPath, [path.join(root, 'cli/nas.mjs'), 'worker'], {
-      env: { ...process.env, TEMPORAL_ADDRESS: this.#keeper.address, NAS_RESULTS: this.results },
+      env: {
+        ...process.env,
+        TEMPORAL_ADDRESS: this.#keeper.address,
+        NAS_RESULTS: this.results,
+        [traceVariable]: this.trace.folder,
+      },
       stdio: ['ignore', log, log],
     });
     worker.once('exit', (code) => {

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { z } from 'zod';
+import { PhaseTrace } from './phase-trace.ts';
 import { isRetryable, Job, PROTOCOL_VERSION, TrainerError } from './protocol.ts';
 import type { Message, StageProcessKind, TrainerErrorType, TrainerMessage } from './protocol.ts';
 import { titleOf } from './title.ts';
@@ -43,12 +44,13 @@ export async function runStageProcess(work: Partial<Record<StageProcessKind, Sta
     }
     process.env.TF_NUM_INTRAOP_THREADS = String(job.threads);
     process.env.TF_NUM_INTEROP_THREADS = '1';
+    const trace = new PhaseTrace(job.directory);
     const line: ProcessLine = {
-      send: titled(job.directory, throttled(post)),
+      send: showing(trace, job.directory, throttled(post)),
       stopRequested: () => stop,
       turn: () => nextTurn(),
     };
-    const outputs = await run(job, line);
+    const outputs = await run(job, line).finally(() => trace.enter(null));
     return await end(outputs === 'stopped' ? { type: 'stopped' } : { type: 'done', outputs });
   } catch (error) {
     return end(failed(error));
@@ -134,10 +136,13 @@ function post(message: Message): Promise<void> {
   });
 }
 
-// Before a report is dropped or delayed: the title is true at any moment.
-function titled(directory: string, send: (message: Message) => void): (message: Message) => void {
+// Before a report is dropped or delayed: title and trace are true at any moment.
+function showing(trace: PhaseTrace, directory: string, send: (message: Message) => void): (message: Message) => void {
   return (message) => {
-    if (message.type === 'progress') process.title = titleOf(message.phase, directory);
+    if (message.type === 'progress') {
+      trace.enter(message.phase);
+      process.title = titleOf(message.phase, directory);
+    }
     send(message);
   };
 }

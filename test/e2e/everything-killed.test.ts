@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { readManifest } from '../../artifacts/manifest.ts';
-import { childrenOf, titleOfProcess } from '../../cli/verify/processes.ts';
 import { nas, RunningNas } from '../support/nas.ts';
+import { stageProcesses } from '../support/stage-processes.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 test(
@@ -21,7 +21,7 @@ test(
     await expect.poll(checkpoints, { timeout: 60_000 }).toBeGreaterThan(0);
 
     const { server }: { server: { pid: number } } = JSON.parse(readFileSync(path.join(home, 'server.json'), 'utf8'));
-    const trainers = childrenOf(up.pid).filter((pid) => titleOfProcess(pid) !== null);
+    const trainers = stageProcesses(up.pid, 'unplugged');
     expect(trainers).toHaveLength(1);
     for (const pid of [up.pid, server.pid, ...trainers]) process.kill(pid, 'SIGKILL');
     await up.ended;

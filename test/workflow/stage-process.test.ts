@@ -9,11 +9,11 @@ import { performStage } from '../../activities/stage-activity.ts';
 import { runJob } from '../../activities/stage-job.ts';
 import { StallWatch } from '../../activities/stall-watch.ts';
 import { readManifest } from '../../artifacts/manifest.ts';
-import { childrenOf, titleOfProcess } from '../../cli/verify/processes.ts';
 import type { JsonObject, PlanStage } from '../../pipelines/plan.ts';
 import { fixtureEnds } from '../support/fixture-trainer.ts';
 import { planOf } from '../support/pipeline-server.ts';
 import { withPipelineServer } from '../support/with-pipeline-server.ts';
+import { stageProcesses } from '../support/stage-processes.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { tinySupernet } from '../support/training-configs.ts';
 
@@ -57,7 +57,7 @@ function stepsMade(id: string): string[] {
 
 /** The processes that this test's worker has at work on a run. */
 function trainersOf(id: string): number[] {
-  return childrenOf(process.pid).filter((pid) => titleOfProcess(pid)?.directory.startsWith(`${id}/`));
+  return stageProcesses(process.pid, id);
 }
 
 async function withWorker<T>(body: (stop: () => Promise<void>) => Promise<T>): Promise<T> {
