@@ -38,7 +38,7 @@ const foremost = ['training', 'saving', 'calibrating', 'evaluating', 'merging'];
 
 /**
  * Draws kills over all that a run does: every phase in turn, a random one of the times it was entered, a random moment of
- * that; each process in turn. A pure function of its arguments, but for the delays of the counts alone.
+ * that; each process in turn. A pure function of its arguments: on another machine only the delays are others.
  */
 export function drawKills(pieces: readonly Piece[], count: number, seed: number): PlannedKill[] {
   const seen = new Set(pieces.flatMap(({ stays }) => Object.keys(stays)));
