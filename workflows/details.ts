@@ -4,6 +4,9 @@ import type { Choice, RunStatus, StageStatus } from './messages.ts';
 /** Rows shown of a long list: the page takes 20 kB. */
 export const MOST_ROWS = 60;
 
+// The page leaves no space between columns and drops common ones, so that `2 of 0..5` and `0.844` would become one word.
+const GAP = '\u00A0'.repeat(3);
+
 /** One line on an activity's bar in the timeline: `few-shot-3 · 12 epochs · K=3`, `evaluate.3 · part=3`. */
 export function summaryOf(work: string, config: JsonObject, cell: JsonObject): string {
   const { epochs, groups } = config;
@@ -19,7 +22,7 @@ export function detailsOf(status: RunStatus, all = status.stages.length): string
   const table = [
     '| stage | state | epoch | tau | supernet |',
     '| --- | --- | --- | --- | --- |',
-    ...stages.slice(0, MOST_ROWS).map((stage) => `| ${row(stage).join(' | ')} |`),
+    ...stages.slice(0, MOST_ROWS).map((stage) => `| ${row(stage).join(`${GAP} | `)} |`),
   ];
   const more = all > MOST_ROWS ? [`and ${all - MOST_ROWS} more stages`] : [];
   const asks = stages.slice(0, MOST_ROWS).flatMap((stage) => asking(id, stage));

@@ -7,9 +7,11 @@ test("an activity's bar says what it works on, one epoch in the singular", () =>
   expect(summaryOf('evaluate.3', {}, { part: 3 })).toBe('evaluate.3 · part=3');
 });
 
-test('the table of stages counts epochs from 0, as the command line does', () => {
+test('the table of stages counts epochs from 0, as the command line does, with spaces that the page keeps', () => {
   const stage = { id: 'one-shot', uses: 'train-supernet', state: 'done', attempts: 1 } as const;
   const stages = [{ ...stage, epoch: 2, epochs: 6, tau: 0.5 }];
   const text = detailsOf({ id: 'r', name: 'quickstart', state: 'done', stages, notices: [] });
-  expect(text).toContain('| one-shot | done | 2 of 0..5 | 0.500 |');
+  expect(text).toContain(
+    '| one-shot\u00A0\u00A0\u00A0 | done\u00A0\u00A0\u00A0 | 2 of 0..5\u00A0\u00A0\u00A0 | 0.500\u00A0\u00A0\u00A0 |',
+  );
 });
