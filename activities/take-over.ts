@@ -1,5 +1,6 @@
 import { ApplicationFailure, heartbeat } from '@temporalio/activity';
-import { mkdir } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { atomicPlace, temporaryName } from '../artifacts/atomic-write.ts';
 import { catalogue, runOf } from '../artifacts/catalogue.ts';
@@ -9,7 +10,7 @@ import { JsonMap } from '../artifacts/json.ts';
 import { readManifest } from '../artifacts/manifest.ts';
 import type { Manifest } from '../artifacts/manifest.ts';
 import { filesOf } from '../artifacts/named-files.ts';
-import { placeOf } from '../artifacts/paths.ts';
+import { fileNames, placeOf } from '../artifacts/paths.ts';
 import { kinds } from '../pipelines/kinds/index.ts';
 import type { Json } from '../pipelines/plan.ts';
 import { becauseSame, damagedFile } from './finished-work.ts';
@@ -17,7 +18,7 @@ import type { StageAttempt } from './stage-activity.ts';
 
 /**
  * Gives the stage what another run has made of the same inputs, config and code, or as the plan says: its files by hard
- * links, so that either run may be deleted, and its manifest. Null where there is nothing whole to take.
+ * links, so that either run may be deleted, its manifest, and what is plotted of it. Null where there is nothing whole to take.
  */
 export async function takeOver(attempt: StageAttempt): Promise<Manifest | null> {
   const { root, input } = attempt;
@@ -74,7 +75,8 @@ async function adopt(
     file.startsWith(`${directory}/`)
       ? input.directory + file.slice(directory.length)
       : runOf(input.directory) + file.slice(runOf(directory).length);
-  const names = [...new Set(filesOf(manifest).map(({ file }) => file))];
+  const named = filesOf(manifest).map(({ file }) => file);
+  const names = [...new Set([...named, ...(await plotsOf(root, directory))])];
   const placements = await Promise.all(
     names.map(async (name) => {
       const [to, from] = [moved(name), temporaryName(path.join(folder, path.basename(name)))];
@@ -97,6 +99,13 @@ async function adopt(
     reused: { from: directory, why },
   } as const;
   return await commit(root, input.directory, token, (before) => ({ ...before, ...taken }), placements);
+}
+
+/** The metrics of a stage that was trained: no part of its result, so there without hashes, or missing. */
+async function plotsOf(root: string, directory: string): Promise<string[]> {
+  const folder = `${directory}/${fileNames.tensorboard}`;
+  const events = (await readdir(placeOf(root, folder)).catch(() => [])).map((name) => `${folder}/${name}`);
+  return [`${directory}/${fileNames.metricsLog}`, ...events].filter((file) => existsSync(placeOf(root, file)));
 }
 
 function renamed(value: Json, names: ReadonlyMap<string, string>): Json {

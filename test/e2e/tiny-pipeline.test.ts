@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { lightActivities } from '../../activities/light.ts';
@@ -9,6 +9,7 @@ import { loadPipeline } from '../../pipelines/load.ts';
 import { embeddedServer } from '../../workers/connection.ts';
 import { startWorkers } from '../../workers/start.ts';
 import type { RunningWorkers } from '../../workers/start.ts';
+import { readEvents } from '../support/event-reader.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { withPipelineServer } from '../support/with-pipeline-server.ts';
 
@@ -81,6 +82,22 @@ test('a pipeline goes from images to the merged ranking and its report', { timeo
     '2 of 3 cells reused; evaluate.1: reused from tiny/evaluate/1, because inputs, config and code are the same',
   );
   expect(readJson(root, 'again/2/json_results/epoch0_all_test/top1_json_final.json')).toEqual(merged);
+
+  // What was not trained again has its curves in the new run all the same.
+  const curves = (id: string): unknown[] =>
+    ['one-shot', '2', 'alone/111111001100'].map((stage) => {
+      const folder = path.join(root, id, stage, 'tensorboard');
+      const events = readdirSync(folder).map((file) => readEvents(path.join(folder, file)));
+      return {
+        events,
+        log: readFileSync(path.join(root, id, stage, 'log.jsonl'), 'utf8')
+          .trimEnd()
+          .split('\n'),
+      };
+    });
+  expect(curves('again')).toEqual(curves('tiny'));
+  const twoEpochs = expect.objectContaining({ length: 2 });
+  expect(curves('again')[0]).toEqual({ events: twoEpochs, log: twoEpochs });
 });
 
 test(
