@@ -39,8 +39,8 @@ export interface Estimate {
 // A large card of our day at half of what its convolutions reach, told each operation by one thread of a processor.
 const ASSUMED: Rate = { from: 'assumed', device: 'gpu', float32: 20, bf16: 40, bandwidth: 1000, operation: 10 };
 
-// Convolutions of few channels or small maps reach less than the large one that is measured: the training steps of
-// docs/benchmarks.md and a quickstart's took 1.6 to 1.9 times what the figures alone say.
+// Networks reach less than the large convolution that is measured, those of few channels far less and those of many more:
+// docs/benchmarks.md says how far off this one factor for all is.
 const REACHED = 0.6;
 
 /** What goes for the rate: the one given, in TFLOP/s of a card; else what was measured here; else an assumption. */
