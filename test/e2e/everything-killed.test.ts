@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { readManifest } from '../../artifacts/manifest.ts';
+import { holdIn } from '../support/held-stage.ts';
 import { nas, RunningNas } from '../support/nas.ts';
 import { stageProcesses } from '../support/stage-processes.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -13,7 +14,9 @@ test(
     const folder = temporaryFolder();
     const [home, results] = [path.join(folder, 'home'), path.join(folder, 'results')];
     const environment = { NAS_HOME: home, NAS_RESULTS: results };
-    const up = new RunningNas(['up', '--json'], environment);
+    // After its first checkpoint.
+    const hold = await holdIn('unplugged/one-shot', 'training', 2);
+    const up = new RunningNas(['up', '--json'], { ...environment, ...hold.environment });
     await up.prints('"devices"');
     await nas(['start', 'test/e2e/kills.yml', '--id', 'unplugged'], environment);
     const checkpoints = async (): Promise<number> =>

@@ -29,7 +29,9 @@ async function begin(manner: 'polite' | 'deaf'): Promise<Watched> {
     log: path.join(temporaryFolder(), 'trainer.log'),
   };
   const heard = (message: unknown) => words.emit('word', message);
-  const supervision: Supervision = { graceMs: 300, stalledMs: () => stalled, heard };
+  // Nobody polite is short of time.
+  const graceMs = manner === 'polite' ? 60_000 : 300;
+  const supervision: Supervision = { graceMs, stalledMs: () => stalled, heard };
   const end = environment.run<[], ProcessEnd, () => Promise<ProcessEnd>>(() => superviseProcess(program, supervision));
   const [details] = await once(words, 'word');
   return {
@@ -52,7 +54,7 @@ test('cancelled, it is asked to stop, and what it started ends with it', async (
   const { environment, end, grandchild } = await begin('polite');
   environment.cancel('CANCELLED', because({ cancelRequested: true }));
   expect(await end).toMatchObject({ code: 0, interruption: 'cancel' });
-  await expect.poll(() => isAlive(grandchild)).toBe(false);
+  await expect.poll(() => isAlive(grandchild), { timeout: 30_000 }).toBe(false);
 });
 
 test('one that will not stop is killed after the grace time', async () => {

@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { claimStage, commit } from '../../artifacts/fence.ts';
 import { readManifest } from '../../artifacts/manifest.ts';
+import { holdIn } from '../support/held-stage.ts';
 import { jobOf, startStage } from '../support/stage-process.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { tinySupernet } from '../support/training-configs.ts';
@@ -50,7 +51,9 @@ function filesIn(folder: string): string[] {
 test('a trainer that stood still while another attempt finished is refused when it wakes up, and changes nothing', async () => {
   const results = temporaryFolder();
   const job = jobOf('train-supernet', results, 'run/stage', tinySupernet({ epochs: 50 }));
-  const zombie = startStage(trainer, job, results);
+  // Elsewhere it may hold the lock of its manifest, for which the other attempt would wait.
+  const { environment, release } = await holdIn('run/stage', 'training');
+  const zombie = startStage(trainer, job, results, environment);
   await zombie.when((message) => message.type === 'progress' && message.phase === 'training');
   zombie.child.kill('SIGSTOP');
   const { token } = jobOf('train-supernet', results, 'run/stage', {}, 2);
@@ -58,6 +61,7 @@ test('a trainer that stood still while another attempt finished is refused when 
   await claimStage(results, 'run/stage', token, { ...claim, queued: new Date().toISOString() });
   const mine = await commit(results, 'run/stage', token, (manifest) => ({ ...manifest, state: 'done' }));
   const files = filesIn(results);
+  await release();
   zombie.child.kill('SIGCONT');
   const { code, log } = await zombie.ended;
   expect(code).toBe(1);

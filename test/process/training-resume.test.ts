@@ -7,6 +7,8 @@ import type { Job, TrainerMessage } from '../../nas/process/protocol.ts';
 import { readSafetensors } from '../../nas/supernet/safetensors.ts';
 import { randomOf } from '../../nas/space/random.ts';
 import { readEvents } from '../support/event-reader.ts';
+import { holdIn } from '../support/held-stage.ts';
+import type { Hold } from '../support/held-stage.ts';
 import { jobOf, startStage } from '../support/stage-process.ts';
 import type { StageProcess } from '../support/stage-process.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -53,19 +55,21 @@ test(
     const undisturbed = finish(jobOf('train-supernet', straight, directory, config));
 
     let attempt = 0;
-    const begin = (): StageProcess =>
-      startStage(trainer, jobOf('train-supernet', broken, directory, config, ++attempt), broken);
+    const begin = ({ environment }: Hold): StageProcess =>
+      startStage(trainer, jobOf('train-supernet', broken, directory, config, ++attempt), broken, environment);
 
     // Asked to stop: a checkpoint is written at once.
-    const asked = begin();
+    const firstSteps = await holdIn(directory, 'training');
+    const asked = begin(firstSteps);
     await asked.when(isTraining);
     asked.child.kill('SIGTERM');
+    await firstSteps.release();
     expect(await asked.ended).toMatchObject({ code: 0 });
     expect(asked.messages.at(-1)?.type).toBe('stopped');
     expect((await remainsOf(broken)).checkpoints).toHaveLength(1);
 
-    // Killed at any moment.
-    const killed = begin();
+    // Killed at any moment of the first epoch's training.
+    const killed = begin(await holdIn(directory, 'calibrating'));
     const step = 1 + randomOf(Date.now(), 'kill').integer(5);
     await killed.when((message) => message.type === 'progress' && (message.step >= step || message.epoch > 0));
     killed.child.kill('SIGKILL');
@@ -74,9 +78,11 @@ test(
     // The newest checkpoint torn by a power cut, and the parent lost.
     const [newest] = (await remainsOf(broken)).checkpoints.toReversed();
     truncateSync(path.join(broken, newest!.file), 1000);
-    const orphan = begin();
+    const secondTest = await holdIn(directory, 'calibrating', 2);
+    const orphan = begin(secondTest);
     await orphan.when(({ type }) => type === 'epoch');
     orphan.child.disconnect();
+    await secondTest.release();
     expect(await orphan.ended).toMatchObject({ code: 1, log: expect.stringContaining('is set aside') });
 
     await finish(jobOf('train-supernet', broken, directory, config, ++attempt));
@@ -125,7 +131,8 @@ test(
     const config = tinyStandalone({ epochs: 1, checkpoint_every_steps: 3 });
     const [straight, broken] = [temporaryFolder(), temporaryFolder()];
     const undisturbed = finish(jobOf('train-standalone', straight, directory, config));
-    const killed = startStage(trainer, jobOf('train-standalone', broken, directory, config), broken);
+    const { environment } = await holdIn(directory, 'calibrating', 2);
+    const killed = startStage(trainer, jobOf('train-standalone', broken, directory, config), broken, environment);
     await killed.when((message) => message.type === 'progress' && message.epoch === 1);
     killed.child.kill('SIGKILL');
     await killed.ended;

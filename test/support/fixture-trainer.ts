@@ -12,7 +12,7 @@ import { TrainerError } from '../../nas/process/protocol.ts';
 import type { Job } from '../../nas/process/protocol.ts';
 
 /** What the seed asks for. */
-export const fixtureEnds = { well: 0, crash: 1, nan: 2, memory: 3, words: 4, slowly: 5, stall: 6 } as const;
+export const fixtureEnds = { well: 0, crash: 1, nan: 2, memory: 3, words: 4, slowly: 5, stall: 6, patient: 7 } as const;
 const STEPS = 5;
 /** Between steps, where a test has to see them. */
 const PAUSE_MS: Readonly<Record<number, number>> = { [fixtureEnds.slowly]: 100, [fixtureEnds.stall]: 210 };
@@ -55,6 +55,9 @@ if (process.argv[2] !== undefined) {
       const seed = Number(job.with['seed']);
       for (let epoch = resumed?.epoch ?? 0; epoch < epochs; epoch++) {
         for (let step = epoch === resumed?.epoch ? resumed.step : 0; step < STEPS; step++) {
+          const isThird = epoch === 0 && step === 3 && resumed === undefined;
+          // Goes no further before it is asked to stop, however long that takes.
+          if (isThird && seed === fixtureEnds.patient) while (!line.stopRequested()) await sleep(10);
           if (line.stopRequested()) {
             await checkpoint(job, epoch, step);
             return 'stopped';
@@ -63,7 +66,7 @@ if (process.argv[2] !== undefined) {
             await checkpoint(job, epoch, step);
             process.kill(process.pid, 'SIGSTOP');
           }
-          if (epoch === 0 && step === 3 && resumed === undefined) await endBadly(job);
+          if (isThird) await endBadly(job);
           await sleep(PAUSE_MS[seed] ?? 5);
           await appendFile(placeOf(job.results, `${job.directory}/steps.txt`), `${epoch}.${step} `);
           line.send({ type: 'progress', phase: 'training', epoch, epochs, step: step + 1, steps: STEPS, loss: 1 });

@@ -1,4 +1,5 @@
 import { ApplicationFailure, cancelled, heartbeat } from '@temporalio/activity';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { SelectInput, StageInput, StageResult } from '../../activities/contract.ts';
 import type { JsonObject } from '../../pipelines/plan.ts';
 import type { Choice } from '../../workflows/messages.ts';
@@ -18,10 +19,13 @@ const failures = new Map<string, number>();
 
 /** Kinds of work that do nothing but what the interpreter has to cope with. */
 export const plainActivities = {
-  /** Gives its `with` back. */
+  /** Gives its `with` back, after `ms`, and not before the stage `beside` has begun. */
   async echo(input: StageInput): Promise<StageResult> {
     calls.push({ stage: input.stage, at: 'begin' });
     await new Promise((resolve) => setTimeout(resolve, Number(input.with['ms'] ?? 0)));
+    const { beside } = input.with;
+    const hasBegun = (): boolean => calls.some(({ stage }) => stage === beside);
+    if (beside !== undefined) while (!hasBegun()) await sleep(10);
     calls.push({ stage: input.stage, at: 'end' });
     return result({ value: input.with['value'] ?? null, directory: input.directory, round: input.round });
   },

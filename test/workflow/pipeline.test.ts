@@ -11,12 +11,11 @@ const server = withPipelineServer(plainActivities, [
 ]);
 
 test('stages run after what they need, and independent ones side by side', async () => {
-  const slow = { uses: 'echo', with: { ms: 300 } };
   const run = await server.start(
     planOf(
       { id: 'first', uses: 'echo' },
-      { id: 'left', needs: ['first'], ...slow },
-      { id: 'right', needs: ['first'], ...slow },
+      { id: 'left', needs: ['first'], uses: 'echo', with: { beside: 'right' } },
+      { id: 'right', needs: ['first'], uses: 'echo', with: { beside: 'left' } },
       { id: 'last', needs: ['left', 'right'], uses: 'echo' },
     ),
   );
@@ -82,8 +81,9 @@ test('a failed cell parks alone, and retried with other values the stage goes on
       { id: 'beside', uses: 'echo' },
     ),
   );
-  const parked = await run.untilStage('cells', 'parked');
-  expect(parked).toMatchObject({
+  await run.until(({ state }) => state === 'waiting');
+  expect(await run.stage('cells')).toMatchObject({
+    state: 'parked',
     error: 'cells.2: Crashed: failure 1',
     cells: { done: 1, reused: 0, total: 2, parked: ['cells.2'] },
   });
@@ -121,6 +121,7 @@ test('what is not parked can be neither retried, skipped nor aborted', async () 
     planOf({ id: 'broken', uses: 'brittle', with: { fails: 9 } }, { id: 'fine', uses: 'echo' }),
   );
   await run.untilStage('broken', 'parked');
+  await run.untilStage('fine', 'done');
   for (const name of ['retryStage', 'skipStage', 'abortStage']) {
     const wrong: [unknown][] = [[{ stage: 'fine' }], [{ stage: 'unknown' }], ['broken'], [null]];
     for (const args of wrong) {

@@ -18,7 +18,7 @@ test('open runs that this code continues pass, and one that other code began is 
   await parked.untilStage('one', 'parked');
   const run = parked.handle.workflowId;
   await expect
-    .poll(async () => JSON.parse((await check()).stdout), { timeout: 20_000 })
+    .poll(async () => JSON.parse((await check()).stdout), { timeout: 60_000 })
     .toEqual({
       ok: true,
       runs: [{ run, error: null }],
@@ -36,7 +36,7 @@ test('open runs that this code continues pass, and one that other code began is 
       (await workflowService.getWorkflowExecutionHistory({ namespace: 'default', execution })).history?.events?.some(
         (event) => event.timerStartedEventAttributes != null,
       );
-    await expect.poll(hasTimer, { timeout: 20_000 }).toBe(true);
+    await expect.poll(hasTimer, { timeout: 60_000 }).toBe(true);
   });
   const { code, stdout } = await check();
   expect(code).toBe(1);

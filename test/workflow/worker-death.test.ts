@@ -68,7 +68,7 @@ test('a killed worker takes its process with it, and another worker ends the sta
   const run = await begin(plan);
   const pid = await pidOf(plan.id);
   first.kill('SIGKILL');
-  await expect.poll(() => isAlive(pid), { timeout: 5000 }).toBe(false);
+  await expect.poll(() => isAlive(pid), { timeout: 30_000 }).toBe(false);
   await startWorker();
   const { outputs } = await run.handle.result();
   expect(outputs).toMatchObject({ count: { files: { out: { file: `${plan.id}/count/out.txt` } } } });
@@ -88,7 +88,7 @@ test('a worker told to end stops its process and leaves, and the stage goes on e
 });
 
 test('a worker that stood still while another one took over spoils nothing when it wakes up', async () => {
-  const plan = counting(2000);
+  const plan = counting(5000);
   const zombie = await startWorker();
   const run = await begin(plan);
   const pid = await pidOf(plan.id);
@@ -100,7 +100,7 @@ test('a worker that stood still while another one took over spoils nothing when 
   expect(isAlive(pid)).toBe(true);
   zombie.kill('SIGCONT');
   // It learns that its attempt was given up, and ends the program at once.
-  await expect.poll(() => isAlive(pid), { timeout: 15_000 }).toBe(false);
+  await expect.poll(() => isAlive(pid), { timeout: 60_000 }).toBe(false);
   expect(readFileSync(manifest, 'utf8')).toBe(before);
   expect(readFileSync(out, 'utf8')).toBe('done');
 });
