@@ -9,6 +9,9 @@ export interface Pixels {
   readonly data: Uint8Array;
 }
 
+/** Gives memory for so many bytes. */
+export type Room = (bytes: number) => Uint8Array;
+
 /** Bytes that are no image that can be read. */
 export class ImageError extends Error {
   override readonly name = 'ImageError';
@@ -27,10 +30,11 @@ sharp.cache(false);
 /**
  * Decodes a JPEG or PNG to the same bytes as Pillow's `Image.open(…).convert('RGB')`: neither turned by its EXIF
  * orientation nor changed by a colour profile, transparency left out. CMYK alone comes out a little different.
+ * @param room for the pixels, if there is some to be used again; they may also come elsewhere
  * @throws ImageError for what is no image, cut off, or too large
  */
-export async function decodeImage(bytes: Uint8Array): Promise<Pixels> {
-  const pixels = decodeJpeg(bytes, LARGEST_IMAGE) ?? (await decodeWithSharp(bytes));
+export async function decodeImage(bytes: Uint8Array, room: Room = (size) => new Uint8Array(size)): Promise<Pixels> {
+  const pixels = decodeJpeg(bytes, LARGEST_IMAGE, room) ?? (await decodeWithSharp(bytes));
   const { width, height } = pixels;
   if (Math.max(width, height) > LARGEST_SIDE) {
     throw new ImageError(`expected sides of at most ${LARGEST_SIDE} pixels, got ${width}×${height}`);

@@ -2,7 +2,7 @@
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import koffi from 'koffi';
-import type { Pixels } from './decode.ts';
+import type { Pixels, Room } from './decode.ts';
 
 // Of turbojpeg.h, version 3: what a handle is for, its parameters, colour spaces, pixel formats.
 const DECOMPRESS = 1;
@@ -26,13 +26,16 @@ const decompress = library.func(
 const handle: unknown = createHandle(DECOMPRESS);
 setParameter(handle, STOP_ON_WARNING, 1);
 
-/** Decodes a JPEG of at most `most` pixels; undefined for what is none, has four inks, or makes libjpeg-turbo complain. */
-export function decodeJpeg(bytes: Uint8Array, most: number): Pixels | undefined {
+/**
+ * Decodes a JPEG of at most `most` pixels into `room(bytes)`; undefined for what is none, has four inks, or makes
+ * libjpeg-turbo complain.
+ */
+export function decodeJpeg(bytes: Uint8Array, most: number, room: Room): Pixels | undefined {
   if (readHeader(handle, bytes, bytes.length) !== 0) return undefined;
   const width: number = parameter(handle, WIDTH);
   const height: number = parameter(handle, HEIGHT);
   if (width * height > most || parameter(handle, COLOUR_SPACE) >= FOUR_INKS) return undefined;
-  const data = new Uint8Array(width * height * 3);
+  const data = room(width * height * 3);
   if (decompress(handle, bytes, bytes.length, data, 0, RGB) !== 0) return undefined;
   return { width, height, data };
 }

@@ -37,7 +37,7 @@ async function work(job: LoaderJob): Promise<LoaderAnswer> {
 
 async function makeImage({ files, training, images }: LoaderJob, index: number): Promise<void> {
   // This thread has nothing else to do while it reads.
-  const pixels = await decodeImage(readFileSync(files[index]!));
+  const pixels = await decodeImage(readFileSync(files[index]!), (bytes) => transformer.room(bytes));
   const target = new Float32Array(images, index * values * 4, values);
   if (training === null) transformer.test(pixels, resize, target);
   else {

@@ -35,6 +35,12 @@ export class Transformer {
     this.#meanAndStd = Float32Array.of(...mean, 0, ...std, 1);
   }
 
+  /** Where the pixels of the next image may be put, so that they need not be copied there. */
+  room(bytes: number): Uint8Array {
+    const { pixels } = place(this.#kernels, { pixels: bytes + PAST });
+    return new Uint8Array(this.#kernels.memory.buffer, pixels, bytes);
+  }
+
   /** Colours changed, turned, cut out, resized and mirrored as the change says, then normalised. */
   train(image: Pixels, change: Change, target: Float32Array): void {
     const { angle, crop, flip } = change;
@@ -63,13 +69,15 @@ export class Transformer {
 
   #transform(image: Pixels, target: Float32Array, { grid, columns, rows, colours }: Way): void {
     const { width, height, data } = image;
+    const isInPlace = data.buffer === this.#kernels.memory.buffer;
     const side = this.#side;
     const rowsFirst = isRowsFirst(columns, rows);
     const pitch = { gathered: rowBytes(columns.size), resized: rowBytes(side) };
     const middlePitch = rowsFirst ? pitch.gathered : pitch.resized;
     const entry = { columns: entryWords(columns) * 4, rows: entryWords(rows) * 4 };
     const at = place(this.#kernels, {
-      pixels: data.length + PAST,
+      // First, as in room().
+      pixels: width * height * 3 + PAST,
       colours: UNCHANGED.length,
       meanAndStd: this.#meanAndStd.byteLength,
       columns: entry.columns * side,
@@ -81,8 +89,9 @@ export class Transformer {
     });
     const { memory, graySum, gatherRow, copyRow, resampleRow, resampleColumns, normaliseRow } = this.#kernels;
     const bytes = new Uint8Array(memory.buffer);
-    bytes.set(data, at.pixels);
-    bytes.fill(0, at.pixels + data.length, at.pixels + data.length + PAST);
+    if (!isInPlace) bytes.set(data, at.pixels);
+    const end = at.pixels + width * height * 3;
+    bytes.fill(0, end, end + PAST);
     const table = colours(image, (brightness) => graySum(at.pixels, width * height, brightness));
     bytes.set(table, at.colours);
     const isPlain = table === UNCHANGED && grid.isUpright;
