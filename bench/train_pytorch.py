@@ -50,7 +50,7 @@ def conv_norm(x, prefix, conv, norm, out, stride):
 def resized(side):
     if side == images.shape[-1]:
         return images
-    return F.interpolate(images, (side, side), mode="bicubic", align_corners=False).contiguous(memory_format=memory)
+    return F.interpolate(images, (side, side), mode="bicubic", align_corners=True).contiguous(memory_format=memory)
 
 
 def forward(net, dropout):
