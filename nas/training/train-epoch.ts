@@ -69,7 +69,8 @@ export async function trainEpoch(
 
   const report: Report = (phase, counts = {}) => {
     const place = { epoch: number, epochs: training.epochs.all, step, steps };
-    const figures = { loss: sums.loss, stepsPerSecond: pace.stepsPerSecond, ...(tau !== null && { tau }) };
+    const loss = step > 0 && { loss: sums.loss };
+    const figures = { ...loss, stepsPerSecond: pace.stepsPerSecond, ...(tau !== null && { tau }) };
     line.send({ type: 'progress', phase, ...place, ...figures, ...counts });
   };
   const rateOf = (iteration: number): number =>
