@@ -37,7 +37,7 @@ export interface ProcessEnd {
   readonly complaint: Error | null;
 }
 
-/** Images are decoded in Node's thread pool, which by itself has four threads. */
+/** Images that are no JPEGs are decoded in Node's thread pool, which by itself has four threads. */
 const POOL_SIZE = String(Math.max(availableParallelism(), 4));
 
 /** Between heartbeats; a short time-out asks for more of them. */

@@ -76,7 +76,7 @@ async function baseTask(): Promise<Omit<DataTask, 'augment'>> {
 async function benchmark(what: 'training' | 'test', task: DataTask) {
   const file = join(folder, `${what}.json`);
   writeFileSync(file, JSON.stringify(task));
-  const threads = { NAS_LOADER_THREADS: String(workers), UV_THREADPOOL_SIZE: String(Math.max(workers, 4)) };
+  const threads = { NAS_LOADER_THREADS: String(workers) };
   const ours = ['--import', 'tsx', join(import.meta.dirname, 'data-runner.ts'), file];
   const runners = [
     startRunner<Answer>(process.execPath, ours, threads),

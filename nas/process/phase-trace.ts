@@ -1,6 +1,6 @@
 // What work under way tells `nas verify-resume`, which kills it in a phase of its choice: each phase it enters. It does
 // not leave a phase in which it is still to be killed, so no busy machine lets it slip through.
-import { appendFileSync, readFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { identityOf, livenessOf, ProcessIdentity } from '../../artifacts/process-identity.ts';
@@ -61,9 +61,9 @@ export class PhaseTrace {
   }
 
   #isMeant(folder: string): boolean {
-    const file = read(path.join(folder, traceFiles.meant));
-    if (file === null || this.#phase === null) return false;
-    const { by, moments } = Meant.parse(JSON.parse(file));
+    const file = path.join(folder, traceFiles.meant);
+    if (this.#phase === null || !existsSync(file)) return false;
+    const { by, moments } = Meant.parse(JSON.parse(readFileSync(file, 'utf8')));
     const here = moments.filter(({ directory, phase }) => directory === this.#directory && phase === this.#phase);
     if (here.length === 0 || livenessOf(by) === 'dead') return false;
     const visits = this.#visits(folder);
@@ -71,16 +71,8 @@ export class PhaseTrace {
   }
 
   #visits(folder: string): number {
-    const lines = (read(path.join(folder, traceFiles.entered)) ?? '').trimEnd().split('\n');
+    const lines = readFileSync(path.join(folder, traceFiles.entered), 'utf8').trimEnd().split('\n');
     const all = lines.map((line) => Entered.parse(JSON.parse(line)));
     return all.filter(({ directory, phase }) => directory === this.#directory && phase === this.#phase).length;
-  }
-}
-
-function read(file: string): string | null {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return null;
   }
 }
