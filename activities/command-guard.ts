@@ -1,12 +1,12 @@
-// Stands between the worker and a program that knows nothing of it: ends the program when the worker is gone. It leads
-// the process group, so signals to the group reach the program by themselves.
+import path from 'node:path';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import path from 'node:path';
 import { z } from 'zod';
-import { PhaseTrace } from '../nas/process/phase-trace.ts';
-import { titleOf } from '../nas/process/title.ts';
+import { PhaseTrace, titleOf } from '../nas/process/phase-trace.ts';
+
+// Stands between the worker and a program that knows nothing of it: ends the program when the worker is gone. It leads
+// the process group, so signals to the group reach the program by themselves.
 
 const order = process.argv[2] ?? '';
 const { run } = z.object({ run: z.array(z.string()).min(1) }).parse(JSON.parse(readFileSync(order, 'utf8')));

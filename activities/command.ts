@@ -1,15 +1,15 @@
-import { statSync } from 'node:fs';
 import path from 'node:path';
-import { atomicWrite, sha256File } from '../artifacts/atomic-write.ts';
-import { fileNames, placeOf, referenceTo } from '../artifacts/paths.ts';
-import { CommandConfig } from '../pipelines/kinds/command.ts';
-import type { JsonObject } from '../pipelines/plan.ts';
-import { deviceEnvironment } from '../runtime/device-environment.ts';
-import type { StageInput, StageResult } from './contract.ts';
+import { statSync } from 'node:fs';
 import { errorOf, failure } from './endings.ts';
 import { performStage } from './stage-activity.ts';
 import type { StageAttempt } from './stage-activity.ts';
-import { superviseProcess } from './trainer-process.ts';
+import { superviseProcess } from './stage-process.ts';
+import { atomicWrite, sha256File } from '../artifacts/files.ts';
+import { fileNames, placeOf, referenceTo } from '../artifacts/paths.ts';
+import { CommandConfig } from '../pipelines/kinds/command.ts';
+import type { StageInput, StageResult } from '../plan/results.ts';
+import { deviceEnvironment } from '../runtime/machine.ts';
+import type { JsonObject } from '../plan/json.ts';
 
 const GRACE_MS = 60_000;
 

@@ -1,14 +1,13 @@
 import { ApplicationFailure, CancelledFailure } from '@temporalio/activity';
-import { isRetryable } from '../nas/process/protocol.ts';
-import type { TrainerErrorType } from '../nas/process/protocol.ts';
-import type { Ending } from './contract.ts';
+import { isTriedAgain } from '../plan/endings.ts';
+import type { Ending } from '../plan/endings.ts';
 
 /** Why the activity itself ended a process that was still at work. */
 export type Interruption = 'cancel' | 'shutdown' | 'operator' | 'lost' | 'stalled';
 
 /** How a stage process came to its end without a result. */
 export type HowEnded =
-  | { readonly how: 'failed'; readonly type: TrainerErrorType; readonly message: string }
+  | { readonly how: 'failed'; readonly ending: Ending; readonly message: string }
   | { readonly how: 'interrupted'; readonly by: Interruption; readonly detail: string }
   | {
       readonly how: 'died';
@@ -17,25 +16,24 @@ export type HowEnded =
       readonly log: string;
     };
 
-/**
- * Whether Temporal tries again by itself. A worker that shuts down leaves a checkpoint behind: the workflow starts a new
- * round at once, which costs no attempt.
- */
-const retryable: Readonly<Record<Ending, boolean>> = { ...isRetryable, WorkerShutdown: false, Interrupted: true };
-
 /** The error an activity throws for an end: its type decides what happens next. `attempt` travels as the detail. */
 export function errorOf(ended: HowEnded, attempt: number): Error {
-  if (ended.how === 'failed') return failure(ended.type, ended.message, attempt);
+  if (ended.how === 'failed') return failure(ended.ending, ended.message, attempt);
   if (ended.how === 'interrupted') return interrupted[ended.by](ended.detail, attempt);
   return ended.signal === 'SIGKILL'
     ? failure('OutOfMemory', `${death(ended)}, most likely for want of memory; make the batch smaller`, attempt)
     : failure('Crashed', `${death(ended)}; its last words are in ${ended.log}`, attempt);
 }
 
-export function failure(type: Ending, message: string, attempt: number): ApplicationFailure {
+export function failure(ending: Ending, message: string, attempt: number): ApplicationFailure {
   // Whole logs and stacks have no place in a history.
   const short = message.length > 2000 ? `${message.slice(0, 2000)}…` : message;
-  return ApplicationFailure.create({ type, message: short, nonRetryable: !retryable[type], details: [attempt] });
+  return ApplicationFailure.create({
+    type: ending,
+    message: short,
+    nonRetryable: !isTriedAgain(ending),
+    details: [attempt],
+  });
 }
 
 const interrupted: Readonly<Record<Interruption, (detail: string, attempt: number) => Error>> = {

@@ -1,6 +1,6 @@
-import type { StageInput, StageResult } from './contract.ts';
 import { performStage } from './stage-activity.ts';
 import { runJob } from './stage-job.ts';
+import type { StageInput, StageResult } from '../plan/results.ts';
 
 /** Tests one part of a set of subnets. */
 export async function evaluateSubnets(input: StageInput, device: string): Promise<StageResult> {

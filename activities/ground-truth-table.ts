@@ -1,11 +1,10 @@
-import { noiseCeiling, reliability } from '../nas/evaluation/noise-ceiling.ts';
+import { performStage, publish } from './stage-activity.ts';
+import type { ResultText } from './stage-activity.ts';
+import { noiseCeiling, reliability } from '../nas/evaluation/agreement.ts';
 import { readResult } from '../nas/evaluation/ranking-files.ts';
 import { StandaloneResult } from '../nas/training/standalone-result.ts';
 import { GroundTruthTableConfig } from '../pipelines/kinds/ground-truth-table.ts';
-import type { StageInput, StageResult } from './contract.ts';
-import { publish } from './publish.ts';
-import type { ResultText } from './publish.ts';
-import { performStage } from './stage-activity.ts';
+import type { StageInput, StageResult } from '../plan/results.ts';
 
 /** Writes the accuracies of subnets that were trained alone, in the form of a ground truth, with what noise allows. */
 export async function groundTruthTable(input: StageInput): Promise<StageResult> {

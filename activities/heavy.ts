@@ -1,9 +1,9 @@
 import { command } from './command.ts';
-import type { StageInput, StageResult } from './contract.ts';
 import type { DevicePool } from './devices.ts';
 import { evaluateSubnets } from './evaluate-subnets.ts';
 import { trainStandalone } from './train-standalone.ts';
 import { trainSupernet } from './train-supernet.ts';
+import type { StageInput, StageResult } from '../plan/results.ts';
 
 type HeavyActivity = (input: StageInput, device: string) => Promise<StageResult>;
 

@@ -1,9 +1,8 @@
-import { beating } from './beating.ts';
 import { groundTruthTable } from './ground-truth-table.ts';
-import { traced } from './traced.ts';
 import { mergeResults } from './merge-results.ts';
-import { report } from './report.ts';
 import { selectEpoch } from './select-epoch.ts';
+import { beating, traced } from './stage-activity.ts';
+import { report } from '../report/report.ts';
 
 /** The activities of seconds, by the kind that `uses` names. */
 export const lightActivities = {

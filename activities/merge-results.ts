@@ -1,8 +1,7 @@
+import { performStage, publish } from './stage-activity.ts';
 import { mergeFiles } from '../nas/evaluation/merge.ts';
 import { MergeResultsConfig } from '../pipelines/kinds/merge-results.ts';
-import type { StageInput, StageResult } from './contract.ts';
-import { publish } from './publish.ts';
-import { performStage } from './stage-activity.ts';
+import type { StageInput, StageResult } from '../plan/results.ts';
 
 /** Joins the parts of a ranking, all or nothing. */
 export async function mergeResults(input: StageInput): Promise<StageResult> {

@@ -1,13 +1,13 @@
+import { BadInput } from '../plan/endings.ts';
+import path from 'node:path';
 import { activityInfo } from '@temporalio/activity';
 import { existsSync } from 'node:fs';
-import path from 'node:path';
-import { atomicPlace } from '../artifacts/atomic-write.ts';
+import { errorOfStage, tokenOf } from './stage-activity.ts';
 import { amend } from '../artifacts/fence.ts';
+import { atomicPlace } from '../artifacts/files.ts';
 import { readManifest } from '../artifacts/manifest.ts';
 import { fileNames, placeOf, resultsRoot } from '../artifacts/paths.ts';
-import { TrainerError } from '../nas/process/protocol.ts';
-import type { SelectInput, StageResult } from './contract.ts';
-import { errorOfStage, tokenOf } from './stage-activity.ts';
+import type { SelectInput, StageResult } from '../plan/results.ts';
 
 /**
  * Records the chosen epoch with who, when and why, and gives its supernet the name the original's users know,
@@ -28,8 +28,7 @@ async function record(input: SelectInput): Promise<NonNullable<StageResult['outp
   const manifest = await readManifest(root, directory);
   const epoch = manifest?.epochs.find((candidate) => candidate.epoch === chosen.epoch);
   if (epoch?.file == null || !existsSync(placeOf(root, epoch.file))) {
-    throw new TrainerError(
-      'BadInput',
+    throw new BadInput(
       `${stage}: expected the supernet of epoch ${chosen.epoch} in ${directory}, got none; choose another epoch`,
     );
   }

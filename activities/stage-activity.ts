@@ -1,18 +1,22 @@
-import { activityInfo, ApplicationFailure, CancelledFailure, log } from '@temporalio/activity';
+import { BadInput, endingOf } from '../plan/endings.ts';
+import path from 'node:path';
+import { activityInfo, ApplicationFailure, CancelledFailure, Context, log } from '@temporalio/activity';
+import { createHash } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { failure } from './endings.ts';
+import { PhaseClock } from './phase-clock.ts';
+import { becauseSame, findFinished, resultOf, takeOver } from './reuse.ts';
 import { claimStage, closeAttempt, commit } from '../artifacts/fence.ts';
+import { atomicWrite, temporaryName } from '../artifacts/files.ts';
 import { JsonMap } from '../artifacts/json.ts';
 import type { Manifest } from '../artifacts/manifest.ts';
 import { placeOf, resultsRoot } from '../artifacts/paths.ts';
 import type { Token } from '../artifacts/token.ts';
-import { TrainerError } from '../nas/process/protocol.ts';
+import { PhaseTrace } from '../nas/process/phase-trace.ts';
 import { fingerprintOf } from '../pipelines/fingerprint.ts';
 import { kinds } from '../pipelines/kinds/index.ts';
-import type { JsonObject } from '../pipelines/plan.ts';
-import type { StageInput, StageResult } from './contract.ts';
-import { failure } from './endings.ts';
-import { becauseSame, findFinished, resultOf } from './finished-work.ts';
-import { PhaseClock } from './phase-clock.ts';
-import { takeOver } from './take-over.ts';
+import type { StageInput, StageResult } from '../plan/results.ts';
+import type { JsonObject } from '../plan/json.ts';
 
 /** One attempt at a stage that has claimed its folder. */
 export interface StageAttempt {
@@ -84,7 +88,7 @@ async function carryOut(attempt: StageAttempt, work: StageWork): Promise<Manifes
     return await closeAttempt(root, input.directory, token, { ending: 'done', phases: phases.seconds() });
   } catch (error) {
     const known = errorOfStage(error, attempt.attempt);
-    const end = { ending: endingOf(known), phases: phases.seconds() };
+    const end = { ending: nameOfEnding(known), phases: phases.seconds() };
     await closeAttempt(root, input.directory, token, end).catch((cause: unknown) => {
       log.warn('the end of the attempt could not be recorded', { cause: String(cause) });
     });
@@ -102,11 +106,7 @@ export function tokenOf({ stage, round }: StageInput): Token {
 /** Gives an error the type of its ending. */
 export function errorOfStage(error: unknown, attempt: number): Error {
   if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error;
-  if (!(error instanceof Error)) return failure('Crashed', String(error), attempt);
-  if (error instanceof TrainerError) return failure(error.type, error.message, attempt);
-  if (error.name === 'FencedError') return failure('Fenced', error.message, attempt);
-  const isBadInput = ['PathError', 'ManifestError', 'SubnetListError', 'MergeError', 'RangeError'].includes(error.name);
-  return failure(isBadInput ? 'BadInput' : 'Crashed', error.message, attempt);
+  return failure(endingOf(error), error instanceof Error ? error.message : String(error), attempt);
 }
 
 function checked(input: StageInput): JsonObject {
@@ -114,11 +114,63 @@ function checked(input: StageInput): JsonObject {
   const parsed = kind?.schema.safeParse(input.with);
   if (parsed?.success === true) return JsonMap.parse(parsed.data);
   const issues = parsed?.error.issues ?? [];
-  const lines = issues.map(({ path, message }) => `${input.stage}.with.${path.join('.')}: ${message}`);
-  throw new TrainerError('BadInput', lines.join('\n') || `${input.stage}: there is no kind ${input.uses}`);
+  const lines = issues.map((issue) => `${input.stage}.with.${issue.path.join('.')}: ${issue.message}`);
+  throw new BadInput(lines.join('\n') || `${input.stage}: there is no kind ${input.uses}`);
 }
 
-function endingOf(error: Error): string {
+function nameOfEnding(error: Error): string {
   if (error instanceof CancelledFailure) return 'Cancelled';
   return error instanceof ApplicationFailure ? (error.type ?? 'Crashed') : 'Crashed';
+}
+
+/** A text to put below the results root. */
+export interface ResultText {
+  /** Relative to the results root. */
+  readonly file: string;
+  readonly text: string;
+}
+
+/** Puts texts into place under the attempt's token, all in one commit; their sha256 in the same order. */
+export async function publish(
+  { root, input, folder, token }: StageAttempt,
+  texts: readonly ResultText[],
+): Promise<string[]> {
+  const placements = await Promise.all(
+    texts.map(async ({ file, text }) => {
+      const from = temporaryName(path.join(folder, path.basename(file)));
+      await mkdir(path.dirname(placeOf(root, file)), { recursive: true });
+      await atomicWrite(from, text);
+      return { from, to: file, sha256: createHash('sha256').update(text).digest('hex') };
+    }),
+  );
+  await commit(root, input.directory, token, (manifest) => manifest, placements);
+  return placements.map(({ sha256 }) => sha256);
+}
+
+/** Work that the worker does itself, as one phase of its stage. */
+export function traced<Input extends { readonly directory: string }, Result>(
+  phase: string,
+  perform: (input: Input) => Promise<Result>,
+): (input: Input) => Promise<Result> {
+  return async (input) => {
+    const trace = new PhaseTrace(input.directory);
+    trace.enter(phase);
+    return await perform(input).finally(() => trace.enter(null));
+  };
+}
+
+const EVERY_MS = 2000;
+
+/** Runs an activity with heartbeats all the while: a worker that is lost in the middle of it is noticed soon. */
+export function beating<Input, Result>(perform: (input: Input) => Promise<Result>): (input: Input) => Promise<Result> {
+  return async (input) => {
+    const context = Context.current();
+    const { heartbeatTimeoutMs = Infinity } = context.info;
+    const beat = setInterval(() => context.heartbeat(), Math.min(EVERY_MS, heartbeatTimeoutMs / 4));
+    try {
+      return await perform(input);
+    } finally {
+      clearInterval(beat);
+    }
+  };
 }

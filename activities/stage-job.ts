@@ -1,17 +1,16 @@
 import path from 'node:path';
-import { atomicWrite } from '../artifacts/atomic-write.ts';
+import { errorOf } from './endings.ts';
+import type { HowEnded } from './endings.ts';
+import type { StageAttempt } from './stage-activity.ts';
+import { StallWatch, superviseProcess } from './stage-process.ts';
+import type { ProcessEnd } from './stage-process.ts';
+import { atomicWrite } from '../artifacts/files.ts';
 import { JsonMap } from '../artifacts/json.ts';
 import { fileNames, referenceTo } from '../artifacts/paths.ts';
 import { Job, TrainerMessage } from '../nas/process/protocol.ts';
 import type { StageProcessKind } from '../nas/process/protocol.ts';
-import type { JsonObject } from '../pipelines/plan.ts';
-import { deviceEnvironment } from '../runtime/device-environment.ts';
-import { errorOf } from './endings.ts';
-import type { HowEnded } from './endings.ts';
-import type { StageAttempt } from './stage-activity.ts';
-import { StallWatch } from './stall-watch.ts';
-import { superviseProcess } from './trainer-process.ts';
-import type { ProcessEnd } from './trainer-process.ts';
+import { deviceEnvironment } from '../runtime/machine.ts';
+import type { JsonObject } from '../plan/json.ts';
 
 const GRACE_MS = 60_000;
 
@@ -80,11 +79,11 @@ function howEnded(said: readonly TrainerMessage[], end: ProcessEnd, log: string)
   const stopped = said.some((message) => message.type === 'stopped');
   const detail = stopped ? 'a checkpoint is written' : 'the next attempt goes on at the last checkpoint';
   if (end.interruption !== null) return { how: 'interrupted', by: end.interruption, detail };
-  if (failed !== undefined) return { how: 'failed', type: failed.error.type, message: failed.error.message };
+  if (failed !== undefined) return { how: 'failed', ending: failed.ending, message: failed.message };
   if (end.complaint !== null) {
     return {
       how: 'failed',
-      type: 'Crashed',
+      ending: 'Crashed',
       message: `expected messages of the protocol, got ${end.complaint.message}`,
     };
   }

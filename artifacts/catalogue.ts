@@ -49,7 +49,7 @@ async function stageDirectories(root: string, directory: string, depth: number):
 }
 
 /** One stage by its directory, as `catalogue` sees it; null where there is none that can be read. */
-export async function stageAt(root: string, directory: string): Promise<CataloguedStage | null> {
+async function stageAt(root: string, directory: string): Promise<CataloguedStage | null> {
   const file = path.join(root, directory, fileNames.manifest);
   const stats = await stat(file).catch(() => null);
   if (stats === null) return null;

@@ -1,7 +1,8 @@
+import { KnownError } from '../plan/endings.ts';
+import path from 'node:path';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import path from 'node:path';
-import { atomicWrite } from './atomic-write.ts';
+import { atomicWrite } from './files.ts';
 import { withLock } from './lock.ts';
 import { Manifest, ManifestError, readManifest } from './manifest.ts';
 import type { Attempt } from './manifest.ts';
@@ -10,13 +11,15 @@ import { describeToken, isOlder, sameToken } from './token.ts';
 import type { Token } from './token.ts';
 
 /** This attempt was overtaken: another one holds the stage, and nothing of ours may be written any more. */
-export class FencedError extends Error {
-  override readonly name = 'FencedError';
+export class FencedError extends KnownError {
   readonly holder: Token | null;
 
   constructor(directory: string, ours: Token, holder: Token | null) {
     const other = holder === null ? 'nobody (the stage was not claimed)' : describeToken(holder);
-    super(`${directory}: expected the token of ${describeToken(ours)}, got that of ${other}; this attempt ends here`);
+    super(
+      'Fenced',
+      `${directory}: expected the token of ${describeToken(ours)}, got that of ${other}; this attempt ends here`,
+    );
     this.holder = holder;
   }
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Json } from '../pipelines/plan.ts';
+import type { Json } from '../plan/json.ts';
 
 /** JSON data, as schema. */
 export const JsonValue: z.ZodType<Json> = z.json();

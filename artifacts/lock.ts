@@ -1,19 +1,17 @@
+import { KnownError } from '../plan/endings.ts';
 import { randomBytes } from 'node:crypto';
 import { link, readFile, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { temporaryName } from './atomic-write.ts';
-import { isErrno } from './errno.ts';
-import { livenessOf, identityOf, ProcessIdentity } from './process-identity.ts';
+import { isErrno, temporaryName } from './files.ts';
+import { identityOf, livenessOf, ProcessIdentity } from '../runtime/process-identity.ts';
 
 /** `nonce` is unique to one taking of the lock, so that nobody ever removes the lock of a successor. */
 const Holder = ProcessIdentity.extend({ nonce: z.string().regex(/^[0-9a-f]+$/) });
 type Holder = z.infer<typeof Holder>;
 
 /** The lock stayed taken for too long. */
-export class LockError extends Error {
-  override readonly name = 'LockError';
-}
+class LockError extends KnownError {}
 
 /**
  * Runs `body` while this process alone holds the lock file `path`. Mutual exclusion holds among all processes that see
@@ -43,7 +41,7 @@ async function take(path: string, patienceMs: number): Promise<string> {
       if (other === 'unreadable' || livenessOf(other) === 'dead') {
         await clear(path, other === 'unreadable' ? other : other.nonce, patienceMs);
       } else if (Date.now() > deadline) {
-        throw new LockError(describeWait(path, other, patienceMs));
+        throw new LockError('Crashed', describeWait(path, other, patienceMs));
       } else {
         await sleep(wait + Math.random() * wait);
       }

@@ -1,7 +1,8 @@
-import { readFile, stat } from 'node:fs/promises';
+import { BadInput } from '../plan/endings.ts';
 import path from 'node:path';
+import { readFile, stat } from 'node:fs/promises';
 import { z } from 'zod';
-import { isErrno } from './errno.ts';
+import { isErrno } from './files.ts';
 import { JsonMap, JsonValue } from './json.ts';
 import { fileNames, placeOf } from './paths.ts';
 import { Token } from './token.ts';
@@ -40,16 +41,16 @@ export const CheckpointRecord = z.strictObject({
 export type CheckpointRecord = z.infer<typeof CheckpointRecord>;
 
 /** A finished piece of an evaluation part: the subnets `from` (inclusive) to `to` (exclusive) of it. */
-export const ChunkRecord = z.strictObject({
+const ChunkRecord = z.strictObject({
   from: z.int().min(0),
   to: z.int().min(1),
   file: reference,
   sha256,
 });
-export type ChunkRecord = z.infer<typeof ChunkRecord>;
+type ChunkRecord = z.infer<typeof ChunkRecord>;
 
 /** Which epoch was chosen, by whom, when and why. */
-export const Selection = z.strictObject({
+const Selection = z.strictObject({
   epoch: z.int().min(0),
   tau: z.number().nullable(),
   by: z.enum(['rule', 'person']),
@@ -57,7 +58,7 @@ export const Selection = z.strictObject({
   when: time,
   why: z.string(),
 });
-export type Selection = z.infer<typeof Selection>;
+type Selection = z.infer<typeof Selection>;
 
 /** One line of the stage's ledger: an attempt, where it ran and how it ended (null while it runs or was killed). */
 export const Attempt = z.strictObject({
@@ -105,9 +106,7 @@ export type Manifest = z.infer<typeof Manifest>;
 const LARGEST_BYTES = 64 * 1024 * 1024;
 
 /** A manifest that is no JSON or breaks the schema. */
-export class ManifestError extends Error {
-  override readonly name = 'ManifestError';
-}
+export class ManifestError extends BadInput {}
 
 /** Reads the manifest of a stage directory (relative to the results root); null where there is none. */
 export async function readManifest(root: string, directory: string): Promise<Manifest | null> {

@@ -1,3 +1,4 @@
+import { BadInput } from '../plan/endings.ts';
 import { existsSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 
@@ -17,9 +18,7 @@ export const fileNames = {
 } as const;
 
 /** A path that was refused: it names something outside of the results root, or is no legal id. */
-export class PathError extends Error {
-  override readonly name = 'PathError';
-}
+export class PathError extends BadInput {}
 
 /** The folder all results lie under: `NAS_RESULTS`, or `results` in the current folder. Absolute. */
 export function resultsRoot(environment: NodeJS.ProcessEnv = process.env): string {

@@ -1,15 +1,16 @@
-// Our side of bench/evaluate.ts: evaluates the subnets of a task as often as each line on stdin says.
-// Arguments: task file, precision, how: `tree` or `alone` (one by one, the same kernels).
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { evaluateSubnets } from '../nas/evaluation/evaluate.ts';
-import type { Score } from '../nas/evaluation/score.ts';
-import type { Subnet } from '../nas/space/space.ts';
-import { operationCount } from '../nas/supernet/tensorflow.ts';
-import { loadSupernet } from '../nas/supernet/weights.ts';
 import { convolutionRate } from './convolution-rate.ts';
 import { batchesOf } from './evaluate-task.ts';
 import type { EvaluateTask } from './evaluate-task.ts';
+import { evaluateSubnets } from '../nas/evaluation/evaluate.ts';
+import type { Score } from '../nas/evaluation/evaluate.ts';
+import type { Subnet } from '../nas/space/space.ts';
+import { operationCount } from '../nas/supernet/tensorflow.ts';
+import { loadSupernet } from '../nas/supernet/weights.ts';
+
+// Our side of bench/evaluate.ts: evaluates the subnets of a task as often as each line on stdin says.
+// Arguments: task file, precision, how: `tree` or `alone` (one by one, the same kernels).
 
 const [taskFile = '', precision = 'float32', how = 'tree'] = process.argv.slice(2);
 const task: EvaluateTask = JSON.parse(readFileSync(taskFile, 'utf8'));

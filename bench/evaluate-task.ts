@@ -31,7 +31,7 @@ export interface EvaluateTask {
   readonly weights: string;
 }
 
-export interface Sizes {
+interface Sizes {
   readonly calibration: { readonly batches: number; readonly size: number };
   readonly test: { readonly batches: number; readonly size: number };
 }

@@ -1,18 +1,18 @@
-// npm run bench:evaluate [-- --json --subnets 100 --repetitions 3 --growth 50,200,1000]: testing many subnets against
-// the original's procedure in PyTorch, and how our time and memory grow with their number.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { kendallTau } from '../nas/evaluation/metrics.ts';
-import { macs } from '../nas/space/cost.ts';
-import { prefixTree } from '../nas/space/prefix-tree.ts';
-import { siblingSharedMacs } from '../nas/space/tree-cost.ts';
-import type { Space, Subnet } from '../nas/space/space.ts';
 import { competitionSubnets, forPython, spaceAt, writeTask } from './evaluate-task.ts';
 import { benchPython } from './python.ts';
 import { interleave, median, startRunner } from './runner.ts';
 import type { Runner } from './runner.ts';
+import { kendallTau } from '../nas/evaluation/agreement.ts';
+import { macs } from '../nas/space/cost.ts';
+import { prefixTree, siblingSharedMacs } from '../nas/space/prefix-tree.ts';
+import type { Space, Subnet } from '../nas/space/space.ts';
+
+// npm run bench:evaluate [-- --json --subnets 100 --repetitions 3 --growth 50,200,1000]: testing many subnets against
+// the original's procedure in PyTorch, and how our time and memory grow with their number.
 
 /** What either side answers. */
 interface Answer {

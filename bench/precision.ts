@@ -1,24 +1,23 @@
-// npm run bench:precision -- --supernet FILE [--json --space S --groups K --subnets 200 --images 500,2500,10000]:
-// whether bf16 ranks subnets of a trained Fashion-MNIST supernet as float32 does, and what ties and the number of test
-// images do to that; and whether walked as a tree subnets score as each does alone, by plain convolutions.
+import { load } from 'js-yaml';
 import { readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { load } from 'js-yaml';
+import { spaceNamed } from './train-task.ts';
 import { DatasetConfig } from '../configs/dataset-schema.ts';
 import { plainBatches } from '../nas/data/batches.ts';
 import type { Batch } from '../nas/data/batches.ts';
 import { openDataset } from '../nas/data/dataset.ts';
-import { bootstrapInterval } from '../nas/evaluation/bootstrap.ts';
-import { evaluateSubnets } from '../nas/evaluation/evaluate.ts';
-import { kendallTau } from '../nas/evaluation/metrics.ts';
-import { sampledSubnets } from '../nas/evaluation/subnet-set.ts';
+import { bootstrapInterval, kendallTau } from '../nas/evaluation/agreement.ts';
+import { evaluateSubnets, Tally } from '../nas/evaluation/evaluate.ts';
 import { referenceLogits } from '../nas/evaluation/reference.ts';
-import { Tally } from '../nas/evaluation/score.ts';
+import { sampledSubnets } from '../nas/evaluation/subnet-set.ts';
 import { loadSupernet } from '../nas/supernet/weights.ts';
 import { root } from '../runtime/layout.ts';
-import { spaceNamed } from './train-task.ts';
+
+// npm run bench:precision -- --supernet FILE [--json --space S --groups K --subnets 200 --images 500,2500,10000]:
+// whether bf16 ranks subnets of a trained Fashion-MNIST supernet as float32 does, and what ties and the number of test
+// images do to that; and whether walked as a tree subnets score as each does alone, by plain convolutions.
 
 const GOAL = 0.97;
 const BATCH = 500;

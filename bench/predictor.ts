@@ -1,21 +1,20 @@
-// npm run bench:predictor -- --table FILE [--json --repetitions N --space S --subnets LIST]: how well N evaluated subnets
-// rank the others. FILE has a supernet's real accuracies, {"archN": top-1}, as JSON or .json.gz; it is no part of the product.
 import { readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import { z } from 'zod';
-import { baselines } from '../nas/evaluation/baselines.ts';
-import { kendallTau, pearson } from '../nas/evaluation/metrics.ts';
-import type { Statistic } from '../nas/evaluation/metrics.ts';
-import { chooseSubnets } from '../nas/evaluation/predictor/budget.ts';
-import { fitPredictor, predictAll } from '../nas/evaluation/predictor/predictor.ts';
-import { parseSubnetList } from '../nas/space/subnet-list.ts';
-import type { Subnet } from '../nas/space/space.ts';
-import { root } from '../runtime/layout.ts';
 import { median } from './runner.ts';
 import { spaceNamed } from './train-task.ts';
+import { baselines, kendallTau, pearson } from '../nas/evaluation/agreement.ts';
+import type { Statistic } from '../nas/evaluation/agreement.ts';
+import { chooseSubnets, fitPredictor, predictAll } from '../nas/evaluation/predictor/predictor.ts';
+import type { Subnet } from '../nas/space/space.ts';
+import { parseSubnetList } from '../nas/space/subnet-list.ts';
+import { root } from '../runtime/layout.ts';
+
+// npm run bench:predictor -- --table FILE [--json --repetitions N --space S --subnets LIST]: how well N evaluated subnets
+// rank the others. FILE has a supernet's real accuracies, {"archN": top-1}, as JSON or .json.gz; it is no part of the product.
 
 /** Number of evaluated subnets, and the tau with the others' scores that it should reach. */
 const GOALS = [

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { allocatorEnvironment } from '../runtime/allocator.ts';
+import { allocatorEnvironment } from '../runtime/machine.ts';
 
 /** A program that repeats its work when it is told how often, and says what it took. */
 export interface Runner<Answer> {

@@ -1,14 +1,15 @@
-// Our side of bench/train.ts: the training step of a task, repeated as often as each line on stdin says.
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { loadSupernet } from '../nas/supernet/weights.ts';
-import { liveTensors, operationCount, watchOperations } from '../nas/supernet/tensorflow.ts';
-import { Sgd } from '../nas/training/sgd.ts';
-import type { SandwichNet } from '../nas/training/sandwich.ts';
-import { trainStep } from '../nas/training/step.ts';
 import { convolutionRate } from './convolution-rate.ts';
 import { GRAD_CLIP_VALUE, LABEL_SMOOTHING, WEIGHT_DECAY } from './train-task.ts';
 import type { TrainTask } from './train-task.ts';
+import { liveTensors, operationCount, watchOperations } from '../nas/supernet/tensorflow.ts';
+import { loadSupernet } from '../nas/supernet/weights.ts';
+import { Sgd } from '../nas/training/sgd.ts';
+import { trainStep } from '../nas/training/step.ts';
+import type { SandwichNet } from '../nas/training/step.ts';
+
+// Our side of bench/train.ts: the training step of a task, repeated as often as each line on stdin says.
 
 const [taskFile = '', precision = 'float32'] = process.argv.slice(2);
 const task: TrainTask = JSON.parse(readFileSync(taskFile, 'utf8'));

@@ -1,10 +1,10 @@
-import { keepServer } from '../runtime/temporal-server.ts';
-import { configuredServer, embeddedServer } from '../workers/connection.ts';
-import { startWorkers } from '../workers/start.ts';
-import type { RunningWorkers } from '../workers/start.ts';
 import { serverHome } from './connection.ts';
 import type { Place } from './connection.ts';
 import { allDevices } from './workforce.ts';
+import { keepServer } from '../runtime/temporal-server.ts';
+import { configuredServer, embeddedServer } from '../workers/server.ts';
+import { startWorkers } from '../workers/workers.ts';
+import type { RunningWorkers } from '../workers/workers.ts';
 
 /** A server with workers of this process. */
 interface Up {

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { defineForRun, tell } from './tell.ts';
+import { defineForRun, tell } from './steer.ts';
 
 export function define(command: Command): void {
   defineForRun(command).action(async (run: string, { json }: { json?: true }) => {

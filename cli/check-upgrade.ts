@@ -1,10 +1,10 @@
+import pc from 'picocolors';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import type { Command } from 'commander';
-import pc from 'picocolors';
-import { workflowBundle } from '../workers/bundle.ts';
-import { PIPELINE } from '../workflows/messages.ts';
 import { withServer } from './connection.ts';
-import { jsonOption, output } from './output.ts';
+import { jsonOption, output } from './options.ts';
+import { PIPELINE } from '../plan/messages.ts';
+import { workflowBundle } from '../workers/workers.ts';
 
 interface Replay {
   readonly run: string;

@@ -1,11 +1,10 @@
 import path from 'node:path';
 import type { Client } from '@temporalio/client';
+import { Failure } from './failure.ts';
 import { root } from '../runtime/layout.ts';
 import { findServer } from '../runtime/temporal-server.ts';
-import { connectClient } from '../workers/client.ts';
-import { configuredServer, embeddedServer } from '../workers/connection.ts';
-import type { ServerConfig } from '../workers/connection.ts';
-import { Failure } from './failure.ts';
+import { configuredServer, connectClient, embeddedServer } from '../workers/server.ts';
+import type { ServerConfig } from '../workers/server.ts';
 
 /** Where the embedded server keeps its state: `.nas/` of the clone, or the folder that NAS_HOME names. */
 export const serverHome = path.resolve(root, process.env['NAS_HOME'] || '.nas');

@@ -1,18 +1,17 @@
-import { readFile } from 'node:fs/promises';
+import { BadInput } from '../plan/endings.ts';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { dump, load } from 'js-yaml';
-import { atomicWrite } from '../artifacts/atomic-write.ts';
+import { readFile } from 'node:fs/promises';
+import { atomicWrite } from '../artifacts/files.ts';
+import { Failure } from './failure.ts';
+import { jsonOption, output, wholeNumber } from './options.ts';
+import { columns } from './view/format.ts';
 import { ImageList } from '../configs/dataset-schema.ts';
 import type { ImageListConfig } from '../configs/dataset-schema.ts';
 import { CLASS_NAMES } from '../nas/data/class-names.ts';
-import { DatasetError } from '../nas/data/dataset-error.ts';
 import { prepareImageNet } from '../nas/data/imagenet/prepare.ts';
 import type { Prepared } from '../nas/data/imagenet/prepare.ts';
-import { wholeNumber } from './arguments.ts';
-import { Failure } from './failure.ts';
-import { jsonOption, output } from './output.ts';
-import { columns } from './view/columns.ts';
 
 interface DataOptions {
   readonly root: string;
@@ -67,7 +66,7 @@ async function imagenet(options: DataOptions): Promise<void> {
       if (process.stderr.isTTY) process.stderr.write(`\r${done} of ${all} images read${done === all ? '\n' : ''}`);
     },
   }).catch((error: unknown) => {
-    if (error instanceof DatasetError) throw new Failure(error.message, 2, { cause: error });
+    if (error instanceof BadInput) throw new Failure(error.message, 2, { cause: error });
     throw error;
   });
   const dataset = await configOf(prepared, options.config);

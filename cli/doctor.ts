@@ -1,8 +1,8 @@
-import type { Command } from 'commander';
 import pc from 'picocolors';
+import type { Command } from 'commander';
+import { jsonOption, output } from './options.ts';
+import { columns } from './view/format.ts';
 import { diagnose } from '../runtime/diagnose.ts';
-import { jsonOption, output } from './output.ts';
-import { columns } from './view/columns.ts';
 
 export function define(command: Command): void {
   command.addOption(jsonOption()).action(doctor);

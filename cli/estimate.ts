@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Plan, PlanStage } from '../pipelines/plan.ts';
+import type { Plan, PlanStage } from '../plan/plan.ts';
 import type { Speed } from '../runtime/speed.ts';
 
 /** What a device can do, and where that is known from. */
@@ -16,7 +16,7 @@ export interface Rate {
 }
 
 /** What all cells of a stage take. */
-export interface StageEstimate {
+interface StageEstimate {
   readonly stage: string;
   readonly cells: number;
   /** Of one device, all cells one after the other. */

@@ -1,54 +1,24 @@
-import { Failure } from './failure.ts';
+import type { Command } from 'commander';
+import { resultsRoot } from '../artifacts/paths.ts';
+import { lineageOf, lineageTree } from './lineage.ts';
+import { jsonOption, output } from './options.ts';
 
-export interface Explanation {
-  readonly message: string;
-  readonly exitCode: 1 | 2;
-  /** Everything that is wrong with a pipeline file, each with its place. */
-  readonly problems?: unknown;
-}
-
-/** What to tell a user of anything that can be thrown. Errors are told by name, so that what throws them need not be loaded. */
-export function explain(error: unknown): Explanation {
-  if (error instanceof Failure) return { message: error.message, exitCode: error.exitCode };
-  if (!(error instanceof Error)) return { message: String(error), exitCode: 1 };
-  switch (error.name) {
-    case 'PipelineError':
-      return { message: error.message, exitCode: 2, ...('problems' in error ? { problems: error.problems } : {}) };
-    case 'PathError':
-      return { message: error.message, exitCode: 2 };
-    case 'ServerError':
-    case 'LockError':
-    case 'ManifestError':
-      return { message: error.message, exitCode: 1 };
-    case 'WorkflowNotFoundError':
-      return {
-        message: `${runOf(error)}: expected an open run of this id on the server, got none; start it with \`nas start\``,
-        exitCode: 2,
-      };
-    case 'WorkflowUpdateFailedError':
-      // The workflow refused the request and said why.
-      return { message: error.cause instanceof Error ? error.cause.message : error.message, exitCode: 2 };
-    case 'WorkflowUpdateRPCTimeoutOrCancelledError':
-    case 'ServiceError':
-      return { message: silence(error), exitCode: 1 };
-    default:
-      return { message: `${error.message} (NAS_DEBUG=1 shows where)`, exitCode: 1 };
-  }
-}
-
-/** Who did not answer: a worker, or the server itself. */
-export function silence(error: Error): string {
-  const said = rootOf(error).message;
-  if (error.name !== 'ServiceError' || /no poller|query timed out|DEADLINE_EXCEEDED/.test(said)) {
-    return 'worker: expected one to answer for the run, got none; start it with `nas up` or `nas worker`';
-  }
-  return `server: expected an answer, got none (${said}); check that it runs`;
-}
-
-function runOf(error: Error): string {
-  return 'workflowId' in error && typeof error.workflowId === 'string' ? `run ${error.workflowId}` : 'run';
-}
-
-function rootOf(error: Error): Error {
-  return error.cause instanceof Error ? rootOf(error.cause) : error;
+export function define(command: Command): void {
+  command
+    .argument('<result>', 'a result file, a stage (<run>/<stage>) or a run')
+    .addOption(jsonOption())
+    .action(async (result: string, { json }: { json?: true }) => {
+      const lineage = await lineageOf(resultsRoot(), result);
+      const stages = [...lineage.stages.values()];
+      const links = [...lineage.files, ...stages.flatMap(({ inputs }) => inputs)];
+      const wrong = links.filter(({ found }) => found !== 'the same');
+      if (wrong.length > 0) process.exitCode = 1;
+      output(json, { ok: wrong.length === 0, files: lineage.files, stages }, () => {
+        const end =
+          wrong.length === 0
+            ? `${links.length} files are what they were`
+            : `${wrong.length} of ${links.length} files are not what they were: run the stages that made them anew`;
+        return `${lineageTree(lineage)}\n\n${end}`;
+      });
+    });
 }

@@ -1,13 +1,12 @@
 import path from 'node:path';
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { formats } from '../nas/deployment/request.ts';
 import { deploy } from './deployment.ts';
-import { jsonOption, output } from './output.ts';
+import { jsonOption, output } from './options.ts';
 import { defineForSubnet, subnetOf } from './supernet-options.ts';
 import type { SubnetOptions } from './supernet-options.ts';
-import { columns } from './view/columns.ts';
-import { gmacs } from './view/format.ts';
+import { columns, gmacs } from './view/format.ts';
+import { formats } from '../nas/deployment/request.ts';
 
 interface ExportOptions extends SubnetOptions {
   readonly out: string;

@@ -1,13 +1,58 @@
-/**
- * An error that a user can act on: shown as its message alone, never with a stack.
- * `exitCode` is 1 when something failed and 2 when what was given is bad.
- */
-export class Failure extends Error {
-  override readonly name = 'Failure';
-  readonly exitCode: 1 | 2;
+import { KnownError } from '../plan/endings.ts';
 
+/**
+ * What a verb could not do. `exitCode` is 1 when something failed and 2 when what was given is bad.
+ */
+export class Failure extends KnownError {
   constructor(message: string, exitCode: 1 | 2 = 1, options?: ErrorOptions) {
-    super(message, options);
-    this.exitCode = exitCode;
+    super(exitCode === 2 ? 'BadInput' : 'Crashed', message, options);
   }
+}
+
+interface Explanation {
+  readonly message: string;
+  readonly exitCode: 1 | 2;
+  /** Everything that is wrong with a pipeline file, each with its place. */
+  readonly problems?: unknown;
+}
+
+/** What to tell a user of anything that can be thrown. Errors are told by name, so that what throws them need not be loaded. */
+export function explain(error: unknown): Explanation {
+  if (error instanceof KnownError) {
+    const problems = 'problems' in error ? { problems: error.problems } : {};
+    return { message: error.message, exitCode: error.ending === 'BadInput' ? 2 : 1, ...problems };
+  }
+  if (!(error instanceof Error)) return { message: String(error), exitCode: 1 };
+  switch (error.name) {
+    case 'WorkflowNotFoundError':
+      return {
+        message: `${runOf(error)}: expected an open run of this id on the server, got none; start it with \`nas start\``,
+        exitCode: 2,
+      };
+    case 'WorkflowUpdateFailedError':
+      // The workflow refused the request and said why.
+      return { message: error.cause instanceof Error ? error.cause.message : error.message, exitCode: 2 };
+    case 'WorkflowUpdateRPCTimeoutOrCancelledError':
+    case 'ServiceError':
+      return { message: silence(error), exitCode: 1 };
+    default:
+      return { message: `${error.message} (NAS_DEBUG=1 shows where)`, exitCode: 1 };
+  }
+}
+
+/** Who did not answer: a worker, or the server itself. */
+export function silence(error: Error): string {
+  const said = rootOf(error).message;
+  if (error.name !== 'ServiceError' || /no poller|query timed out|DEADLINE_EXCEEDED/.test(said)) {
+    return 'worker: expected one to answer for the run, got none; start it with `nas up` or `nas worker`';
+  }
+  return `server: expected an answer, got none (${said}); check that it runs`;
+}
+
+function runOf(error: Error): string {
+  return 'workflowId' in error && typeof error.workflowId === 'string' ? `run ${error.workflowId}` : 'run';
+}
+
+function rootOf(error: Error): Error {
+  return error.cause instanceof Error ? rootOf(error.cause) : error;
 }

@@ -1,13 +1,14 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { Client } from '@temporalio/client';
 import pc from 'picocolors';
-import { silence } from './explain.ts';
+import type { Client } from '@temporalio/client';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { stripVTControlCharacters } from 'node:util';
+import { silence } from './failure.ts';
 import { readRun } from './run.ts';
-import type { RunView } from './run-view.ts';
-import { changes } from './view/changes.ts';
-import { frame } from './view/frame.ts';
-import { Pace } from './view/pace.ts';
-import { Screen } from './view/screen.ts';
+import type { RunView } from './run.ts';
+import { epochOf, tau } from './view/format.ts';
+import { frame, Pace } from './view/frame.ts';
+import { reached, waysOn } from './view/stages.ts';
+import type { StageStatus } from '../plan/messages.ts';
 
 interface FollowOptions {
   /** Shows nothing; only waits. */
@@ -81,4 +82,81 @@ function asLines(footer: string): Display {
       waiting = why;
     },
   };
+}
+
+interface Line {
+  readonly text: string;
+  /** What has to change for the line to be worth printing again: the epoch does, its loss does not. */
+  readonly key: string;
+}
+
+/** One line for each stage that is in another state or epoch than before, for output that is no terminal. */
+export function changes(before: RunView | null, after: RunView): string[] {
+  const old = new Set(before?.status.stages.map((stage) => lineOf(before, stage).key));
+  const notices = after.status.notices.filter((notice) => !before?.status.notices.includes(notice));
+  const lines = after.status.stages
+    .filter((stage) => before !== null || stage.state !== 'waiting')
+    .map((stage) => lineOf(after, stage))
+    .filter(({ key }) => !old.has(key));
+  return [...lines.map(({ text }) => text), ...notices];
+}
+
+function lineOf(view: RunView, stage: StageStatus): Line {
+  const attempt = stage.cells === undefined && stage.attempts > 1 ? `attempt ${stage.attempts}` : '';
+  const ways = waysOn(view.status.id, stage).join(' | ');
+  const known = joined([stage.state, ...reached(stage), attempt, stage.supernet ?? '', stage.error ?? '', ways]);
+  const progress = view.work.find((work) => work.stage === stage.id && work.cell === null)?.progress;
+  if (stage.state !== 'running' || progress == null || progress.epochs === 0) {
+    return { text: `${stage.id}: ${known}`, key: `${stage.id}: ${known}` };
+  }
+  const epoch = `epoch ${epochOf(progress.epoch, progress.epochs)}`;
+  const figures = [
+    progress.loss === undefined ? '' : `loss ${progress.loss.toFixed(3)}`,
+    progress.tau === undefined ? '' : `tau ${tau(progress.tau)}`,
+  ];
+  return { text: `${stage.id}: ${joined([known, epoch, ...figures])}`, key: `${stage.id}: ${joined([known, epoch])}` };
+}
+
+function joined(pieces: readonly string[]): string {
+  return pieces.filter((piece) => piece !== '').join(', ');
+}
+
+const ESCAPE = '\u001B[';
+// In a group, so that `split` keeps it.
+const COLOUR = new RegExp(`(${ESCAPE.replace('[', String.raw`\[`)}[0-9;]*m)`);
+
+/** A block of lines at the end of a terminal that is redrawn in place. Lines are cut to the terminal's width, for a wrapped line would break the count. */
+class Screen {
+  readonly #stream: NodeJS.WriteStream;
+  #height = 0;
+
+  constructor(stream: NodeJS.WriteStream) {
+    this.#stream = stream;
+  }
+
+  /** Replaces what was drawn before. Only as many lines as the terminal has are drawn; the last ones are left out. */
+  draw(lines: readonly string[]): void {
+    // A terminal that does not know its size says 0.
+    const { rows, columns } = this.#stream;
+    const shown = lines.slice(0, (rows || 24) - 1).map((line) => cut(line, columns || 80));
+    const up = this.#height > 0 ? `${ESCAPE}${this.#height}A` : '';
+    this.#stream.write(`${up}\r${shown.map((line) => `${line}${ESCAPE}K\n`).join('')}${ESCAPE}J`);
+    this.#height = shown.length;
+  }
+}
+
+/** Cuts a line with colours to `width` visible characters. */
+export function cut(line: string, width: number): string {
+  if (stripVTControlCharacters(line).length <= width) return line;
+  let left = width - 1;
+  let kept = '';
+  for (const piece of line.split(COLOUR)) {
+    if (piece.startsWith(ESCAPE)) kept += piece;
+    else {
+      const visible = piece.slice(0, left);
+      left -= visible.length;
+      kept += visible;
+    }
+  }
+  return `${kept}…`;
 }

@@ -1,20 +1,19 @@
 import { existsSync } from 'node:fs';
 import { z } from 'zod';
-import { choicesOf } from '../activities/finished-work.ts';
-import { sameWork } from '../activities/take-over.ts';
+import { choicesOf, sameWork } from '../activities/reuse.ts';
 import { catalogue } from '../artifacts/catalogue.ts';
 import type { CataloguedStage } from '../artifacts/catalogue.ts';
+import { filesOf } from '../artifacts/files.ts';
 import { JsonMap } from '../artifacts/json.ts';
 import type { Manifest } from '../artifacts/manifest.ts';
-import { filesOf } from '../artifacts/named-files.ts';
 import { placeOf } from '../artifacts/paths.ts';
-import { changesOf } from '../pipelines/config-changes.ts';
-import { references, resolve } from '../pipelines/expressions.ts';
-import { fingerprintOf } from '../pipelines/fingerprint.ts';
+import { changesOf, fingerprintOf } from '../pipelines/fingerprint.ts';
 import { kinds } from '../pipelines/kinds/index.ts';
-import type { Json, JsonObject, Plan, PlanStage } from '../pipelines/plan.ts';
-import { reuseOf } from '../pipelines/reuse.ts';
-import { chooseByRule, plainSelect } from '../workflows/selection.ts';
+import type { Plan, PlanStage } from '../plan/plan.ts';
+import { references, resolve } from '../plan/references.ts';
+import { reuseOf } from '../plan/reuse.ts';
+import { chooseByRule, plainSelect } from '../workflows/records.ts';
+import type { Json, JsonObject } from '../plan/json.ts';
 
 /** What will become of a stage, as far as it can be told before. */
 export interface Forecast {

@@ -1,15 +1,18 @@
-import { existsSync } from 'node:fs';
 import path from 'node:path';
+import pc from 'picocolors';
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { z } from 'zod';
 import { catalogue, runOf } from '../artifacts/catalogue.ts';
 import type { CataloguedStage } from '../artifacts/catalogue.ts';
-import { filesOf, hashAt, namedFiles } from '../artifacts/named-files.ts';
-import type { NamedFile } from '../artifacts/named-files.ts';
+import { filesOf, hashAt, namedFiles } from '../artifacts/files.ts';
+import type { NamedFile } from '../artifacts/files.ts';
 import { fileNames, referenceTo } from '../artifacts/paths.ts';
-import { root as project } from '../runtime/layout.ts';
 import { Failure } from './failure.ts';
+import { root as project } from '../runtime/layout.ts';
 
 /** A file that something was made of, or that was asked for. */
-export interface Link {
+interface Link {
   readonly file: string;
   readonly sha256: string;
   /** What is found there now. */
@@ -19,11 +22,11 @@ export interface Link {
 }
 
 /** A stage with what it took in. */
-export interface Ancestor extends CataloguedStage {
+interface Ancestor extends CataloguedStage {
   readonly inputs: readonly Link[];
 }
 
-export interface Lineage {
+interface Lineage {
   /** What was asked for. */
   readonly files: readonly Link[];
   /** Every stage behind it, by directory. */
@@ -93,4 +96,55 @@ function wanted(root: string, what: string, all: readonly CataloguedStage[]): Na
 
 function resultOf({ manifest }: CataloguedStage): NamedFile[] {
   return namedFiles(manifest.outputs ?? {});
+}
+
+/** A lineage as text: each file with its hash and whether it is as it was, below it the stage that made it and what that took in. */
+export function lineageTree({ files, stages }: Lineage): string {
+  const shown = new Set<string>();
+  const lines = (link: Link, indent: string): string[] => {
+    const { file, sha256, found, madeBy } = link;
+    const mark = found === 'the same' ? pc.green('✓') : pc.red('✗');
+    const wrong = found === 'the same' ? '' : pc.red(` ${found}`);
+    const head = `${indent}${mark} ${file} ${pc.dim(`sha256 ${sha256}`)}${wrong}`;
+    const stage = madeBy === null ? undefined : stages.get(madeBy);
+    if (stage === undefined) return [head];
+    if (shown.has(stage.directory)) return [head, `${indent}    made by ${stage.directory}, as above`];
+    shown.add(stage.directory);
+    return [
+      head,
+      ...factsOf(stage).map((fact) => `${indent}    ${fact}`),
+      ...stage.inputs.flatMap((input) => lines(input, `${indent}    `)),
+    ];
+  };
+  return files.flatMap((file) => lines(file, '')).join('\n');
+}
+
+const Facts = z.looseObject({
+  seed: z.number().optional(),
+  seeds: z.array(z.number()).optional(),
+  dataset: z.looseObject({ name: z.string() }).optional(),
+});
+
+/** What stands in a manifest beside its files: kind, fingerprint, seeds, data, versions, who chose which epoch. */
+function factsOf({ directory, manifest }: Ancestor): string[] {
+  const { uses, fingerprint, config, environment, selection, reused } = manifest;
+  const facts = Facts.safeParse(config).data ?? {};
+  const seeds = facts.seeds ?? (facts.seed === undefined ? [] : [facts.seed]);
+  const versions = Object.entries(environment).map(
+    ([name, value]) => `${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`,
+  );
+  return [
+    `made by ${directory} (${uses}), fingerprint ${fingerprint}`,
+    `config sha256 ${hashOf(config)}${seeds.length === 0 ? '' : `, seed ${seeds.join(', ')}`}`,
+    ...(facts.dataset === undefined
+      ? []
+      : [`data ${facts.dataset.name}, sha256 of its description ${hashOf(facts.dataset)}`]),
+    ...(versions.length === 0 ? [] : [`versions ${versions.join(', ')}`]),
+    ...(selection === null ? [] : [`epoch ${selection.epoch} chosen by ${selection.who}: ${selection.why}`]),
+    ...(reused === null ? [] : [reused.why]),
+  ];
+}
+
+function hashOf(value: unknown): string {
+  return createHash('sha256').update(JSON.stringify(value)).digest('hex');
 }

@@ -1,10 +1,9 @@
 import type { Command } from 'commander';
 import { checkRunId } from '../artifacts/paths.ts';
-import { loadPipeline } from '../pipelines/load.ts';
-import type { Plan, PlanReuse } from '../pipelines/plan.ts';
-import { collected } from './arguments.ts';
 import { Failure } from './failure.ts';
-import { jsonOption } from './output.ts';
+import { collected, jsonOption } from './options.ts';
+import { loadPipeline } from '../pipelines/compile.ts';
+import type { Plan, PlanReuse } from '../plan/plan.ts';
 
 export interface LoadOptions {
   readonly id?: string;

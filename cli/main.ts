@@ -1,6 +1,6 @@
-import { Command, CommanderError } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
-import { explain } from './explain.ts';
+import { Command, CommanderError } from 'commander';
+import { explain } from './failure.ts';
 
 /** Adds a verb's arguments, options and action to its command. Every verb's file exports one as `define`. */
 type Define = (command: Command) => void;
@@ -25,7 +25,7 @@ const VERBS: Readonly<Record<string, readonly [description: string, load: () => 
   top: ['show the best subnets of a ranking, under limits or as a Pareto front', () => import('./top.ts')],
   export: ['write a subnet as a network of its own: safetensors and ONNX', () => import('./export.ts')],
   predict: ['classify pictures with a subnet', () => import('./predict.ts')],
-  explain: ['show what a result was made of, and check every file of it', () => import('./explain-result.ts')],
+  explain: ['show what a result was made of, and check every file of it', () => import('./explain.ts')],
   'verify-resume': ['run a pipeline with and without kills, and compare every bit', () => import('./verify-resume.ts')],
   'check-upgrade': ['replay the open runs of a server on this code', () => import('./check-upgrade.ts')],
   data: ['prepare a data set of image files', () => import('./data.ts')],

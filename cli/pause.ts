@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { pauseSignal } from '../workflows/messages.ts';
-import { defineForRun, tell } from './tell.ts';
+import { defineForRun, tell } from './steer.ts';
+import { pauseSignal } from '../plan/messages.ts';
 
 export function define(command: Command): void {
   defineForRun(command).action(async (run: string, { json }: { json?: true }) => {

@@ -1,16 +1,12 @@
 import type { Command } from 'commander';
 import { resultsRoot } from '../artifacts/paths.ts';
-import { lastSpeed } from '../runtime/speed.ts';
-import { positiveNumber } from './arguments.ts';
 import { estimateOf, rateOf } from './estimate.ts';
 import { forecast } from './forecast.ts';
 import { defineForPipeline, loadPlan } from './load.ts';
 import type { LoadOptions } from './load.ts';
-import { output } from './output.ts';
-import { estimateLines } from './view/estimate-table.ts';
-import { forecastLines } from './view/forecast-lines.ts';
-import { planMermaid } from './view/plan-mermaid.ts';
-import { planTree } from './view/plan-tree.ts';
+import { output, positiveNumber } from './options.ts';
+import { estimateLines, forecastLines, planMermaid, planTree } from './view/plan.ts';
+import { lastSpeed } from '../runtime/speed.ts';
 
 interface Options extends LoadOptions {
   readonly mermaid?: true;

@@ -1,22 +1,21 @@
-import { appendFileSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import type { Client } from '@temporalio/client';
 import type { Command } from 'commander';
-import { root } from '../runtime/layout.ts';
-import { retryStageUpdate } from '../workflows/messages.ts';
+import { appendFileSync, mkdirSync } from 'node:fs';
 import { withEverythingUp } from './bring-up.ts';
 import { answered, serverHome, withServer } from './connection.ts';
 import { follow } from './follow.ts';
-import { interruption } from './interruption.ts';
 import { defineForPipeline, loadPlan } from './load.ts';
 import type { LoadOptions } from './load.ts';
-import { output } from './output.ts';
-import { readReport, summaryOf } from './read-report.ts';
+import { output } from './options.ts';
+import { readReport, summaryOf } from './report.ts';
 import { endInWords, readRun } from './run.ts';
-import type { RunView } from './run-view.ts';
-import { startOrAttach } from './start-run.ts';
-import { statusTable } from './view/status-table.ts';
-import { prepareWorkers } from './workforce.ts';
+import type { RunView } from './run.ts';
+import { startOrAttach } from './start.ts';
+import { statusTable } from './view/stages.ts';
+import { interruption, prepareWorkers } from './workforce.ts';
+import { retryStageUpdate } from '../plan/messages.ts';
+import { root } from '../runtime/layout.ts';
 
 export function define(command: Command): void {
   const file = path.join(root, 'pipelines/quickstart.yml');

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { resumeSignal } from '../workflows/messages.ts';
-import { defineForRun, tell } from './tell.ts';
+import { defineForRun, tell } from './steer.ts';
+import { resumeSignal } from '../plan/messages.ts';
 
 export function define(command: Command): void {
   defineForRun(command).action(async (run: string, { json }: { json?: true }) => {

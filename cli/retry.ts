@@ -1,9 +1,9 @@
 import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
 import { z } from 'zod';
-import type { Json } from '../pipelines/plan.ts';
-import { retryStageUpdate } from '../workflows/messages.ts';
-import { defineForParked, move } from './parked.ts';
+import { defineForParked, move } from './steer.ts';
+import { retryStageUpdate } from '../plan/messages.ts';
+import type { Json } from '../plan/json.ts';
 
 interface Options {
   readonly set?: Record<string, Json>;

@@ -1,10 +1,34 @@
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
-import { Progress } from '../nas/process/protocol.ts';
-import { parseActivityId, statusQuery } from '../workflows/messages.ts';
-import { duration } from './view/format.ts';
 import { answered } from './connection.ts';
-import type { Ending, RunView, Work } from './run-view.ts';
+import { duration } from './view/format.ts';
+import { Progress } from '../nas/process/protocol.ts';
+import { parseActivityId, statusQuery } from '../plan/messages.ts';
+import type { RunStatus } from '../plan/messages.ts';
+
+/** What is known of a run at one moment: the workflow's own account, and what its running activities last said. */
+export interface RunView {
+  readonly status: RunStatus;
+  readonly work: readonly Work[];
+  /** Milliseconds since the epoch; `endedAt` and `ending` are null while the run is open. */
+  readonly startedAt: number;
+  readonly endedAt: number | null;
+  readonly ending: Ending | null;
+}
+
+/** `failed` also stands for a run that was terminated or timed out. */
+type Ending = 'done' | 'failed' | 'cancelled';
+
+/** One activity at work: a stage, or one cell of a matrix stage. */
+export interface Work {
+  readonly stage: string;
+  /** Counted from 1. */
+  readonly cell: string | null;
+  readonly attempt: number;
+  /** No worker has taken it yet. */
+  readonly queued: boolean;
+  readonly progress: Progress | null;
+}
 
 type Description = Awaited<ReturnType<WorkflowHandle['describe']>>;
 type PendingActivity = NonNullable<Description['raw']['pendingActivities']>[number];

@@ -1,9 +1,8 @@
 import type { Command } from 'commander';
-import { selectEpochUpdate } from '../workflows/messages.ts';
-import { wholeNumber } from './arguments.ts';
 import { answered, withServer } from './connection.ts';
-import { jsonOption, output } from './output.ts';
+import { jsonOption, output, wholeNumber } from './options.ts';
 import { tau } from './view/format.ts';
+import { selectEpochUpdate } from '../plan/messages.ts';
 
 interface Options {
   readonly why?: string;

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { skipStageUpdate } from '../workflows/messages.ts';
-import { defineForParked, move } from './parked.ts';
+import { defineForParked, move } from './steer.ts';
+import { skipStageUpdate } from '../plan/messages.ts';
 
 export function define(command: Command): void {
   defineForParked(command).action(async (run: string, stage: string, { json }: { json?: true }) => {

@@ -1,18 +1,20 @@
+import pc from 'picocolors';
 import type { Command } from 'commander';
 import { ledgerOf } from '../artifacts/ledger.ts';
+import type { LedgerLine } from '../artifacts/ledger.ts';
 import { resultsRoot } from '../artifacts/paths.ts';
-import type { RunStatus } from '../workflows/messages.ts';
 import { withServer } from './connection.ts';
 import type { Server } from './connection.ts';
 import { forecast } from './forecast.ts';
 import type { Forecast } from './forecast.ts';
-import { output } from './output.ts';
+import { output } from './options.ts';
 import { readRun } from './run.ts';
-import { planOf } from './start-run.ts';
-import { defineForRun } from './tell.ts';
-import { ledgerTable } from './view/ledger-table.ts';
-import { forecastLines } from './view/forecast-lines.ts';
-import { statusTable } from './view/status-table.ts';
+import { planOf } from './start.ts';
+import { defineForRun } from './steer.ts';
+import { columns, duration } from './view/format.ts';
+import { forecastLines } from './view/plan.ts';
+import { statusTable } from './view/stages.ts';
+import type { RunStatus } from '../plan/messages.ts';
 
 interface Options {
   readonly ledger?: true;
@@ -40,4 +42,34 @@ async function forecastsOf(server: Server, { id, stages }: RunStatus): Promise<F
   if (waiting.size === 0) return [];
   const all = await forecast(await planOf(server, id), resultsRoot());
   return all.filter(({ stage }) => waiting.has(stage));
+}
+
+type Times = Omit<LedgerLine, 'stage' | 'device'>;
+
+/** Where the time of a run went, a line a stage and device, and all of it in the last line. */
+export function ledgerTable(lines: readonly LedgerLine[]): string {
+  if (lines.length === 0) return 'no stage of it has begun in this results folder';
+  const sum = (of: keyof Times): number => lines.reduce((total, line) => total + line[of], 0);
+  const all = {
+    useful: sum('useful'),
+    redone: sum('redone'),
+    waiting: sum('waiting'),
+    training: sum('training'),
+    saving: sum('saving'),
+    attempts: sum('attempts'),
+  };
+  const head = ['stage', 'device', 'useful', 'redone', 'waiting', 'saving', 'attempts'].map((title) => pc.dim(title));
+  return columns([head, ...lines.map((line) => row(line.stage, line.device, line)), row('all', '', all)]).join('\n');
+}
+
+function row(stage: string, device: string, times: Times): string[] {
+  const { useful, redone, waiting, attempts } = times;
+  const spans = [useful, redone, waiting].map((seconds) => duration(1000 * seconds));
+  return [stage, device, ...spans, savingOf(times), String(attempts)];
+}
+
+// Of a stage that trains also the share of its training.
+function savingOf({ training, saving }: Times): string {
+  const seconds = `${saving.toFixed(1)}s`;
+  return training === 0 ? seconds : `${seconds} (${((100 * saving) / (training + saving)).toFixed(2)} %)`;
 }

@@ -1,26 +1,24 @@
-import { statSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
+import { statSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { z } from 'zod';
-import { sha256File } from '../artifacts/atomic-write.ts';
 import { catalogue } from '../artifacts/catalogue.ts';
+import { filesOf, sha256File } from '../artifacts/files.ts';
 import { parseManifest } from '../artifacts/manifest.ts';
 import type { Manifest } from '../artifacts/manifest.ts';
-import { filesOf } from '../artifacts/named-files.ts';
 import { fileNames, resultsRoot } from '../artifacts/paths.ts';
+import { Failure } from './failure.ts';
+import { wholeNumber } from './options.ts';
 import { DatasetConfig, partImages } from '../configs/dataset-schema.ts';
 import { SpaceConfig } from '../configs/space-schema.ts';
-import { Calibration } from '../nas/deployment/description.ts';
+import { Calibration } from '../nas/deployment/network-file.ts';
 import type { OfSupernet } from '../nas/deployment/request.ts';
 import { parseArchCode } from '../nas/space/arch-code.ts';
-import { PROJECT_ROOT } from '../pipelines/files.ts';
-import { Project } from '../pipelines/names.ts';
 import { PipelineError } from '../pipelines/problems.ts';
-import { wholeNumber } from './arguments.ts';
-import { Failure } from './failure.ts';
+import { Project, PROJECT_ROOT } from '../pipelines/project.ts';
 
 /** A subnet of a supernet, and what nobody has written down about the supernet's file. */
 export interface SubnetOptions {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { withEverythingUp } from './bring-up.ts';
-import { jsonOption, output } from './output.ts';
+import { jsonOption, output } from './options.ts';
 import { prepareWorkers } from './workforce.ts';
 
 export function define(command: Command): void {

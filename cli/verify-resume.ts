@@ -1,16 +1,14 @@
-import { randomBytes } from 'node:crypto';
-import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Command } from 'commander';
-import { root } from '../runtime/layout.ts';
-import { loadPipeline } from '../pipelines/load.ts';
-import { collected, wholeNumber } from './arguments.ts';
-import { interruption } from './interruption.ts';
-import { jsonOption, output } from './output.ts';
-import { compareResults } from './verify/compare.ts';
+import { randomBytes } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { collected, jsonOption, output, wholeNumber } from './options.ts';
+import { compareResults, killsByPhase, killTable, phaseTable, stageTable } from './verify/compare.ts';
 import { drawKills } from './verify/kills.ts';
 import { carryOut, hurried } from './verify/side.ts';
-import { killsByPhase, killTable, phaseTable, stageTable } from './verify/tables.ts';
+import { interruption } from './workforce.ts';
+import { loadPipeline } from '../pipelines/compile.ts';
+import { root } from '../runtime/layout.ts';
 
 interface Options {
   readonly kills: number;

@@ -2,10 +2,10 @@ import type { Command } from 'commander';
 import { withServer } from './connection.ts';
 import type { Server } from './connection.ts';
 import { follow } from './follow.ts';
-import { interruption } from './interruption.ts';
-import { output } from './output.ts';
+import { output } from './options.ts';
 import { endInWords } from './run.ts';
-import { defineForRun } from './tell.ts';
+import { defineForRun } from './steer.ts';
+import { interruption } from './workforce.ts';
 
 export function define(command: Command): void {
   defineForRun(command).action(async (run: string, { json }: { json?: true }) => {

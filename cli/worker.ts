@@ -1,10 +1,9 @@
-import type { Command } from 'commander';
 import { Option } from 'commander';
-import { startWorkers } from '../workers/start.ts';
-import { wholeNumber } from './arguments.ts';
+import type { Command } from 'commander';
 import { findPlace } from './connection.ts';
-import { jsonOption, output } from './output.ts';
+import { jsonOption, output, wholeNumber } from './options.ts';
 import { allDevices, cardDevices, cpuSlots, prepareWorkers } from './workforce.ts';
+import { startWorkers } from '../workers/workers.ts';
 
 interface Options {
   readonly role?: 'control' | 'gpu';

@@ -1,9 +1,8 @@
-import { availableParallelism } from 'node:os';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
+import { availableParallelism } from 'node:os';
+import { Failure } from './failure.ts';
 import { gpus } from '../runtime/machine.ts';
 import { deviceInUse } from '../runtime/setup.ts';
-import { Failure } from './failure.ts';
-import { ENDING_SIGNALS } from './interruption.ts';
 
 // Small nets train best with a thread a process; more processes than this only fill the memory.
 const MOST_CPU_SLOTS = 8;
@@ -63,4 +62,14 @@ export function prepareWorkers(write: (line: string) => void): void {
     }),
     telemetryOptions: { logging: { forward: {}, filter: { core: 'WARN', other: 'ERROR' } } },
   });
+}
+
+/** What asks this process to end: Ctrl-C, an init system, a terminal that closes. */
+const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** A signal that is raised once this process is asked to end; asked a second time, it ends at once. */
+export function interruption(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ENDING_SIGNALS) process.once(signal, () => controller.abort());
+  return controller.signal;
 }

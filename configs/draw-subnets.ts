@@ -1,13 +1,13 @@
+import { SpaceConfig } from './space-schema.ts';
+import { archCodes, stratifiedArchitectures } from '../nas/space/sampling.ts';
+import { problemText } from '../pipelines/problems.ts';
+import { Project, PROJECT_ROOT } from '../pipelines/project.ts';
+
 /**
  * Draws subnets stratified over size and prints their arch codes, one a line:
  *
  *     npx tsx configs/draw-subnets.ts fashion 35 1 > configs/subnets/fashion-ground-truth.txt
  */
-import { archCodes, stratifiedArchitectures } from '../nas/space/sampling.ts';
-import { Project } from '../pipelines/names.ts';
-import { PROJECT_ROOT } from '../pipelines/files.ts';
-import { problemText } from '../pipelines/problems.ts';
-import { SpaceConfig } from './space-schema.ts';
 
 const [name = '', count = '', seed = '0'] = process.argv.slice(2);
 const found = new Project(PROJECT_ROOT).named('space', name, { source: 'draw-subnets' }, ['space']);

@@ -1,12 +1,11 @@
+import { BadInput } from '../plan/endings.ts';
 import { YAMLException, load } from 'js-yaml';
 import { z } from 'zod';
 import type { Space } from '../nas/space/space.ts';
 import { STEM, widths } from '../nas/space/space.ts';
 
 /** A space description that cannot be used; the message has one line per wrong key. */
-export class SpaceError extends Error {
-  override readonly name = 'SpaceError';
-}
+export class SpaceError extends BadInput {}
 
 const expected = (what: string): { error: (issue: { code?: string; keys?: string[]; input?: unknown }) => string } => ({
   error: (issue) =>

@@ -1,26 +1,83 @@
-/** A read pipeline file → a plan: the file's own shape, its params and layers, then stage by stage in order. */
+import path from 'node:path';
+import { readFileSync, statSync } from 'node:fs';
+import { checkRunId, PathError } from '../artifacts/paths.ts';
 import { directoryProblems } from './directories.ts';
-import { ExpressionError, references, resolve } from './expressions.ts';
-import { isObject, valueAt } from './json.ts';
-import { sourceLayer } from './layers.ts';
+import { checkedGraph } from './graph.ts';
+import { shaped } from './issues.ts';
+import type { Shaped } from './issues.ts';
+import { layersBelow, layersOf, parseSettings, sourceLayer } from './layers.ts';
+import type { Settings } from './layers.ts';
 import { wrongIn } from './links.ts';
 import type { Sight } from './links.ts';
-import type { Project } from './names.ts';
-import type { Json, JsonObject, Plan, PlanStage } from './plan.ts';
-import type { Source } from './positions.ts';
-import { nearest, problem } from './problems.ts';
+import { nearest, PipelineError, problem } from './problems.ts';
 import type { Path, Place, Problem } from './problems.ts';
+import { Project, PROJECT_ROOT } from './project.ts';
 import { PipelineFile, StageFile } from './schema.ts';
-import type { Settings } from './settings.ts';
-import { shaped } from './shape.ts';
-import type { Shaped } from './shape.ts';
-import { checkedGraph } from './graph-check.ts';
-import { layersBelow, layersOf } from './config-layers.ts';
 import { sharedResultProblems } from './shared-results.ts';
 import { compileStage } from './stage.ts';
 import type { SubPlan, SubRequest } from './stage.ts';
+import { LARGEST_BYTES, readYaml } from './yaml.ts';
+import type { Source } from './yaml.ts';
+import { isObject, valueAt } from '../plan/json.ts';
+import type { Plan, PlanStage } from '../plan/plan.ts';
+import { ExpressionError, references, resolve } from '../plan/references.ts';
+import type { Json, JsonObject } from '../plan/json.ts';
 
-export interface Compiling {
+/** A pipeline file → a plan, or every error in it at once. */
+
+export interface LoadOptions {
+  /** Run id; the pipeline's name where absent. */
+  readonly id?: string;
+  /** `--set` flags, each `key=value`. */
+  readonly set?: readonly string[];
+  /** The folder that configs/ and all files that a pipeline names lie below. */
+  readonly root?: string;
+}
+
+/**
+ * Loads a pipeline file. Nothing is started and no server is asked.
+ * @param file path relative to the current folder, or absolute
+ * @throws PipelineError with everything that is wrong, each with file:line:column and a remedy
+ */
+export function loadPipeline(file: string, { id, set = [], root = PROJECT_ROOT }: LoadOptions = {}): Plan {
+  const shown = shownPath(file, root);
+  const stats = statSync(file, { throwIfNoEntry: false });
+  if (!stats?.isFile() || stats.size > LARGEST_BYTES) {
+    const got = !stats ? 'no file' : stats.isFile() ? `${stats.size} bytes` : 'no regular file';
+    throw new PipelineError([
+      problem({ source: shown }, [], `expected a pipeline file of at most 1 MiB, got ${got}; correct the path`),
+    ]);
+  }
+  const settings = parseSettings(set);
+  const { source, problems } = readYaml(shown, readFileSync(file, 'utf8'));
+  const idProblems = id === undefined ? [] : wrongId(id);
+  const compiled = source
+    ? compilePipeline(source, { project: new Project(root), id: id ?? null, settings, files: [shown], deferred: {} })
+    : null;
+  const all = [...settings.problems, ...idProblems, ...problems, ...(compiled?.problems ?? [])];
+  if (all.length > 0 || !compiled?.plan) throw new PipelineError(all);
+  return compiled.plan;
+}
+
+/** Relative to the project where it lies in it: so a plan is the same wherever the command was given. */
+function shownPath(file: string, root: string): string {
+  const relative = path.relative(root, path.resolve(file));
+  return relative.startsWith('..') || path.isAbsolute(relative) ? file : relative.split(path.sep).join('/');
+}
+
+function wrongId(id: string): ReturnType<typeof problem>[] {
+  try {
+    checkRunId(id);
+    return [];
+  } catch (error) {
+    if (!(error instanceof PathError)) throw error;
+    return [problem({ source: '--id' }, [], error.message.replace(/^run id: /, ''))];
+  }
+}
+
+/** A read pipeline file → a plan: the file's own shape, its params and layers, then stage by stage in order. */
+
+interface Compiling {
   readonly project: Project;
   /** Run id; null: the pipeline's name. */
   readonly id: string | null;
@@ -31,7 +88,7 @@ export interface Compiling {
   readonly deferred: JsonObject;
 }
 
-export interface Compiled {
+interface Compiled {
   readonly plan: Plan | null;
   /** Outputs as they could be, by stage. */
   readonly samples: JsonObject;
@@ -91,7 +148,7 @@ function compileStages(context: Context): { stages: PlanStage[]; samples: JsonOb
       matrixNames: namesAt(source, ['stages', id, 'matrix']),
       deferred: new Set(Object.keys(deferred)),
       given,
-      place: (path) => source.place(['stages', id, ...path]),
+      place: (at) => source.place(['stages', id, ...at]),
       subPlan: (request) => subPlan(request, context),
       report,
     });
@@ -102,8 +159,8 @@ function compileStages(context: Context): { stages: PlanStage[]; samples: JsonOb
   return { stages, samples: Object.fromEntries(outputs) };
 }
 
-function namesAt(source: Source, path: Path): string[] {
-  const value = valueAt(source.value, path);
+function namesAt(source: Source, at: Path): string[] {
+  const value = valueAt(source.value, at);
   return isObject(value) ? Object.keys(value) : [];
 }
 
@@ -186,8 +243,8 @@ function subPlan({ file, params, sampled, place, at }: SubRequest, context: Cont
     return null;
   }
   const given = Object.entries(sampled).map(([name, value]) => {
-    const path = [...at.slice(0, -1), 'params', name];
-    return [name, { value, place: source.place(path) }] as const;
+    const key = [...at.slice(0, -1), 'params', name];
+    return [name, { value, place: source.place(key) }] as const;
   });
   const deferred = Object.fromEntries(
     Object.entries(params).filter(([, value]) => JSON.stringify(value).includes('${{')),

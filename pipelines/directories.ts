@@ -1,9 +1,11 @@
-/** Where the results of stages and cells lie below the run's folder. */
-import { ExpressionError, references, resolve } from './expressions.ts';
-import { isObject } from './json.ts';
-import type { JsonObject, PlanStage } from './plan.ts';
 import { problem, shown } from './problems.ts';
 import type { Place, Problem } from './problems.ts';
+import { isObject } from '../plan/json.ts';
+import type { PlanStage } from '../plan/plan.ts';
+import { ExpressionError, references, resolve } from '../plan/references.ts';
+import type { JsonObject } from '../plan/json.ts';
+
+/** Where the results of stages and cells lie below the run's folder. */
 
 const SAFE = /^[A-Za-z0-9_][A-Za-z0-9._-]*(\/[A-Za-z0-9_][A-Za-z0-9._-]*)*$/;
 

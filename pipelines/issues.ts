@@ -1,17 +1,17 @@
-/** What zod found wrong, in our words: `expected X, got Y; remedy`, at the place where it was written. */
-import type { z } from 'zod';
-import { references } from './expressions.ts';
-import { valueAt } from './json.ts';
+import { z } from 'zod';
 import type { Layer } from './layers.ts';
-import type { Json } from './plan.ts';
 import { nearest, problem, shown } from './problems.ts';
 import type { Path, Place, Problem } from './problems.ts';
-import { keysAt } from './schema-keys.ts';
+import { isObject, valueAt } from '../plan/json.ts';
+import { references } from '../plan/references.ts';
+import type { Json, JsonObject } from '../plan/json.ts';
+
+/** What zod found wrong, in our words: `expected X, got Y; remedy`, at the place where it was written. */
 
 type Issue = z.core.$ZodIssue;
 
 /** What was checked. */
-export interface Checked {
+interface Checked {
   /** Where its values were written, and as what: references included. */
   readonly written: Layer;
   /** What the schema saw. */
@@ -140,4 +140,63 @@ function referencesAbove(
     });
   }
   return [];
+}
+
+/** The names that a schema knows at a path: of objects, through whatever wraps them; none where it has no objects there. */
+function keysAt(schema: unknown, path: Path): string[] {
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable || schema instanceof z.ZodDefault) {
+    return keysAt(schema.unwrap(), path);
+  }
+  if (schema instanceof z.ZodPipe) return keysAt(schema.in, path);
+  if (schema instanceof z.ZodUnion)
+    return [...new Set(schema.options.flatMap((option: unknown) => keysAt(option, path)))];
+  const [first, ...rest] = path;
+  if (schema instanceof z.ZodObject) {
+    if (first === undefined) return Object.keys(schema.shape);
+    return keysAt(new Map<string, unknown>(Object.entries(schema.shape)).get(String(first)), rest);
+  }
+  if (first === undefined) return [];
+  if (schema instanceof z.ZodArray) return keysAt(schema.element, rest);
+  if (schema instanceof z.ZodRecord) return keysAt(schema.valueType, rest);
+  return [];
+}
+
+export interface Shaped<T> {
+  readonly value: T;
+  /** Top keys that were left out because they are wrong. */
+  readonly wrong: ReadonlySet<string>;
+}
+
+/**
+ * Checks a map against its schema. What is wrong is reported and left out (of a map of maps only the wrong entries), so that
+ * the rest can be checked too; null where that leaves nothing to go on with. `needed` stands in for keys left out.
+ */
+export function shaped<Schema extends z.ZodType>(
+  schema: Schema,
+  value: JsonObject,
+  where: Omit<Checked, 'schema' | 'value'>,
+  report: (...problems: readonly Problem[]) => void,
+  needed: JsonObject = {},
+): Shaped<z.output<Schema>> | null {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return { value: parsed.data, wrong: new Set() };
+  report(...issueProblems(parsed.error.issues, { ...where, value, schema }));
+  const wrong = new Set<string>();
+  const rest: Record<string, Json> = { ...value };
+  for (const issue of parsed.error.issues) {
+    for (const path of issue.code === 'unrecognized_keys'
+      ? issue.keys.map((key) => [...issue.path, key])
+      : [issue.path]) {
+      const [key = '', inner] = path.map(String);
+      wrong.add(key);
+      const map = rest[key];
+      if (inner !== undefined && isObject(map))
+        rest[key] = Object.fromEntries(Object.entries(map).filter(([name]) => name !== inner));
+      else delete rest[key];
+    }
+  }
+  const again = [rest, { ...needed, ...rest }, needed]
+    .map((one) => schema.safeParse(one))
+    .find(({ success }) => success);
+  return again?.data === undefined ? null : { value: again.data, wrong };
 }

@@ -1,9 +1,10 @@
-/** Checks what references refer to, before anything is resolved. */
-import { ExpressionError, lookUp, references } from './expressions.ts';
-import type { Reference, Scope } from './expressions.ts';
-import type { Json, JsonObject } from './plan.ts';
 import { nearest } from './problems.ts';
 import type { Path } from './problems.ts';
+import { ExpressionError, lookUp, references } from '../plan/references.ts';
+import type { Reference, Scope } from '../plan/references.ts';
+import type { Json, JsonObject } from '../plan/json.ts';
+
+/** Checks what references refer to, before anything is resolved. */
 
 /** What the references of one stage can see. */
 export interface Sight {
@@ -20,7 +21,7 @@ export interface Sight {
   readonly outputs: ReadonlyMap<string, JsonObject>;
 }
 
-export interface Linked {
+interface Linked {
   /** The value, null where a reference is wrong or leads to what is wrong. */
   readonly value: Json;
   /** Where those are: nothing below can be checked. */

@@ -1,5 +1,7 @@
+import { BadInput } from '../plan/endings.ts';
+import type { Json } from '../plan/json.ts';
+
 /** What is wrong with what a person wrote, and where: collected, never thrown one by one. */
-import type { Json } from './plan.ts';
 
 export interface Place {
   /** A file relative to the project root, or a flag as it was given (`--set epochs=ten`). */
@@ -30,8 +32,7 @@ export function problemText(found: Problem): string {
 }
 
 /** Everything that is wrong, one line each, in the order of the files. */
-export class PipelineError extends Error {
-  override readonly name = 'PipelineError';
+export class PipelineError extends BadInput {
   readonly problems: readonly Problem[];
 
   constructor(found: readonly Problem[]) {

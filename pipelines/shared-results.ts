@@ -1,11 +1,12 @@
-/** Results that stages put outside of their own folders: those of two different rankings must not meet in one place. */
-import { ExpressionError, resolve } from './expressions.ts';
 import { fingerprintOf } from './fingerprint.ts';
-import { isObject } from './json.ts';
 import { kinds } from './kinds/index.ts';
-import type { PlanStage } from './plan.ts';
 import { problem } from './problems.ts';
 import type { Place, Problem } from './problems.ts';
+import { isObject } from '../plan/json.ts';
+import type { PlanStage } from '../plan/plan.ts';
+import { ExpressionError, resolve } from '../plan/references.ts';
+
+/** Results that stages put outside of their own folders: those of two different rankings must not meet in one place. */
 
 /** Stages or cells that would write what differs into one place. References to what only the run knows are compared as written. */
 export function sharedResultProblems(stages: readonly PlanStage[], place: (id: string) => Place): Problem[] {

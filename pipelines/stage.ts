@@ -1,23 +1,24 @@
-/** One stage of a pipeline file → one stage of the plan. */
-import { cellsOf } from './cells.ts';
-import { conditionReferences, parseCondition } from './conditions.ts';
-import type { Condition } from './conditions.ts';
+import type { Space } from '../nas/space/space.ts';
 import { directoryOf } from './directories.ts';
-import { ExpressionError } from './expressions.ts';
-import type { Deferred } from './expressions.ts';
-import { spaceOf } from './freeze.ts';
+import type { Shaped } from './issues.ts';
 import { kinds } from './kinds/index.ts';
 import type { Kind } from './kinds/kind.ts';
 import type { Layer } from './layers.ts';
 import { wrongIn } from './links.ts';
 import type { Sight } from './links.ts';
-import type { Project } from './names.ts';
-import type { Json, JsonObject, Plan, PlanStage, Retry, Select, Timeout } from './plan.ts';
-import { nearest, problem } from './problems.ts';
+import { nearest, problem, shown } from './problems.ts';
 import type { Path, Place, Problem } from './problems.ts';
+import type { Project } from './project.ts';
 import type { StageFile } from './schema.ts';
-import type { Shaped } from './shape.ts';
-import { compileWith } from './with.ts';
+import { compileWith, spaceOf } from './with.ts';
+import { conditionReferences, parseCondition } from '../plan/conditions.ts';
+import type { Condition } from '../plan/conditions.ts';
+import type { Plan, PlanStage, Retry, Select, Timeout } from '../plan/plan.ts';
+import { ExpressionError } from '../plan/references.ts';
+import type { Deferred } from '../plan/references.ts';
+import type { Json, JsonObject } from '../plan/json.ts';
+
+/** One stage of a pipeline file → one stage of the plan. */
 
 /** What a stage is compiled among. */
 export interface Surroundings {
@@ -160,4 +161,78 @@ function timeoutOf({ timeout }: StageFile, kind: Kind): Timeout {
 function listed(samples: readonly JsonObject[]): JsonObject {
   const names = Object.keys(samples[0] ?? {});
   return Object.fromEntries(names.map((name) => [name, samples.map((sample): Json => sample[name] ?? null)]));
+}
+
+/** The cells of a matrix stage: every combination of its values. */
+
+const MOST_CELLS = 1000;
+
+type Cell = Readonly<Record<string, Json>>;
+
+interface Asking {
+  readonly project: Project;
+  /** Null where the stage has none, or a wrong one. */
+  readonly space: Space | null;
+  readonly place: (path: Path) => Place;
+  readonly prefix: Path;
+}
+
+/** All cells in order, the last name fastest; none beside the problems that forbid it. */
+function cellsOf(matrix: NonNullable<StageFile['matrix']>, asking: Asking): { cells: Cell[]; problems: Problem[] } {
+  const problems: Problem[] = [];
+  let cells: Cell[] = [{}];
+  for (const [name, given] of Object.entries(matrix)) {
+    const refuse = (message: string): number =>
+      problems.push(problem(asking.place(['matrix', name]), [...asking.prefix, 'matrix', name], message));
+    const values = valuesOf(given, name, asking, refuse, problems);
+    if (new Set(values.map((value) => JSON.stringify(value))).size < values.length)
+      refuse('expected different values, got one twice; remove it');
+    if (cells.length * values.length > MOST_CELLS)
+      refuse(`expected at most ${MOST_CELLS} cells, got ${cells.length * values.length}; take fewer values`);
+    else cells = cells.flatMap((cell) => values.map((value) => ({ ...cell, [name]: value })));
+  }
+  return { cells: problems.length > 0 ? [] : cells, problems };
+}
+
+type Given = NonNullable<StageFile['matrix']>[string];
+
+function valuesOf(
+  given: Given,
+  name: string,
+  asking: Asking,
+  refuse: (message: string) => number,
+  problems: Problem[],
+): Json[] {
+  if (JSON.stringify(given).includes('${{')) {
+    refuse('expected values that are known before the run, got a reference; write them out, or use ${{ params.… }}');
+    return [];
+  }
+  if (typeof given !== 'object') return expanded(given, refuse);
+  if (!('subnets' in given)) return given;
+  const { project, space, place, prefix } = asking;
+  if (space === null) return [];
+  const at = ['matrix', name, 'subnets'];
+  const found = project.subnets(given.subnets, space, place(at), [...prefix, ...at]);
+  if ('problems' in found) {
+    problems.push(...found.problems);
+    return [];
+  }
+  const wanted = given.only ?? `1..${found.value.length}`;
+  return (typeof wanted === 'object' ? wanted : expanded(wanted, refuse)).flatMap((number) => {
+    const subnet = typeof number === 'number' ? found.value[number - 1] : undefined;
+    if (subnet) return [{ number, code: subnet.code }];
+    refuse(`expected only numbers 1..${found.value.length} of ${given.subnets}, got ${shown(number)}; correct only`);
+    return [];
+  });
+}
+
+/** `1..8` → the numbers from 1 to 8; any other value alone. */
+function expanded(value: string | number | boolean, refuse: (message: string) => number): Json[] {
+  const range = typeof value === 'string' ? /^(-?\d{1,9})\.\.(-?\d{1,9})$/.exec(value) : null;
+  if (!range) return [value];
+  const [first, last] = [Number(range[1]), Number(range[2])];
+  const count = last - first + 1;
+  if (count >= 1 && count <= MOST_CELLS) return Array.from({ length: count }, (_, index) => first + index);
+  refuse(`expected a range of 1..${MOST_CELLS} values, got ${JSON.stringify(value)}; write it as first..last`);
+  return [];
 }

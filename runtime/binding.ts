@@ -47,7 +47,7 @@ export interface Binding {
   readonly TF_ATTR_SHAPE: number;
 }
 
-export interface TensorFlow {
+interface TensorFlow {
   readonly binding: Binding;
   /** The whole of TensorFlow.js on the same binding. Loaded (1 s) when it is first asked for. */
   readonly tf: typeof tfjs;

@@ -5,12 +5,11 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { identityOf, isInstalled, noteInstalled } from './installed.ts';
 import type { Device } from './layout.ts';
 import { compiler } from './machine.ts';
-import { step } from './progress.ts';
+import { identityOf, isInstalled, noteInstalled } from './requirements.ts';
 import type { Pin } from './requirements.ts';
-import { SetupError } from './setup-error.ts';
+import { SetupError, step } from './setup-error.ts';
 
 const run = promisify(execFile);
 const require = createRequire(import.meta.url);

@@ -1,6 +1,6 @@
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isErrno } from '../artifacts/errno.ts';
+import { isErrno } from '../artifacts/files.ts';
 
 // Below the range that Linux gives to outgoing connections, one of which could sit on a port when its server comes back.
 const [LOWEST, HIGHEST] = [20_000, 32_767];

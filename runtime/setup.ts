@@ -2,13 +2,12 @@ import { mkdir, readlink, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { compilerCheck, demand, diskCheck, pipCheck, pythonCheck, systemCheck } from './checks.ts';
 import { bindingIdentity, bindingIsInstalled, installBinding, useDevice } from './compile-binding.ts';
-import { installWheel, wheelIsInstalled } from './install-wheel.ts';
 import { home, root } from './layout.ts';
 import type { Device } from './layout.ts';
 import { architecture, gpus } from './machine.ts';
 import { readRequirements } from './requirements.ts';
 import { explain, SetupError } from './setup-error.ts';
-import { contentsOf } from './wheels.ts';
+import { contentsOf, installWheel, wheelIsInstalled } from './wheels.ts';
 import type { Wheel } from './wheels.ts';
 
 /** What a device needs and what of it is not there yet. */

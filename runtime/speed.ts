@@ -3,8 +3,8 @@ import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { deviceEnvironment } from './device-environment.ts';
 import { bindingFile, home } from './layout.ts';
+import { deviceEnvironment } from './machine.ts';
 
 /** How fast convolutions are computed here: on one card, or on one thread of the processor. */
 export interface Speed {

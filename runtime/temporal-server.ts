@@ -1,15 +1,15 @@
+import { KnownError } from '../plan/endings.ts';
+import path from 'node:path';
 import { Connection } from '@temporalio/client';
 import { spawn } from 'node:child_process';
 import { mkdir, open, readFile } from 'node:fs/promises';
-import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { atomicWrite } from '../artifacts/atomic-write.ts';
-import { isErrno } from '../artifacts/errno.ts';
+import { atomicWrite, isErrno } from '../artifacts/files.ts';
 import { withLock } from '../artifacts/lock.ts';
-import { identityOf, livenessOf, ProcessIdentity } from '../artifacts/process-identity.ts';
 import { freePort, untilFree } from './free-port.ts';
 import { root, temporalCli } from './layout.ts';
+import { identityOf, livenessOf, ProcessIdentity } from './process-identity.ts';
 
 /**
  * Arguments of a server for a few workers. By default a queue has four partitions; one or two workers that poll at some
@@ -30,7 +30,7 @@ const LOOK_EVERY_MS = 500;
 const State = z.object({ server: ProcessIdentity, owner: ProcessIdentity, port: z.int(), uiPort: z.int() });
 type State = z.infer<typeof State>;
 
-export interface EmbeddedServer {
+interface EmbeddedServer {
   /** `127.0.0.1:<port>`. */
   readonly address: string;
   /** Where a browser finds the Temporal UI. */
@@ -43,8 +43,10 @@ export interface ServerKeeper extends EmbeddedServer {
 }
 
 /** A server that could not be brought up, or does not answer. */
-export class ServerError extends Error {
-  override readonly name = 'ServerError';
+export class ServerError extends KnownError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('Crashed', message, options);
+  }
 }
 
 /** The server of this clone if it runs, else null. */

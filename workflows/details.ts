@@ -1,5 +1,5 @@
-import type { JsonObject } from '../pipelines/plan.ts';
-import type { Choice, RunStatus, StageStatus } from './messages.ts';
+import type { Choice, RunStatus, StageStatus } from '../plan/messages.ts';
+import type { JsonObject } from '../plan/json.ts';
 
 /** Rows shown of a long list: the page takes 20 kB. */
 export const MOST_ROWS = 60;

@@ -1,11 +1,12 @@
-import type { StageInput } from '../activities/contract.ts';
-import { resolve } from '../pipelines/expressions.ts';
-import type { Json, JsonObject, Plan, PlanStage } from '../pipelines/plan.ts';
-import { reuseOf, reuseOfChild } from '../pipelines/reuse.ts';
-import { isMap } from './json.ts';
+import type { Plan, PlanStage } from '../plan/plan.ts';
+import { resolve } from '../plan/references.ts';
+import type { StageInput } from '../plan/results.ts';
+import { reuseOf, reuseOfChild } from '../plan/reuse.ts';
+import { isObject } from '../plan/json.ts';
 import type { Work } from './records.ts';
 import { childIdOf } from './run.ts';
 import type { Run } from './run.ts';
+import type { Json, JsonObject } from '../plan/json.ts';
 
 /** What the activity of a stage (or of its cell) gets: every reference replaced. Throws ExpressionError. */
 export function inputOf(run: Run, stage: PlanStage, work: Work, cell: JsonObject): StageInput {
@@ -29,7 +30,7 @@ export function childPlanOf(run: Run, { id }: PlanStage, plan: Plan, work: Work,
 }
 
 /** `config` with each dotted key of `set` replaced. */
-export function withValues(config: JsonObject, set: Readonly<Record<string, Json>>): JsonObject {
+function withValues(config: JsonObject, set: Readonly<Record<string, Json>>): JsonObject {
   return Object.entries(set).reduce((changed, [key, value]) => put(changed, key.split('.'), value), config);
 }
 
@@ -49,7 +50,7 @@ function put(config: JsonObject, [name = '', ...rest]: readonly string[], value:
 }
 
 function objectOf(value: Json): JsonObject {
-  if (isMap(value)) return value;
+  if (isObject(value)) return value;
   throw new TypeError(`expected a map, got ${JSON.stringify(value)}`);
 }
 

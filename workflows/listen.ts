@@ -1,6 +1,4 @@
 import { setHandler } from '@temporalio/workflow';
-import type { PlanStage } from '../pipelines/plan.ts';
-import { hasKey } from './inputs.ts';
 import {
   abortStageUpdate,
   parseActivityId,
@@ -11,12 +9,13 @@ import {
   selectEpochUpdate,
   skipStageUpdate,
   statusQuery,
-} from './messages.ts';
-import type { Choice, RetryStage, SelectEpoch, StageMessage } from './messages.ts';
-import { worksNamed } from './records.ts';
+} from '../plan/messages.ts';
+import type { Choice, RetryStage, SelectEpoch, StageMessage } from '../plan/messages.ts';
+import type { PlanStage } from '../plan/plan.ts';
+import { hasKey } from './inputs.ts';
+import { chosenByPerson, worksNamed } from './records.ts';
 import type { Work } from './records.ts';
 import type { Run } from './run.ts';
-import { chosenByPerson } from './selection.ts';
 
 /** Sets every handler of a run. What a message asks is checked first: a bad update is refused, a bad signal noted. */
 export function listen(run: Run): void {

@@ -6,14 +6,15 @@ import {
   continueAsNew,
   isCancellation,
 } from '@temporalio/workflow';
-import type { Json, JsonObject, Plan } from '../pipelines/plan.ts';
+import type { Plan } from '../plan/plan.ts';
 import { listen } from './listen.ts';
 import { emptyRecords, outputsOf, stateOf } from './records.ts';
 import type { Records } from './records.ts';
 import { Run } from './run.ts';
-import { isStageOver, runStage } from './stage.ts';
+import { isStageOver, runStage } from './work.ts';
+import type { Json, JsonObject } from '../plan/json.ts';
 
-export interface PipelineResult {
+interface PipelineResult {
   /** Outputs by stage; null for a stage that was skipped. */
   readonly outputs: JsonObject;
 }

@@ -1,11 +1,12 @@
+import { endings } from '../plan/endings.ts';
 import { ActivityCancellationType, proxyActivities } from '@temporalio/workflow';
 import type { ActivityOptions } from '@temporalio/workflow';
-import type { Ending, SelectInput, StageInput, StageResult } from '../activities/contract.ts';
-import type { PlanStage } from '../pipelines/plan.ts';
-import { CONTROL_QUEUE } from './messages.ts';
+import { CONTROL_QUEUE } from '../plan/messages.ts';
+import type { PlanStage } from '../plan/plan.ts';
+import type { SelectInput, StageInput, StageResult } from '../plan/results.ts';
 
 /** Ends that a further attempt would only repeat, or that the interpreter answers itself. */
-const endsForGood: readonly Ending[] = ['BadInput', 'NaNLoss', 'Fenced', 'WorkerShutdown'];
+const endsForGood = Object.entries(endings).flatMap(([name, follows]) => (follows === 'is tried again' ? [] : [name]));
 
 /** Of work whose stage names none. */
 const LIGHT_HEARTBEAT_MS = 30_000;

@@ -1,7 +1,8 @@
-import type { ChosenEpoch, StageResult } from '../activities/contract.ts';
-import type { Json, JsonObject, Plan, PlanStage } from '../pipelines/plan.ts';
-import { parseActivityId } from './messages.ts';
-import type { Choice, StageState } from './messages.ts';
+import { parseActivityId } from '../plan/messages.ts';
+import type { Choice, SelectEpoch, StageState } from '../plan/messages.ts';
+import type { Plan, PlanStage, Select } from '../plan/plan.ts';
+import type { ChosenEpoch, StageResult } from '../plan/results.ts';
+import type { Json, JsonObject } from '../plan/json.ts';
 
 /** Where one piece of work stands: a stage, or one cell of a matrix stage. Plain data, so that it continues as new. */
 export interface Work {
@@ -81,4 +82,33 @@ export function worksNamed(records: Records, name: string): Work[] {
 /** The epoch that was chosen, with its tau. */
 export function chosenOf(work: Work): Choice | null {
   return work.result?.choices?.find(({ key }) => key === work.chosen?.epoch) ?? null;
+}
+
+/** Below every tau. */
+const NO_TAU = -2;
+
+/** What a stage that has epochs but no `select` goes by. */
+export const plainSelect: Select = { by: 'kendall_tau', rule: 'latest-of-the-best', wait: 'none', timeoutMs: null };
+
+/**
+ * The epoch a rule chooses among at least one: of those with the largest tau the latest (`latest-of-the-best`, as the
+ * original's authors did by hand) or the earliest (`max`). An epoch without tau loses against every other.
+ */
+export function chooseByRule(rule: Select['rule'], choices: readonly Choice[]): Choice {
+  const order = choices.toSorted((a, b) => {
+    const byScore = (b.score ?? NO_TAU) - (a.score ?? NO_TAU);
+    return byScore || (rule === 'max' ? a.key - b.key : b.key - a.key);
+  });
+  const [best] = order;
+  if (best === undefined) throw new Error(`rule ${rule}: expected an epoch to choose from, got none`);
+  return best;
+}
+
+export function chosenByRule(rule: Select['rule'], choices: readonly Choice[]): ChosenEpoch {
+  const why = rule === 'max' ? 'the first epoch with the largest tau' : 'the latest epoch with the largest tau';
+  return { epoch: chooseByRule(rule, choices).key, by: 'rule', who: rule, why };
+}
+
+export function chosenByPerson(message: SelectEpoch): ChosenEpoch {
+  return { epoch: message.epoch, by: 'person', who: message.who ?? 'a person', why: message.why ?? '' };
 }

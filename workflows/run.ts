@@ -1,14 +1,15 @@
 import { getExternalWorkflowHandle, setCurrentDetails, workflowInfo } from '@temporalio/workflow';
-import type { Scope } from '../pipelines/expressions.ts';
-import type { JsonObject, Plan, PlanStage } from '../pipelines/plan.ts';
+import { parseActivityId, pauseSignal, resumeSignal } from '../plan/messages.ts';
+import type { RunState, RunStatus } from '../plan/messages.ts';
+import type { Plan, PlanStage } from '../plan/plan.ts';
+import type { Scope } from '../plan/references.ts';
 import { detailsOf, MOST_ROWS } from './details.ts';
 import { Gate } from './gate.ts';
 import type { OnPause } from './gate.ts';
-import { parseActivityId, pauseSignal, resumeSignal } from './messages.ts';
-import type { RunState, RunStatus } from './messages.ts';
 import { isOver, outputsOf } from './records.ts';
 import type { Records, StageRecord, Work } from './records.ts';
 import { statusOf } from './status.ts';
+import type { JsonObject } from '../plan/json.ts';
 
 /** The one changeable thing of the interpreter: records, the gate before new work, and what runs just now. */
 export class Run {

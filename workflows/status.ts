@@ -1,9 +1,9 @@
-import type { Json, JsonObject, Plan, PlanStage } from '../pipelines/plan.ts';
-import { isMap } from './json.ts';
-import type { CellCounts, RunState, RunStatus, StageStatus } from './messages.ts';
-import { chosenOf, isOver, outputsOf, stateOf } from './records.ts';
+import type { CellCounts, RunState, RunStatus, StageStatus } from '../plan/messages.ts';
+import type { Plan, PlanStage } from '../plan/plan.ts';
+import { isObject } from '../plan/json.ts';
+import { chooseByRule, chosenOf, isOver, outputsOf, stateOf } from './records.ts';
 import type { Records, StageRecord, Work } from './records.ts';
-import { chooseByRule } from './selection.ts';
+import type { Json, JsonObject } from '../plan/json.ts';
 
 /** The answer to the query `status`: a pure function of what the run has recorded; of the first `most` stages. */
 export function statusOf(plan: Plan, records: Records, state: RunState, most = Infinity): RunStatus {
@@ -60,7 +60,7 @@ function chosen(record: StageRecord): Pick<StageStatus, 'epoch' | 'tau' | 'inter
 // The first output that is a file: what a chosen stage passes on.
 function fileOf(outputs: JsonObject | null): string | null {
   for (const output of Object.values(outputs ?? {})) {
-    const file = isMap(output) ? output['file'] : null;
+    const file = isObject(output) ? output['file'] : null;
     if (typeof file === 'string') return file;
   }
   return null;

@@ -7,17 +7,49 @@ import {
   isCancellation,
   rootCause,
 } from '@temporalio/workflow';
-import type { Ending, StageResult } from '../activities/contract.ts';
-import type { JsonObject, Plan, PlanStage } from '../pipelines/plan.ts';
+import { holds } from '../plan/conditions.ts';
+import type { NeedState } from '../plan/conditions.ts';
+import { activityIdOf, CONTROL_QUEUE, PIPELINE } from '../plan/messages.ts';
+import type { Plan, PlanStage } from '../plan/plan.ts';
+import type { Ending } from '../plan/endings.ts';
+import type { StageResult } from '../plan/results.ts';
 import { summaryOf } from './details.ts';
 import { childPlanOf, inputOf } from './inputs.ts';
-import { activityIdOf, CONTROL_QUEUE, PIPELINE } from './messages.ts';
 import { performSelection, performStage } from './proxies.ts';
-import { isOver } from './records.ts';
+import { chosenByRule, isOver, plainSelect, stateOf } from './records.ts';
 import type { Work } from './records.ts';
 import { onPauseOf } from './run.ts';
 import type { Run } from './run.ts';
-import { chosenByRule, plainSelect } from './selection.ts';
+import type { JsonObject } from '../plan/json.ts';
+
+/**
+ * Runs a stage to its end once its needs have ended: skipped if its condition does not hold, else all cells side by
+ * side, each on its own. Rejects only when the run is cancelled, and then after every cell has stopped.
+ */
+export async function runStage(run: Run, stage: PlanStage, needs: readonly Promise<void>[]): Promise<void> {
+  await Promise.all(needs);
+  const { works } = run.record(stage.id);
+  const untouched = works.every((work) => work.state === 'waiting' && work.rounds === 0);
+  if (untouched && !isWanted(run, stage)) {
+    for (const work of works) if (work.state === 'waiting') run.mark(work, { state: 'skipped' });
+    return;
+  }
+  const cells = works.map((work, at) => runWork(run, stage, work, stage.matrix?.[at] ?? {}));
+  const ends = await Promise.allSettled(cells);
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
+}
+
+function isWanted(run: Run, stage: PlanStage): boolean {
+  const needs = stage.needs.map((id): NeedState => {
+    const state = stateOf(run.record(id));
+    return state === 'failed' || state === 'skipped' ? state : 'done';
+  });
+  return holds(stage.if, run.scope(), needs);
+}
+
+export function isStageOver(run: Run, stage: PlanStage): boolean {
+  return run.record(stage.id).works.every(isOver);
+}
 
 const shutdown: Ending = 'WorkerShutdown';
 
@@ -25,7 +57,7 @@ const shutdown: Ending = 'WorkerShutdown';
  * Brings one stage, or one cell of it, to its end: done, skipped or failed. What fails parks and waits for a person.
  * The record says where it stands, so the same code goes on after a pause, a retry or continue-as-new.
  */
-export async function runWork(run: Run, stage: PlanStage, work: Work, cell: JsonObject): Promise<void> {
+async function runWork(run: Run, stage: PlanStage, work: Work, cell: JsonObject): Promise<void> {
   while (!isOver(work)) {
     if (work.state === 'parked') await condition(() => work.state !== 'parked');
     else if (work.result === null) await perform(run, stage, work, cell);

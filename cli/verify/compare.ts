@@ -1,8 +1,12 @@
+import pc from 'picocolors';
 import { catalogue } from '../../artifacts/catalogue.ts';
-import { filesOf, hashAt } from '../../artifacts/named-files.ts';
+import { filesOf, hashAt } from '../../artifacts/files.ts';
+import { targets } from './kills.ts';
+import type { Kill, Target } from './kills.ts';
+import { columns } from '../view/format.ts';
 
 /** What two runs of the same plan made of one stage, or of one cell of it. */
-export interface Comparison {
+interface Comparison {
   readonly directory: string;
   /** Files with a sha256, and measured values beside them. */
   readonly files: number;
@@ -49,4 +53,47 @@ async function madeIn(results: string): Promise<Map<string, Made>> {
     made.set(directory, { attempts: manifest.attempts.length, hashes });
   }
   return made;
+}
+
+/** How many kills fell into each phase, by what was killed. */
+type Phases = Readonly<Record<string, Readonly<Record<Target, number>>>>;
+
+export function killsByPhase(kills: readonly Kill[]): Phases {
+  const phases = [...new Set(kills.map(({ phase }) => phase))];
+  const count = (phase: string, target: Target): number =>
+    kills.filter((kill) => kill.phase === phase && kill.target === target).length;
+  return Object.fromEntries(
+    phases.map((phase) => [
+      phase,
+      { trainer: count(phase, 'trainer'), worker: count(phase, 'worker'), server: count(phase, 'server') },
+    ]),
+  );
+}
+
+export function killTable(kills: readonly Kill[]): string[] {
+  const rows = kills.map(({ target, piece, phase, visit }, at) => [`${at + 1}`, target, piece, phase, `${visit}`]);
+  return columns([head('kill', 'of the', 'in', 'phase', 'its time there'), ...rows]);
+}
+
+export function phaseTable(phases: Phases): string[] {
+  const rows = Object.entries(phases).map(([phase, counts]) => [
+    phase,
+    ...targets.map((target) => `${counts[target]}`),
+    `${targets.reduce((sum, target) => sum + counts[target], 0)}`,
+  ]);
+  return columns([head('phase', ...targets, 'kills'), ...rows]);
+}
+
+export function stageTable(stages: readonly Comparison[]): string[] {
+  const rows = stages.map(({ directory, files, attempts, different }) => [
+    `${different.length === 0 ? pc.green('✓') : pc.red('✗')} ${directory}`,
+    String(files),
+    `${attempts.straight}, then ${attempts.killed}`,
+    different.length === 0 ? '0' : different.join(', '),
+  ]);
+  return columns([head('stage', 'values compared', 'attempts', 'different'), ...rows]);
+}
+
+function head(...titles: string[]): string[] {
+  return titles.map((title) => pc.dim(title));
 }

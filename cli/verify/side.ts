@@ -1,18 +1,16 @@
+import type { Client } from '@temporalio/client';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { catalogue } from '../../artifacts/catalogue.ts';
-import type { Plan, PlanStage } from '../../pipelines/plan.ts';
-import { startRun } from '../../workers/client.ts';
 import { Failure } from '../failure.ts';
-import { endInWords } from '../run.ts';
-import type { Client } from '@temporalio/client';
-import { kinds } from '../../pipelines/kinds/index.ts';
-import { readRun } from '../run.ts';
-import { duration } from '../view/format.ts';
-import type { RunView } from '../run-view.ts';
-import type { Piece, PlannedKill } from './kills.ts';
-import { makeKills } from './make-kills.ts';
-import type { Killing } from './make-kills.ts';
+import { endInWords, readRun } from '../run.ts';
+import type { RunView } from '../run.ts';
+import { makeKills } from './kills.ts';
+import type { Killing, Piece, PlannedKill } from './kills.ts';
 import { World } from './world.ts';
+import { duration } from '../view/format.ts';
+import { kinds } from '../../pipelines/kinds/index.ts';
+import type { Plan, PlanStage } from '../../plan/plan.ts';
+import { startRun } from '../../workers/server.ts';
 
 const LIGHT_HEARTBEAT_MS = 10_000;
 const HEAVY_HEARTBEAT_MS = 5000;
@@ -30,7 +28,7 @@ export function hurried(plan: Plan): Plan {
 }
 
 /** What came of one side. */
-export interface Side extends Killing {
+interface Side extends Killing {
   readonly pieces: readonly Piece[];
 }
 

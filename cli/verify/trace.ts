@@ -1,9 +1,9 @@
+import path from 'node:path';
 import { closeSync, openSync, readSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import path from 'node:path';
-import { atomicWrite } from '../../artifacts/atomic-write.ts';
-import { Entered, meant, traceFiles } from '../../nas/process/phase-trace.ts';
+import { atomicWrite } from '../../artifacts/files.ts';
 import type { PlannedKill, Stay } from './kills.ts';
+import { Entered, meant, traceFiles } from '../../nas/process/phase-trace.ts';
 
 /** A time that a stage, or a cell of one, is in a phase. */
 export interface Visit {

@@ -1,22 +1,21 @@
+import path from 'node:path';
+import type { Client } from '@temporalio/client';
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { openSync } from 'node:fs';
+import { openSync, readFileSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
-import path from 'node:path';
-import type { Client } from '@temporalio/client';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { livenessOf, ProcessIdentity } from '../../artifacts/process-identity.ts';
-import { traceVariable } from '../../nas/process/phase-trace.ts';
-import { root } from '../../runtime/layout.ts';
-import { keepServer } from '../../runtime/temporal-server.ts';
-import type { ServerKeeper } from '../../runtime/temporal-server.ts';
-import { connectClient } from '../../workers/client.ts';
-import { embeddedServer } from '../../workers/connection.ts';
 import type { Target } from './kills.ts';
-import { halted, isGone, parentOf, send } from './processes.ts';
 import { Trace } from './trace.ts';
 import type { Visit } from './trace.ts';
+import { traceVariable } from '../../nas/process/phase-trace.ts';
+import { root } from '../../runtime/layout.ts';
+import { livenessOf, ProcessIdentity } from '../../runtime/process-identity.ts';
+import { keepServer } from '../../runtime/temporal-server.ts';
+import type { ServerKeeper } from '../../runtime/temporal-server.ts';
+import { connectClient, embeddedServer } from '../../workers/server.ts';
 
 const ServerState = z.object({ server: ProcessIdentity });
 const MOST_ENDS = 20;
@@ -112,5 +111,56 @@ export class World {
       if (this.#isOpen) this.#worker = this.#startWorker();
     });
     return worker;
+  }
+}
+
+// What Linux tells of processes.
+
+/** The process that has started another one; null where that is gone. */
+export function parentOf(pid: number): number | null {
+  return statusOf(pid)?.parent ?? null;
+}
+
+/** Halts a process with SIGSTOP and waits until it stands still; false where it is gone. */
+async function halted(pid: number): Promise<boolean> {
+  send(pid, 'SIGSTOP');
+  for (;;) {
+    const state = statusOf(pid)?.state;
+    if (state === 'T') return true;
+    if (state === undefined || state === 'Z') return false;
+    await sleep(1);
+  }
+}
+
+/** Sends a signal, if the process is still there. */
+function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It is gone.
+  }
+}
+
+/** Waits for the end of a process. */
+async function isGone(pid: number): Promise<void> {
+  for (;;) {
+    const state = statusOf(pid)?.state;
+    if (state === undefined || state === 'Z') return;
+    await sleep(1);
+  }
+}
+
+// State and parent are the first fields after the name, which stands in parentheses.
+function statusOf(pid: number): { readonly state: string; readonly parent: number } | null {
+  const stat = read(`/proc/${pid}/stat`);
+  const [state, parent] = stat?.slice(stat.lastIndexOf(')') + 2).split(' ') ?? [];
+  return state === undefined || parent === undefined ? null : { state, parent: Number(parent) };
+}
+
+function read(file: string): string | null {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return null;
   }
 }

@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
+import { BadInput } from '../../plan/endings.ts';
 import path from 'node:path';
-import { isErrno } from '../../artifacts/errno.ts';
+import { readFile } from 'node:fs/promises';
+import { isErrno } from '../../artifacts/files.ts';
 import type { DatasetConfig } from '../../configs/dataset-schema.ts';
-import { DatasetError } from './dataset-error.ts';
 import { dataRoot } from './image-list.ts';
 
 // github.com/zalandoresearch/fashion-mnist, in the order of its labels.
@@ -25,7 +25,7 @@ export const CLASS_NAMES = 'class_names.txt';
 /**
  * What the classes of a data set are called, in the order of its labels. Of image lists they stand in
  * `class_names.txt`, beside the lists or in the data set's root; null where that file is missing.
- * @throws DatasetError for a file of another number of classes
+ * @throws BadInput for a file of another number of classes
  */
 export async function classNamesOf(dataset: DatasetConfig): Promise<readonly string[] | null> {
   if (dataset.kind === 'fashion-mnist') return FASHION;
@@ -40,7 +40,7 @@ export async function classNamesOf(dataset: DatasetConfig): Promise<readonly str
     if (text === null) continue;
     const names = text.trimEnd().split('\n');
     if (names.length === dataset.classes) return names;
-    throw new DatasetError(
+    throw new BadInput(
       `${file}: expected ${dataset.classes} lines, a class each, got ${names.length}; correct the file`,
     );
   }

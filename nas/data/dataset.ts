@@ -30,7 +30,7 @@ export interface Part {
    * (draw.seed, draw.epoch, its position); without they are plain. Several reads may be under way at once; one that
    * `signal` ends leaves the rest of its target as it was. In shared memory `target` is filled by other threads.
    * @returns which of `positions` could not be read and are left out, as the data set's config allows a few of them
-   * @throws DatasetError for an image that cannot be read
+   * @throws BadInput for an image that cannot be read
    */
   read(
     positions: Int32Array,
@@ -46,7 +46,7 @@ export interface Draw {
   readonly epoch: number;
 }
 
-/** Opens a data set. Throws DatasetError where its files are missing or not what they should be. */
+/** Opens a data set. Throws BadInput where its files are missing or not what they should be. */
 export async function openDataset(config: DatasetConfig): Promise<Dataset> {
   return config.kind === 'fashion-mnist' ? await openFashionMnist(config) : openImageList(config);
 }

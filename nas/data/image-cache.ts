@@ -1,9 +1,9 @@
-// A data set's images as one flat file: opened in one read, checked by its own hash.
-// Layout: magic (8 bytes), sha256 of all that follows (32 bytes), images, height, width, channels (uint32, little endian), labels, pixels (uint8).
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { atomicWrite } from '../../artifacts/atomic-write.ts';
-import { isErrno } from '../../artifacts/errno.ts';
+import { atomicWrite, isErrno } from '../../artifacts/files.ts';
+
+// A data set's images as one flat file: opened in one read, checked by its own hash.
+// Layout: magic (8 bytes), sha256 of all that follows (32 bytes), images, height, width, channels (uint32, little endian), labels, pixels (uint8).
 
 const MAGIC = Buffer.from('NASIMG01', 'latin1');
 const HASH_AT = MAGIC.length;

@@ -1,13 +1,13 @@
+import { BadInput } from '../../plan/endings.ts';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ImageListConfig, PartName } from '../../configs/dataset-schema.ts';
-import { DatasetError } from './dataset-error.ts';
+import { inTurns } from './batches.ts';
 import type { Dataset, Part } from './dataset.ts';
 import { readImageList } from './images/image-list-file.ts';
 import type { ImageListFile } from './images/image-list-file.ts';
 import { ImageLoader } from './images/loader.ts';
-import type { BrokenImage, LoaderJob } from './images/loader-job.ts';
-import { inTurns } from './in-turns.ts';
+import type { BrokenImage, LoaderJob } from './images/loader.ts';
 
 /** What the parts of one data set share. */
 interface Opened {
@@ -54,13 +54,13 @@ function openPart(name: PartName, opened: Opened, listOf: (file: string) => Imag
   const file = path.resolve(root, listName);
   const list = listOf(file);
   if (list.size !== images) {
-    throw new DatasetError(
+    throw new BadInput(
       `${file}: expected ${images} images, as parts.${name} of the data set ${config.name} says, got ${list.size}; ` +
         'write the list anew with nas data imagenet, or correct the number',
     );
   }
   if (sha256 !== undefined && list.sha256 !== sha256) {
-    throw new DatasetError(
+    throw new BadInput(
       `${file}: expected sha256 ${sha256}, as parts.${name} of the data set ${config.name} says, got ${list.sha256}; ` +
         'the list was changed: write it anew with nas data imagenet, or correct the hash',
     );
@@ -110,7 +110,7 @@ function countBroken(file: string, reason: string, { config, broken }: Opened): 
     console.error(`${file}: left out, ${reason} (${broken.size} of at most ${allowed} broken images)`);
     return;
   }
-  throw new DatasetError(
+  throw new BadInput(
     `${file}: expected a JPEG or PNG that can be read, got: ${reason}; mend the file, take it off the list, or raise ` +
       `broken_images of the data set ${config.name} (${allowed})`,
   );

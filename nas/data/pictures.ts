@@ -1,11 +1,14 @@
-import { DatasetError } from './dataset-error.ts';
-import { testImage } from './images/test-image.ts';
-import type { PictureTransform } from './picture-transform.ts';
+import { BadInput } from '../../plan/endings.ts';
+import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
+import type { DatasetConfig, ImageListConfig } from '../../configs/dataset-schema.ts';
+import { decodeImage } from './images/decode.ts';
+import { Transformer } from './images/transformer.ts';
 
 /**
  * Reads a picture file as a data set's test images are read; of colours, a network for grey images sees the brightness.
  * @returns [crop, crop, channels], normalised
- * @throws DatasetError for a file that is no picture
+ * @throws BadInput for a file that is no picture
  */
 export async function readPicture(file: string, transform: PictureTransform): Promise<Float32Array> {
   const { channels, resize, crop, mean, std } = transform;
@@ -14,7 +17,7 @@ export async function readPicture(file: string, transform: PictureTransform): Pr
   const sizes = { resolution: crop, transforms: { evaluation: { resize, crop } } };
   const colours = await testImage(file, { ...sizes, normalise }).catch((cause: unknown) => {
     const got = cause instanceof Error ? cause.message : String(cause);
-    throw new DatasetError(`${file}: expected a picture, got ${got}; give a JPEG or PNG`, { cause });
+    throw new BadInput(`${file}: expected a picture, got ${got}; give a JPEG or PNG`, { cause });
   });
   if (!isGrey) return colours;
   return Float32Array.from({ length: crop * crop }, (_, pixel) => {
@@ -22,4 +25,45 @@ export async function readPicture(file: string, transform: PictureTransform): Pr
     // ITU-R 601-2, as Pillow's conversion to grey.
     return (0.299 * red + 0.587 * green + 0.114 * blue - mean[0]!) / std[0]!;
   });
+}
+
+// How a picture becomes a network's input. Pure zod: the command line reads it too.
+
+const positive = z.int().positive();
+
+/** What a data set does to the images that it tests with. */
+export const PictureTransform = z.strictObject({
+  channels: z.literal([1, 3]),
+  /** Resized to a square of this many pixels a side, whatever the picture's shape. */
+  resize: positive,
+  /** Of which the middle is cut out, this many pixels a side. */
+  crop: positive,
+  /** Subtracted from and divided by, per channel, where white is 1. */
+  mean: z.array(z.number()),
+  std: z.array(z.number()),
+});
+export type PictureTransform = z.infer<typeof PictureTransform>;
+
+export function pictureTransformOf(dataset: DatasetConfig): PictureTransform {
+  const { channels, resolution, normalise } = dataset;
+  const isList = dataset.kind === 'image-list';
+  const { resize, crop } = isList ? dataset.transforms.evaluation : { resize: resolution, crop: resolution };
+  return { channels, resize, crop, ...normalise };
+}
+
+/** What of a data set decides how its test images are read. */
+type TestImage = Pick<ImageListConfig, 'resolution' | 'normalise'> & {
+  readonly transforms: Pick<ImageListConfig['transforms'], 'evaluation'>;
+};
+
+/**
+ * One image file as the data set's test images are: decoded, resized, its middle cut out, normalised.
+ * @returns float32 [resolution, resolution, 3]
+ * @throws ImageError for a file that holds no JPEG or PNG, and the file system's errors
+ */
+export async function testImage(file: string, { resolution, normalise, transforms }: TestImage): Promise<Float32Array> {
+  const image = new Float32Array(resolution * resolution * 3);
+  const pixels = await decodeImage(await readFile(file));
+  new Transformer(resolution, normalise).test(pixels, transforms.evaluation.resize, image);
+  return image;
 }

@@ -1,23 +1,25 @@
-import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { classNamesOf } from '../data/class-names.ts';
+import { mkdir } from 'node:fs/promises';
 import { plainBatches } from '../data/batches.ts';
+import { classNamesOf } from '../data/class-names.ts';
 import { openDataset } from '../data/dataset.ts';
-import { pictureTransformOf } from '../data/picture-transform.ts';
-import { readPicture } from '../data/pictures.ts';
+import { pictureTransformOf, readPicture } from '../data/pictures.ts';
+import { readNetwork, StaticNetwork, writeNetwork } from './network-file.ts';
+import { calibrate, convNorms, loadValues, staticLayout } from './network.ts';
+import type { StaticLayout } from './network.ts';
+import { writeOnnx } from './onnx.ts';
+import type { Done, Message, OfSupernet, Request } from './request.ts';
 import { parseArchCode } from '../space/arch-code.ts';
 import { macs, parameterCount } from '../space/cost.ts';
-import { subnetOf } from '../space/space.ts';
+import { hasShortcut, subnetOf } from '../space/space.ts';
+import type { Subnet } from '../space/space.ts';
+import { moduleOf } from '../supernet/block.ts';
+import type { ConvNorm as SharedConvNorm } from '../supernet/modules.ts';
+import type { Supernet } from '../supernet/network.ts';
+import type { Parameter } from '../supernet/parameters.ts';
 import { dispose } from '../supernet/tensorflow.ts';
 import { loadSupernet } from '../supernet/weights.ts';
-import { calibrate } from './calibrate.ts';
-import { extractSubnet } from './extract.ts';
-import { loadValues } from './forward.ts';
-import { readNetwork, writeNetwork } from './network-file.ts';
-import { writeOnnx } from './onnx-file.ts';
-import type { Done, Message, OfSupernet, Request } from './request.ts';
-import { staticLayout } from './static-layout.ts';
-import { StaticNetwork } from './static-network.ts';
+import type { NamedTensor } from '../weights/safetensors.ts';
 
 // Pictures that pass the network at once.
 const AT_ONCE = 32;
@@ -100,4 +102,41 @@ async function classify(network: StaticNetwork, pictures: readonly string[]): Pr
     for (const at of files.keys()) logits.push(Array.from(all.subarray(at * classes, (at + 1) * classes)));
   }
   return logits;
+}
+
+/** The weights of one subnet, cut out of the supernet's, under static names and without BN statistics. */
+export function extractSubnet(net: Supernet, subnet: Subnet, layout: StaticLayout): NamedTensor[] {
+  const blocks = net.blocksOf(subnet);
+  const shared: SharedConvNorm[] = [
+    net.modules.stem,
+    ...blocks.flatMap((at) => {
+      const { conv1, conv2, shortcut } = moduleOf(net, at);
+      return [conv1, conv2, ...(hasShortcut(at) ? [shortcut] : [])];
+    }),
+  ];
+  const tensors = convNorms(layout).flatMap(({ conv, norm, in: input, out }, index) => {
+    const { weight, gamma, beta } = shared[index]!;
+    return [
+      leading(`${conv}.weight`, weight, out, input),
+      leading(`${norm}.weight`, gamma, out),
+      leading(`${norm}.bias`, beta, out),
+    ];
+  });
+  const { name, in: input, out } = layout.classifier;
+  const { weight, bias } = net.modules.classifiers[blocks.at(-1)!.group]!;
+  return [...tensors, leading(`${name}.weight`, weight, out, input), leading(`${name}.bias`, bias, out)];
+}
+
+/** `parameter[:out, :input]`, in PyTorch's order. */
+function leading(name: string, parameter: Parameter, out: number, input = 1): NamedTensor {
+  const [, allInputs = 1, ...kernel] = parameter.shape;
+  const size = kernel.reduce((product, side) => product * side, 1);
+  const shape = parameter.shape.length === 1 ? [out] : [out, input, ...kernel];
+  const all = parameter.read();
+  const data = new Float32Array(out * input * size);
+  for (let row = 0; row < out; row++) {
+    const from = row * allInputs * size;
+    data.set(all.subarray(from, from + input * size), row * input * size);
+  }
+  return { name, shape, data };
 }

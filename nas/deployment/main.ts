@@ -1,5 +1,6 @@
 import { json } from 'node:stream/consumers';
-import { failureType, parseInput } from '../process/harness.ts';
+import { endingOf } from '../../plan/endings.ts';
+import { parseInput } from '../process/harness.ts';
 import { Request } from './request.ts';
 import type { Message } from './request.ts';
 
@@ -17,7 +18,7 @@ async function answer(): Promise<Message> {
     return await deploy(request, (message) => void process.send?.(message));
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    return { type: 'failed', isBadInput: failureType(error) === 'BadInput', message };
+    return { type: 'failed', isBadInput: endingOf(error) === 'BadInput', message };
   }
 }
 

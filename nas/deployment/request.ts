@@ -1,8 +1,9 @@
-// What the command line asks of the deployment process, on its standard input, and what that answers by IPC. Pure zod: both sides read it.
 import { z } from 'zod';
 import { DatasetConfig } from '../../configs/dataset-schema.ts';
 import { SpaceConfig } from '../../configs/space-schema.ts';
-import { Calibration, Description } from './description.ts';
+import { Calibration, Description } from './network-file.ts';
+
+// What the command line asks of the deployment process, on its standard input, and what that answers by IPC. Pure zod: both sides read it.
 
 const count = z.int().nonnegative();
 const positive = z.int().positive();

@@ -1,8 +1,9 @@
-// What `evaluate-subnets` takes as `with`. Pure zod, so the pipeline loader reads it too.
 import { z } from 'zod';
 import { DatasetConfig, partImages, PartName } from '../../configs/dataset-schema.ts';
 import { SpaceConfig } from '../../configs/space-schema.ts';
-import { FEWEST_OBSERVATIONS } from './predictor/budget.ts';
+import { FEWEST_OBSERVATIONS } from './predictor/predictor.ts';
+
+// What `evaluate-subnets` takes as `with`. Pure zod, so the pipeline loader reads it too.
 
 const positive = z.int().positive();
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits');

@@ -1,18 +1,17 @@
+import { BadInput } from '../../plan/endings.ts';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Batch } from '../data/batches.ts';
+import { imagesOf } from './reference.ts';
+import { TreeWalk } from './tree-walk.ts';
 import type { Subnet } from '../space/space.ts';
 import type { Supernet } from '../supernet/network.ts';
 import { dispose } from '../supernet/tensorflow.ts';
 import type { Tensor } from '../supernet/tensorflow.ts';
-import { imagesOf } from './reference.ts';
-import { Tally } from './score.ts';
-import type { Score } from './score.ts';
-import { TreeWalk } from './tree-walk.ts';
 
 /** Batches to go through once. */
 export type Batches = Iterable<Batch> | AsyncIterable<Batch>;
 
-export interface Evaluation {
+interface Evaluation {
   /** Images that BN statistics are averaged over: the same batches for every subnet. */
   readonly calibration: Batches;
   readonly test: Batches;
@@ -28,7 +27,7 @@ const TURN_EVERY_MS = 50;
 /**
  * Calibrates and tests subnets, all at once by the prefix tree they make; scores in the order of `subnets`. They do
  * not depend on which other subnets are evaluated along, but for the rounding of float32.
- * @throws RangeError where there is no batch to calibrate or to test on
+ * @throws BadInput where there is no batch to calibrate or to test on
  */
 export async function evaluateSubnets(
   net: Supernet,
@@ -63,7 +62,7 @@ export async function evaluateSubnets(
       }
       count++;
     }
-    if (count === 0) throw new RangeError(`evaluation: expected batches for ${phase}, got none`);
+    if (count === 0) throw new BadInput(`evaluation: expected batches for ${phase}, got none`);
     return true;
   };
 
@@ -76,5 +75,48 @@ export async function evaluateSubnets(
     return tested ? tallies.map((tally) => tally.score()) : 'stopped';
   } finally {
     walk.dispose();
+  }
+}
+
+/** How a subnet did on a set of images. */
+export interface Score {
+  /** Images whose class has the largest logit. */
+  readonly top1: number;
+  /** Images whose class is among the five largest logits. */
+  readonly top5: number;
+  readonly images: number;
+  /** Mean over the images, in nats. */
+  readonly crossEntropy: number;
+}
+
+/** Adds up a subnet's score batch by batch. */
+export class Tally {
+  #top1 = 0;
+  #top5 = 0;
+  #images = 0;
+  #loss = 0;
+
+  /** @param logits [labels, classes] */
+  add(logits: Float32Array, labels: Int32Array): void {
+    const classes = logits.length / labels.length;
+    for (const [image, label] of labels.entries()) {
+      const own = logits[image * classes + label]!;
+      let ahead = 0;
+      let sum = 0;
+      for (let at = image * classes; at < (image + 1) * classes; at++) {
+        const difference = logits[at]! - own;
+        // Of equal logits the first class counts as the larger, as argmax does. NaN is never right.
+        if (!(difference < 0) && (difference !== 0 || at < image * classes + label)) ahead++;
+        sum += Math.exp(difference);
+      }
+      if (ahead < 1) this.#top1++;
+      if (ahead < 5) this.#top5++;
+      this.#loss += Math.log(sum);
+    }
+    this.#images += labels.length;
+  }
+
+  score(): Score {
+    return { top1: this.#top1, top5: this.#top5, images: this.#images, crossEntropy: this.#loss / this.#images };
   }
 }

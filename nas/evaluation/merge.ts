@@ -1,14 +1,20 @@
+import { BadInput } from '../../plan/endings.ts';
 import path from 'node:path';
-import { filesOfRanking } from './merged-files.ts';
-import type { MergedFiles } from './merged-files.ts';
-import { Accuracies, parseTable, RankingSet, rankingNames, readResult } from './ranking-files.ts';
-import type { TableRow } from './ranking-files.ts';
-import { wrongParts, wrongSubnets } from './wrong-parts.ts';
+import { predictRanking } from './predictor/predicted-ranking.ts';
+import {
+  Accuracies,
+  jsonText,
+  parseTable,
+  rankedTableText,
+  rankingNames,
+  RankingSet,
+  readResult,
+  tableText,
+} from './ranking-files.ts';
+import type { PredictedRow, TableRow } from './ranking-files.ts';
 
 /** Parts that do not make up their set; the message names every part and subnet that is wrong. */
-export class MergeError extends Error {
-  override readonly name = 'MergeError';
-}
+class MergeError extends BadInput {}
 
 /** What one part of a ranking holds. */
 export interface PartScores {
@@ -52,7 +58,7 @@ export function mergeParts(set: RankingSet, parts: readonly PartScores[]): Merge
 /**
  * Reads the parts that were evaluated, checks each file and joins them.
  * @param smooth whether predicted accuracies stand beside the measured ones
- * @throws MergeError or RangeError where the parts are not those of one set
+ * @throws MergeError or BadInput where the parts are not those of one set
  */
 export async function mergeFiles(
   root: string,
@@ -86,4 +92,117 @@ async function readPart(root: string, { top1, top5, sha256, set: { part } }: Par
     // Its bytes are vouched for by those of the other two: mergeParts compares the values.
     table: parseTable(await readResult(root, table), table),
   };
+}
+
+interface File {
+  /** Relative to the results root. */
+  readonly file: string;
+  readonly text: string;
+}
+
+interface MergedFiles {
+  readonly top1: File;
+  readonly top5: File;
+  readonly table: File;
+  /** What a predictor adds. */
+  readonly beside: readonly File[];
+  /** How many are ranked. */
+  readonly subnets: number;
+}
+
+/**
+ * The files of a merged ranking. Where a budget left subnets out, the final files rank all by predicted accuracies. Where
+ * it did not, they rank by the measured ones, and with `smooth` the predicted ones stand in files of their own.
+ */
+export async function filesOfRanking(
+  folder: string,
+  set: RankingSet,
+  { top1, top5, table }: MergedScores,
+  smooth: boolean,
+): Promise<MergedFiles> {
+  const names = rankingNames('final');
+  const file = (name: string, text: string): File => ({ file: `${folder}/${name}`, text });
+  const measured = { top1: file(names.top1, jsonText(top1)), top5: file(names.top5, jsonText(top5)) };
+  const isWhole = table.length === Object.keys(set.subnets).length;
+  if (isWhole && !smooth) {
+    return { ...measured, table: file(names.table, tableText(table)), beside: [], subnets: table.length };
+  }
+  const { rows, record } = await predictRanking(set, table);
+  const { top1: name1, top5: name5 } = isWhole ? rankingNames('final_smoothed') : names;
+  const predicted = {
+    top1: file(name1, jsonText(predictedAccuracies(rows, 'top1'))),
+    top5: file(name5, jsonText(predictedAccuracies(rows, 'top5'))),
+  };
+  const account = file(names.predictor, `${JSON.stringify(record, null, 1)}\n`);
+  return {
+    ...(isWhole ? measured : predicted),
+    table: file(names.table, rankedTableText(rows)),
+    beside: isWhole ? [predicted.top1, predicted.top5, account] : [account],
+    subnets: rows.length,
+  };
+}
+
+function predictedAccuracies(rows: readonly PredictedRow[], of: 'top1' | 'top5'): Accuracies {
+  return Object.fromEntries(rows.map(({ id, code, predicted }) => [id, { arch: code, acc: predicted[of] }]));
+}
+
+/** One line for every part that is missing, doubled or foreign. */
+function wrongParts(set: RankingSet, parts: readonly PartScores[]): string[] {
+  const numbers = parts.map(({ part }) => part);
+  const expected = Array.from({ length: set.parts }, (_, index) => index + 1);
+  const times = (part: number): number => numbers.filter((number) => number === part).length;
+  return [
+    ...expected.filter((part) => times(part) === 0).map((part) => `part ${part}: missing; evaluate it`),
+    ...expected
+      .filter((part) => times(part) > 1)
+      .map((part) => `part ${part}: given ${times(part)} times; give it once`),
+    ...numbers
+      .filter((part) => !expected.includes(part))
+      .map((part) => `part ${part}: foreign, the set has ${set.parts} parts; leave it out`),
+  ];
+}
+
+/** One line for each way in which a part does not hold exactly the subnets that the set gives to it. */
+function wrongSubnets(set: RankingSet, scores: PartScores): string[] {
+  const { part, top1, top5, table } = scores;
+  const own = Object.keys(set.subnets).filter((id) => set.subnets[id]!.part === part);
+  const lists: Record<string, readonly Entry[]> = {
+    top1: entriesOf(top1),
+    top5: entriesOf(top5),
+    table,
+  };
+  const problems = Object.entries(lists).flatMap(([list, entries]) => {
+    const seen = new Set<string>();
+    const wrong = { missing: [] as string[], doubled: [] as string[], foreign: [] as string[] };
+    for (const { id, code } of entries) {
+      if (seen.has(id)) wrong.doubled.push(id);
+      seen.add(id);
+      const given = set.subnets[id];
+      if (given?.part !== part || given.arch !== code) wrong.foreign.push(id);
+    }
+    wrong.missing = own.filter((id) => !seen.has(id));
+    return Object.entries(wrong).flatMap(([what, ids]) => (ids.length > 0 ? `${list}: ${what} ${named(ids)}` : []));
+  });
+  if (problems.length === 0) {
+    const differing = table.filter((row) => top1[row.id]?.acc !== row.top1 || top5[row.id]?.acc !== row.top5);
+    const ids = differing.map(({ id }) => id);
+    if (ids.length > 0) problems.push(`table: other accuracies than the JSON files for ${named(ids)}`);
+  }
+  return problems.map((problem) => `part ${part}: ${problem}; evaluate the part anew`);
+}
+
+interface Entry {
+  readonly id: string;
+  readonly code: string;
+}
+
+function entriesOf(accuracies: Accuracies): Entry[] {
+  return Object.entries(accuracies).map(([id, { arch }]) => ({ id, code: arch }));
+}
+
+const NAMED = 10;
+
+function named(ids: readonly string[]): string {
+  const rest = ids.length - NAMED;
+  return ids.slice(0, NAMED).join(', ') + (rest > 0 ? ` and ${rest} more` : '');
 }

@@ -11,7 +11,7 @@ export interface Candidate {
   readonly score: number;
 }
 
-export interface Limits {
+interface Limits {
   readonly macs?: number | undefined;
   readonly parameters?: number | undefined;
 }

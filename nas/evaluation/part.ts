@@ -1,16 +1,14 @@
 import { plainBatches } from '../data/batches.ts';
 import { openDataset } from '../data/dataset.ts';
-import { claimJob } from '../process/claim.ts';
-import { parseInput } from '../process/harness.ts';
-import type { Outputs, ProcessLine } from '../process/harness.ts';
-import { supernetFile } from '../process/inputs.ts';
-import type { Job } from '../process/protocol.ts';
-import { loadSupernet } from '../supernet/weights.ts';
-import { commitChunk, recordedScores } from './chunks.ts';
 import { EvaluateSubnetsConfig } from './config.ts';
 import { evaluateSubnets } from './evaluate.ts';
-import { commitRanking, rankingSet, rowOf } from './part-files.ts';
 import { readSubnets, shareOut } from './subnet-set.ts';
+import { parseInput } from '../process/harness.ts';
+import type { Outputs, ProcessLine } from '../process/harness.ts';
+import type { Job } from '../process/protocol.ts';
+import { claimJob, supernetFile } from '../process/stage-io.ts';
+import { loadSupernet } from '../supernet/weights.ts';
+import { commitRanking, rankingSet, rowOf, commitChunk, recordedScores } from './part-files.ts';
 
 /**
  * `evaluate-subnets`: one part of a set of subnets on one supernet (method, section 5). Chunk after chunk is recorded, so
@@ -84,3 +82,6 @@ export async function evaluatePart(job: Job, line: ProcessLine): Promise<Outputs
   const rows = part.map((subnet, index) => rowOf(config, subnet, scores[index]!));
   return { part: await commitRanking(job, config, set, rows) };
 }
+
+// Finished pieces of a part, on disk and in the manifest: what a killed evaluation goes on at.
+// JSON has no NaN; a broken net's cross-entropy is written as null.

@@ -1,10 +1,12 @@
-// The files of a ranking: what they are called and what stands in them. No TensorFlow, so activities read them too.
+import { BadInput } from '../../plan/endings.ts';
+import path from 'node:path';
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import path from 'node:path';
 import { z } from 'zod';
 import { placeOf } from '../../artifacts/paths.ts';
 import { SpaceConfig } from '../../configs/space-schema.ts';
+
+// The files of a ranking: what they are called and what stands in them. No TensorFlow, so activities read them too.
 
 /** Accuracies in the original's form, in percent, by the subnet's name. */
 export const Accuracies = z.record(z.string(), z.strictObject({ arch: z.string(), acc: z.number() }));
@@ -42,7 +44,7 @@ export interface TableRow {
 }
 
 /** Part N of a ranking, what all parts were merged into, or that with the noise of single scores smoothed away. */
-export type Piece = number | 'final' | 'final_smoothed';
+type Piece = number | 'final' | 'final_smoothed';
 
 /**
  * The folder of a ranking, relative to the results root, in the run that evaluates it: below the stage that trained the
@@ -96,15 +98,15 @@ export function tableText(rows: readonly TableRow[]): string {
   return [HEADER, ...lines, ''].join('\n');
 }
 
-/** @throws RangeError at the first line that is none of a table */
+/** @throws BadInput at the first line that is none of a table */
 export function parseTable(text: string, where: string): TableRow[] {
   const [header, ...lines] = text.trimEnd().split('\n');
-  if (header !== HEADER) throw new RangeError(`${where}:1: expected ${HEADER}, got ${header}; evaluate the part anew`);
+  if (header !== HEADER) throw new BadInput(`${where}:1: expected ${HEADER}, got ${header}; evaluate the part anew`);
   return lines.map((line, index) => {
     const [id = '', code = '', ...numbers] = line.split(',');
     const [depth, parameters, macs, top1, top5, crossEntropy, standardError] = numbers.map(Number);
     if (numbers.length !== 7 || numbers.some((value) => !isNumber(value))) {
-      throw new RangeError(`${where}:${index + 2}: expected nine values, got ${line}; evaluate the part anew`);
+      throw new BadInput(`${where}:${index + 2}: expected nine values, got ${line}; evaluate the part anew`);
     }
     return {
       id,
@@ -129,11 +131,52 @@ export function sha256Of(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
-/** The text of a result file that must have the given sha256, if one is given. @throws RangeError for other bytes */
+/** The text of a result file that must have the given sha256, if one is given. @throws BadInput for other bytes */
 export async function readResult(root: string, file: string, sha256?: string): Promise<string> {
   const text = await readFile(placeOf(root, file), 'utf8');
   if (sha256 !== undefined && sha256Of(text) !== sha256) {
-    throw new RangeError(`${file}: expected sha256 ${sha256}, got ${sha256Of(text)}; evaluate the part anew`);
+    throw new BadInput(`${file}: expected sha256 ${sha256}, got ${sha256Of(text)}; evaluate the part anew`);
   }
   return text;
+}
+
+// The table of a ranking that a predictor had a part in: the columns of the plain one, then three of its own.
+
+/** A subnet with its predicted accuracies in percent; `top1` … `standardError` are NaN where it was not evaluated. */
+export interface PredictedRow extends TableRow {
+  readonly predicted: { readonly top1: number; readonly top5: number };
+}
+
+/** `predicted` is null where no predictor had a part in the ranking. */
+export type RankedRow = PredictedRow | (TableRow & { readonly predicted: null });
+
+const EVALUATED = 'evaluated,predicted_top1,predicted_top5';
+
+export function isEvaluated({ top1 }: TableRow): boolean {
+  return !Number.isNaN(top1);
+}
+
+export function rankedTableText(rows: readonly PredictedRow[]): string {
+  const more = [EVALUATED, ...rows.map((row) => [isEvaluated(row), row.predicted.top1, row.predicted.top5].join())];
+  return tableText(rows)
+    .split('\n')
+    .map((line, index) => (line === '' ? line : `${line},${more[index]}`))
+    .join('\n');
+}
+
+/** Reads the table of a ranking, with or without predictions. @throws BadInput at the first line that is none of it */
+export function parseRankedTable(text: string, where: string): RankedRow[] {
+  const lines = text.trimEnd().split('\n');
+  if (!lines[0]?.endsWith(`,${EVALUATED}`)) return parseTable(text, where).map((row) => ({ ...row, predicted: null }));
+  const split = lines.map((line) => line.split(','));
+  const plain = parseTable(split.map((cells) => cells.slice(0, -3).join()).join('\n'), where);
+  return plain.map((row, index) => {
+    const [top1 = NaN, top5 = NaN] = split[index + 1]!.slice(-2).map(Number);
+    if (Number.isNaN(top1) || Number.isNaN(top5)) {
+      throw new BadInput(
+        `${where}:${index + 2}: expected two predictions, got ${lines[index + 1]}; merge the parts anew`,
+      );
+    }
+    return { ...row, predicted: { top1, top5 } };
+  });
 }

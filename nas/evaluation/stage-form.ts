@@ -1,10 +1,11 @@
 import { outputSize, stemOutput } from '../space/cost.ts';
 import { widths } from '../space/space.ts';
 import { conv2d } from '../supernet/convolution.ts';
-import { filter } from '../supernet/minimal-filtering.ts';
+import { filter, filterWeight } from '../supernet/minimal-filtering.ts';
 import type { Supernet } from '../supernet/network.ts';
 import { cast, transpose } from '../supernet/ops.ts';
-import { dispose, isOnGpu } from '../supernet/tensorflow.ts';
+import type { Parameter } from '../supernet/parameters.ts';
+import { dispose, isOnGpu, keep } from '../supernet/tensorflow.ts';
 import type { DType, Tensor } from '../supernet/tensorflow.ts';
 
 /** How the activations of a stage lie in memory, and so how its convolutions are computed. */
@@ -63,4 +64,55 @@ export function reformed(x: Tensor, from: StageForm, to: Pick<StageForm, 'layout
   const turned = transpose(typed, to.layout === 'maps' ? [1, 2, 0, 3] : [2, 0, 1, 3]);
   if (typed !== x) dispose(typed);
   return turned;
+}
+
+/** A gibibyte in float32. */
+const MOST_ELEMENTS = 2 ** 28;
+
+/**
+ * Parts of convolutions' weights as a walk uses them. Those met first stay, up to a limit, so that memory does not grow with
+ * the number of subnets; the others are made anew for each use. (A walk goes round: what was not used for the longest time is
+ * what comes next, so there is nothing better to throw away.)
+ */
+export class WeightCache {
+  readonly #kept = new Map<string, Tensor>();
+  readonly #most: number;
+  #elements = 0;
+
+  /** @param most elements that stay */
+  constructor(most = MOST_ELEMENTS) {
+    this.#most = most;
+  }
+
+  /** Calls `body` with the part: what `filter` takes where it serves, else [k, k, lanes(in), lanes(out)]. */
+  use<T>(weight: Parameter, { out, input, stride }: Size, form: StageForm, body: (part: Tensor) => T): T {
+    const key = `${weight.name}/${out}/${input}`;
+    const kept = this.#kept.get(key);
+    if (kept) return body(kept);
+    const part = weight.part(out, input, form.dtype);
+    const isFiltered = form.layout === 'maps' && weight.shape[2] === 3 && stride === 1;
+    const made = isFiltered ? filterWeight(part, form.size) : part;
+    if (made !== part) dispose(part);
+    const elements = made.shape.reduce((product, size) => product * size, 1);
+    if (this.#elements + elements > this.#most) {
+      const result = body(made);
+      dispose(made);
+      return result;
+    }
+    this.#elements += elements;
+    this.#kept.set(key, keep(made));
+    return body(made);
+  }
+
+  dispose(): void {
+    dispose(...this.#kept.values());
+    this.#kept.clear();
+    this.#elements = 0;
+  }
+}
+
+interface Size {
+  readonly out: number;
+  readonly input: number;
+  readonly stride: number;
 }

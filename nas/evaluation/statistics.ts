@@ -3,7 +3,7 @@ import { dispose, keep } from '../supernet/tensorflow.ts';
 import type { Tensor } from '../supernet/tensorflow.ts';
 
 /** The scale and shift of a batch normalisation, [channels] each. */
-export interface Affine {
+interface Affine {
   readonly gamma: Tensor;
   readonly beta: Tensor;
 }

@@ -1,16 +1,16 @@
-// The subnets that are to be ranked, and which part of the work each of them falls into. Pure but for the reading of a list.
-import { projectFile } from '../process/inputs.ts';
-import { TrainerError } from '../process/protocol.ts';
+import { BadInput } from '../../plan/endings.ts';
+import type { EvaluateSubnetsConfig, SubnetSource } from './config.ts';
+import { evaluatedPositions } from './predictor/predictor.ts';
+import { projectFile } from '../process/stage-io.ts';
 import { formatArchCode } from '../space/arch-code.ts';
-import { prefixTree, walkOrder } from '../space/prefix-tree.ts';
+import { cutInOrder, cutTree, prefixTree, walkOrder } from '../space/prefix-tree.ts';
 import { randomOf } from '../space/random.ts';
 import { randomArchitecture, stratifiedArchitectures } from '../space/sampling.ts';
 import { subnetOf } from '../space/space.ts';
 import type { Architecture, Space, Subnet } from '../space/space.ts';
 import { parseSubnetList } from '../space/subnet-list.ts';
-import { cutInOrder, cutTree } from '../space/tree-cost.ts';
-import type { EvaluateSubnetsConfig, SubnetSource } from './config.ts';
-import { evaluatedPositions } from './predictor/budget.ts';
+
+// The subnets that are to be ranked, and which part of the work each of them falls into. Pure but for the reading of a list.
 
 /** A subnet under the name that result files give it. */
 export interface NamedSubnet {
@@ -28,7 +28,7 @@ export async function readSubnets(space: Space, source: SubnetSource): Promise<r
 
 /**
  * Different subnets drawn from the space, `arch1` the first: a pure function of its arguments.
- * @throws RangeError where the space does not give so many
+ * @throws BadInput where the space does not give so many
  */
 export function sampledSubnets(
   space: Space,
@@ -69,8 +69,7 @@ export function cutSet(
   subnets: readonly Subnet[],
 ): number[][] {
   if (parts > subnets.length) {
-    throw new TrainerError(
-      'BadInput',
+    throw new BadInput(
       `with.parts: expected at most as many as there are subnets (${subnets.length}), got ${parts}; lower parts`,
     );
   }
@@ -90,9 +89,7 @@ function different(space: Space, count: number, seed: number): Architecture[] {
   const found = new Map<string, Architecture>();
   for (let tries = 0; found.size < count; tries++) {
     if (tries > 100 + 50 * count) {
-      throw new RangeError(
-        `space ${space.name}: expected ${count} different subnets, got ${found.size}; ask for fewer`,
-      );
+      throw new BadInput(`space ${space.name}: expected ${count} different subnets, got ${found.size}; ask for fewer`);
     }
     const architecture = randomArchitecture(space, random);
     // Different codes may round to the same widths: those are one network.

@@ -1,18 +1,17 @@
+import { eachNorm, sharing } from './sharing.ts';
+import type { Branch, Family, Member, Trunk } from './sharing.ts';
+import { convolve, formsOf, reformed, WeightCache } from './stage-form.ts';
+import type { Forms, StageForm } from './stage-form.ts';
+import type { Statistics } from './statistics.ts';
 import { prefixTree } from '../space/prefix-tree.ts';
 import type { Subnet } from '../space/space.ts';
+import { lanes } from '../supernet/lanes.ts';
 import type { BlockModule, ConvNorm } from '../supernet/modules.ts';
 import type { Supernet } from '../supernet/network.ts';
-import { lanes } from '../supernet/lanes.ts';
 import { add, biasAdd, cast, leading, matmul, relu } from '../supernet/ops.ts';
 import { maxPool, meanPool } from '../supernet/pooling.ts';
 import { dispose, readFloats } from '../supernet/tensorflow.ts';
 import type { Tensor } from '../supernet/tensorflow.ts';
-import { eachNorm, sharing } from './sharing.ts';
-import type { Branch, Family, Member, Trunk } from './sharing.ts';
-import { convolve, formsOf, reformed } from './stage-form.ts';
-import type { Forms, StageForm } from './stage-form.ts';
-import type { Statistics } from './statistics.ts';
-import { WeightCache } from './weight-cache.ts';
 
 /** A convolution with its normalisation and, where it is `rectified`, a ReLU. */
 interface Unit extends ConvNorm {

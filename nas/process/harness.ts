@@ -1,11 +1,12 @@
-// The child's side of the process line: what every stage process does around its work.
+import { BadInput, endingOf } from '../../plan/endings.ts';
 import { readFile } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { z } from 'zod';
-import { PhaseTrace } from './phase-trace.ts';
-import { isRetryable, Job, PROTOCOL_VERSION, TrainerError } from './protocol.ts';
-import type { Message, StageProcessKind, TrainerErrorType, TrainerMessage } from './protocol.ts';
-import { titleOf } from './title.ts';
+import { PhaseTrace, titleOf } from './phase-trace.ts';
+import { Job, PROTOCOL_VERSION } from './protocol.ts';
+import type { Message, StageProcessKind, TrainerMessage } from './protocol.ts';
+
+// The child's side of the process line: what every stage process does around its work.
 
 /** How often a phase may report at most; each report is one IPC message and at best one heartbeat. */
 const PROGRESS_EVERY_MS = 200;
@@ -22,7 +23,7 @@ export interface ProcessLine {
 
 export type Outputs = Record<string, unknown>;
 /** The work of one kind of stage: its outputs when all is committed, or 'stopped' when it was asked to stop and wrote a checkpoint. */
-export type StageWork = (job: Job, line: ProcessLine) => Promise<Outputs | 'stopped'>;
+type StageWork = (job: Job, line: ProcessLine) => Promise<Outputs | 'stopped'>;
 
 /**
  * Runs one stage process to its end: `job.json` (first argument) → work → exit code.
@@ -40,7 +41,7 @@ export async function runStageProcess(work: Partial<Record<StageProcessKind, Sta
     const job = await readJob(process.argv[2]);
     const run = work[job.kind];
     if (!run) {
-      throw new TrainerError('BadInput', `job.kind: expected one of ${Object.keys(work).join(', ')}, got ${job.kind}`);
+      throw new BadInput(`job.kind: expected one of ${Object.keys(work).join(', ')}, got ${job.kind}`);
     }
     process.env.TF_NUM_INTRAOP_THREADS = String(job.threads);
     process.env.TF_NUM_INTEROP_THREADS = '1';
@@ -59,15 +60,15 @@ export async function runStageProcess(work: Partial<Record<StageProcessKind, Sta
 
 /** Reads and checks a job file; throws BadInput naming every wrong key. */
 export async function readJob(path: string | undefined): Promise<Job> {
-  if (path === undefined) throw new TrainerError('BadInput', 'arguments: expected the path of a job.json, got none');
+  if (path === undefined) throw new BadInput('arguments: expected the path of a job.json, got none');
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw new TrainerError('BadInput', `${path}: expected a readable job file, got ${messageOf(cause)}`, { cause });
+    throw new BadInput(`${path}: expected a readable job file, got ${messageOf(cause)}`, { cause });
   });
   let json: unknown;
   try {
     json = JSON.parse(text);
   } catch (cause) {
-    throw new TrainerError('BadInput', `${path}: expected JSON, got ${messageOf(cause)}`, { cause });
+    throw new BadInput(`${path}: expected JSON, got ${messageOf(cause)}`, { cause });
   }
   return parseInput(Job, json, path);
 }
@@ -77,38 +78,14 @@ export function parseInput<T>(schema: z.ZodType<T>, value: unknown, where: strin
   const parsed = schema.safeParse(value, { reportInput: true });
   if (parsed.success) return parsed.data;
   const lines = parsed.error.issues.map((issue) => `${[where, ...issue.path].join('.')}: ${issue.message}`);
-  throw new TrainerError('BadInput', lines.join('\n'), { cause: parsed.error });
-}
-
-// Errors of the modules below, by name: this file is imported before any of them loads TensorFlow.
-const TYPE_OF_NAME: Readonly<Record<string, TrainerErrorType>> = {
-  FencedError: 'Fenced',
-  ArchCodeError: 'BadInput',
-  DatasetError: 'BadInput',
-  ManifestError: 'BadInput',
-  PathError: 'BadInput',
-  SafetensorsError: 'BadInput',
-  SubnetListError: 'BadInput',
-};
-
-// On a card the first thing to find no room is often a convolution's work space, and every library has its own word for it.
-const NO_MEMORY =
-  /\bbad_alloc\b|\bENOMEM\b|Array buffer allocation failed|OOM when allocating|out of memory|OUT_OF_MEMORY|STATUS_ALLOC_FAILED/i;
-
-/** What kind of end an error is; `Crashed` where nothing says so. */
-export function failureType(error: unknown): TrainerErrorType {
-  if (error instanceof TrainerError) return error.type;
-  if (!(error instanceof Error)) return 'Crashed';
-  if ('outOfMemory' in error && error.outOfMemory === true) return 'OutOfMemory';
-  if (NO_MEMORY.test(error.message)) return 'OutOfMemory';
-  return TYPE_OF_NAME[error.name] ?? 'Crashed';
+  throw new BadInput(lines.join('\n'), { cause: parsed.error });
 }
 
 function failed(error: unknown): Message {
   console.error(error);
-  const type = failureType(error);
-  const message = type === 'OutOfMemory' ? outOfMemory(messageOf(error)) : messageOf(error);
-  return { type: 'failed', error: { type, message, retryable: isRetryable[type] } };
+  const ending = endingOf(error);
+  const message = ending === 'OutOfMemory' ? outOfMemory(messageOf(error)) : messageOf(error);
+  return { type: 'failed', ending, message };
 }
 
 function outOfMemory(message: string): string {

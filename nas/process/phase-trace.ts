@@ -1,9 +1,10 @@
+import path from 'node:path';
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { identityOf, livenessOf, ProcessIdentity } from '../../runtime/process-identity.ts';
+
 // What work under way tells `nas verify-resume`, which kills it in a phase of its choice: each phase it enters. It does
 // not leave a phase in which it is still to be killed, so no busy machine lets it slip through.
-import { appendFileSync, existsSync, readFileSync } from 'node:fs';
-import path from 'node:path';
-import { z } from 'zod';
-import { identityOf, livenessOf, ProcessIdentity } from '../../artifacts/process-identity.ts';
 
 /** The variable that names the folder of the trace. Nobody but `nas verify-resume` sets it; without it nothing happens here. */
 export const traceVariable = 'NAS_TRACE';
@@ -75,4 +76,9 @@ export class PhaseTrace {
     const all = lines.map((line) => Entered.parse(JSON.parse(line)));
     return all.filter(({ directory, phase }) => directory === this.#directory && phase === this.#phase).length;
   }
+}
+
+/** What a process at work on a stage calls itself: `ps`, `top` and `nvidia-smi` show `nas training my-run/one-shot`. */
+export function titleOf(phase: string, directory: string): string {
+  return `nas ${phase} ${directory}`;
 }

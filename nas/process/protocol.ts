@@ -1,5 +1,7 @@
 // What crosses the process line: a job file going in, messages coming out. Both sides import this file and nothing else of each other.
 import { z } from 'zod';
+import { endings } from '../../plan/endings.ts';
+import type { Ending } from '../../plan/endings.ts';
 import { Token } from '../../artifacts/token.ts';
 
 /** Raised whenever a message or the job file changes shape; either side refuses a version it does not know. */
@@ -29,20 +31,6 @@ export const Job = z.strictObject({
 });
 export type Job = z.infer<typeof Job>;
 
-/** How a stage process can end badly. `Stalled` is said by the parent, the others by the child, or by the parent for a child that died. */
-export const TrainerErrorType = z.enum(['BadInput', 'NaNLoss', 'OutOfMemory', 'Fenced', 'Stalled', 'Crashed']);
-export type TrainerErrorType = z.infer<typeof TrainerErrorType>;
-
-/** Whether another attempt may end otherwise. The same input gives the same bits, so bad input and NaN would only repeat themselves. */
-export const isRetryable: Readonly<Record<TrainerErrorType, boolean>> = {
-  BadInput: false,
-  NaNLoss: false,
-  OutOfMemory: true,
-  Fenced: false,
-  Stalled: true,
-  Crashed: true,
-};
-
 export const Phase = z.enum(['loading', 'training', 'calibrating', 'evaluating', 'saving']);
 export type Phase = z.infer<typeof Phase>;
 
@@ -68,7 +56,7 @@ export type Progress = z.infer<typeof Progress>;
  * An epoch is trained, tested, saved and committed. `tau` is null where all ground-truth subnets tie, `interval` (its 95 %
  * bootstrap interval) where there is none.
  */
-export const EpochDone = z.strictObject({
+const EpochDone = z.strictObject({
   version,
   type: z.literal('epoch'),
   epoch: count,
@@ -80,20 +68,21 @@ export const EpochDone = z.strictObject({
 });
 
 /** All is committed; `outputs` are scalars and file references, under 1 KB. */
-export const Done = z.strictObject({
+const Done = z.strictObject({
   version,
   type: z.literal('done'),
   outputs: z.record(z.string(), z.unknown()),
 });
 
-export const Failed = z.strictObject({
+const Failed = z.strictObject({
   version,
   type: z.literal('failed'),
-  error: z.strictObject({ type: TrainerErrorType, message: z.string(), retryable: z.boolean() }),
+  ending: z.custom<Ending>((name) => typeof name === 'string' && Object.hasOwn(endings, name)),
+  message: z.string(),
 });
 
 /** The answer to SIGTERM: a checkpoint is written, the process ends with exit code 0. */
-export const Stopped = z.strictObject({ version, type: z.literal('stopped') });
+const Stopped = z.strictObject({ version, type: z.literal('stopped') });
 
 /** Everything a stage process says, over IPC, one way. */
 export const TrainerMessage = z.discriminatedUnion('type', [Progress, EpochDone, Done, Failed, Stopped]);
@@ -102,13 +91,3 @@ export type TrainerMessage = z.infer<typeof TrainerMessage>;
 type Unversioned<M> = M extends TrainerMessage ? Omit<M, 'version'> : never;
 /** A message before the harness stamps its version on it. */
 export type Message = Unversioned<TrainerMessage>;
-
-/** An error that knows its kind; whatever else is thrown counts as `Crashed`. */
-export class TrainerError extends Error {
-  override readonly name = 'TrainerError';
-  readonly type: TrainerErrorType;
-  constructor(type: TrainerErrorType, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.type = type;
-  }
-}

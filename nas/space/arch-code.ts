@@ -1,8 +1,8 @@
+import { BadInput } from '../../plan/endings.ts';
 import type { Architecture, Block, Space } from './space.ts';
 
 /** A code that does not describe an architecture of the space; `position` is the 0-based digit that is wrong. */
-export class ArchCodeError extends Error {
-  override readonly name = 'ArchCodeError';
+export class ArchCodeError extends BadInput {
   readonly position: number;
   readonly expected: string;
   readonly got: string;

@@ -1,4 +1,6 @@
-import { groupMaxima, stageGroups } from './groups.ts';
+import { BadInput } from '../../plan/endings.ts';
+import { blockMacs, blockParts, outputSize, stemMacs, stemOutput } from './cost.ts';
+import { groupMaxima, stageGroups } from './layout.ts';
 import { placedBlocks } from './space.ts';
 import type { PlacedBlock, Space, Subnet } from './space.ts';
 
@@ -11,7 +13,7 @@ export interface BlockNode extends PlacedBlock {
   readonly subnets: number[];
 }
 
-export interface StemNode {
+interface StemNode {
   readonly out: number;
   readonly children: BlockNode[];
 }
@@ -91,4 +93,116 @@ function commonLength(a: readonly number[], b: readonly number[]): number {
 function compare(a: readonly number[], b: readonly number[]): number {
   const length = commonLength(a, b);
   return (a[length] ?? -1) - (b[length] ?? -1);
+}
+
+/** MACs of one image through every block of the tree once, stems included and linear layers left out. */
+export function sharedMacs(tree: PrefixTree, resolution: number): number {
+  return walkCosts(tree, resolution).reduce((sum, { added }) => sum + added, 0);
+}
+
+/**
+ * MACs where siblings share too: the stem, conv1 and the shortcut are computed once at their widest, since the
+ * channels of a narrower one are a prefix of the wider one's.
+ */
+export function siblingSharedMacs(tree: PrefixTree, resolution: number): number {
+  const { space, stems } = tree;
+  const widestStem = Math.max(0, ...stems.map(({ out }) => out));
+  const below = (nodes: readonly BlockNode[], size: number): number => {
+    const widest = new Map<string, { conv1: number; shortcut: number }>();
+    let total = 0;
+    for (const node of nodes) {
+      const { conv1, conv2, shortcut } = blockParts(node, size);
+      const family = `${node.stage}/${node.group}`;
+      const seen = widest.get(family) ?? { conv1: 0, shortcut: 0 };
+      widest.set(family, { conv1: Math.max(seen.conv1, conv1), shortcut: Math.max(seen.shortcut, shortcut) });
+      total += conv2 + below(node.children, outputSize(size, node.stride));
+    }
+    for (const { conv1, shortcut } of widest.values()) total += conv1 + shortcut;
+    return total;
+  };
+  const size = stemOutput(space, resolution);
+  return stemMacs(space, widestStem, resolution) + stems.reduce((sum, { children }) => sum + below(children, size), 0);
+}
+
+/**
+ * Cuts the subnets of a tree into parts, contiguous in walk order, so that only the paths at the cuts are computed
+ * twice and the dearest part is as cheap as contiguous parts can be. Deterministic; every subnet in exactly one part.
+ * @returns positions of the subnets per part, in walk order
+ * @throws BadInput unless 1 <= parts <= number of subnets
+ */
+export function cutTree(tree: PrefixTree, parts: number, resolution: number): number[][] {
+  assertParts(parts, tree.size);
+  const costs = walkCosts(tree, resolution);
+  let low = costs.reduce((most, { alone }) => Math.max(most, alone), 0);
+  let high = sharedMacs(tree, resolution);
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    if (fill(costs, parts, middle).length <= parts) high = middle;
+    else low = middle + 1;
+  }
+  return fill(costs, parts, high);
+}
+
+/** The original's cut: the list in its own order, in parts whose sizes differ by one at most. */
+export function cutInOrder(size: number, parts: number): number[][] {
+  assertParts(parts, size);
+  return Array.from({ length: parts }, (_, part) => {
+    const start = Math.floor((size * part) / parts);
+    const end = Math.floor((size * (part + 1)) / parts);
+    return Array.from({ length: end - start }, (__, index) => start + index);
+  });
+}
+
+interface WalkCost {
+  readonly subnet: number;
+  /** MACs it adds to those of the subnets before it. */
+  readonly added: number;
+  /** MACs it takes alone. */
+  readonly alone: number;
+}
+
+/** Subnets in walk order with what each costs. */
+function walkCosts(tree: PrefixTree, resolution: number): WalkCost[] {
+  const costs: WalkCost[] = [];
+  let added = 0;
+  const visit = (node: BlockNode, size: number, before: number): void => {
+    const cost = blockMacs(node, size);
+    const alone = before + cost;
+    added += cost;
+    for (const subnet of node.subnets) {
+      costs.push({ subnet, added, alone });
+      added = 0;
+    }
+    for (const child of node.children) visit(child, outputSize(size, node.stride), alone);
+  };
+  const enter = ({ out, children }: StemNode): void => {
+    const cost = stemMacs(tree.space, out, resolution);
+    added += cost;
+    for (const child of children) visit(child, stemOutput(tree.space, resolution), cost);
+  };
+  tree.stems.forEach(enter);
+  return costs;
+}
+
+/** Fills parts one after the other up to a limit, but leaves at least one subnet for each part still to come. */
+function fill(costs: readonly WalkCost[], parts: number, limit: number): number[][] {
+  const cut: number[][] = [];
+  let load = Infinity;
+  costs.forEach(({ subnet, added, alone }, position) => {
+    const partsToCome = parts - cut.length;
+    const isLastChance = costs.length - position <= partsToCome;
+    if (load + added > limit || isLastChance) {
+      cut.push([]);
+      load = alone;
+    } else {
+      load += added;
+    }
+    cut.at(-1)!.push(subnet);
+  });
+  return cut;
+}
+
+function assertParts(parts: number, size: number): void {
+  if (Number.isInteger(parts) && parts >= 1 && parts <= size) return;
+  throw new BadInput(`parts: expected an integer 1..${size} (the number of subnets), got ${parts}`);
 }

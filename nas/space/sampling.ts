@@ -1,3 +1,4 @@
+import { BadInput } from '../../plan/endings.ts';
 import { formatArchCode } from './arch-code.ts';
 import { randomOf } from './random.ts';
 import type { Random } from './random.ts';
@@ -56,7 +57,7 @@ export function fairArchitectures(space: Space, random: Random): Architecture[] 
  * are random. Their accuracies spread further than those of random networks, so there is a ranking to learn.
  * A pure function of its arguments; the first n of a longer list are the list of n.
  * @returns `count` architectures, no two of them the same subnet
- * @throws RangeError where the space does not give so many
+ * @throws BadInput where the space does not give so many
  */
 export function stratifiedArchitectures(space: Space, count: number, seed: number): Architecture[] {
   const random = randomOf(seed, 'stratified', space.name);
@@ -64,9 +65,7 @@ export function stratifiedArchitectures(space: Space, count: number, seed: numbe
   const found = new Map<string, Architecture>();
   for (let tries = 0; found.size < count; tries++) {
     if (tries > 100 + 50 * count) {
-      throw new RangeError(
-        `space ${space.name}: expected ${count} different subnets, got ${found.size}; ask for fewer`,
-      );
+      throw new BadInput(`space ${space.name}: expected ${count} different subnets, got ${found.size}; ask for fewer`);
     }
     const level = 1 + (found.size % n);
     const code = (): number => Math.min(n, Math.max(1, level - 1 + random.integer(3)));

@@ -13,7 +13,7 @@ export interface Space {
   readonly divisor: number;
 }
 
-export interface Stem {
+interface Stem {
   readonly kernel: number;
   readonly stride: 1 | 2;
   /** Whether a 3×3 max-pool of stride 2 follows. */

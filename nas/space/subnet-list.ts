@@ -1,3 +1,4 @@
+import { BadInput } from '../../plan/endings.ts';
 import { ArchCodeError, parseArchCode } from './arch-code.ts';
 import { subnetOf } from './space.ts';
 import type { Space, Subnet } from './space.ts';
@@ -13,9 +14,7 @@ export interface ListedSubnet {
 }
 
 /** A list of subnets that cannot be used; the message names the line or the key. */
-export class SubnetListError extends Error {
-  override readonly name = 'SubnetListError';
-}
+export class SubnetListError extends BadInput {}
 
 /**
  * Reads a list of subnets in either form: text with one arch code a line, where line N is archN, or the original's

@@ -38,22 +38,22 @@ export function stemForward(net: Supernet, images: Tensor, width: number, normal
 }
 
 /** x [n, h, w, in] → [n, h', w', mid]: the block's first convolution, normalisation, ReLU. */
-export function conv1Forward(net: Supernet, x: Tensor, at: GroupedBlock, normalise: Normalise): Tensor {
+function conv1Forward(net: Supernet, x: Tensor, at: GroupedBlock, normalise: Normalise): Tensor {
   return activate(convNorm(x, moduleOf(net, at).conv1, at.in, at.mid, at.stride, normalise));
 }
 
 /** [n, h', w', mid] → [n, h', w', out]: second convolution and normalisation, before the shortcut is added. */
-export function conv2Forward(net: Supernet, inner: Tensor, at: GroupedBlock, normalise: Normalise): Tensor {
+function conv2Forward(net: Supernet, inner: Tensor, at: GroupedBlock, normalise: Normalise): Tensor {
   return convNorm(inner, moduleOf(net, at).conv2, at.mid, at.out, 1, normalise);
 }
 
 /** x [n, h, w, in] → [n, h', w', out]: 1×1 convolution and normalisation; x itself where the shortcut is the identity. */
-export function shortcutForward(net: Supernet, x: Tensor, at: GroupedBlock, normalise: Normalise): Tensor {
+function shortcutForward(net: Supernet, x: Tensor, at: GroupedBlock, normalise: Normalise): Tensor {
   return hasShortcut(at) ? convNorm(x, moduleOf(net, at).shortcut, at.in, at.out, at.stride, normalise) : x;
 }
 
 /** ReLU(branch + shortcut). */
-export function join(branch: Tensor, shortcut: Tensor): Tensor {
+function join(branch: Tensor, shortcut: Tensor): Tensor {
   return activate(add(branch, shortcut));
 }
 

@@ -1,5 +1,4 @@
-import { integers, margins, memo } from './constants.ts';
-import { imageShape, leading } from './ops.ts';
+import { imageShape, integers, leading, margins, memo } from './ops.ts';
 import { attribute, dispose, run } from './tensorflow.ts';
 import type { Tensor } from './tensorflow.ts';
 

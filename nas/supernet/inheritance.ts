@@ -1,5 +1,5 @@
-import { groupMaxima, groupOf } from '../space/groups.ts';
-import { blockPrefix, classifierPrefix } from '../space/layout.ts';
+import { BadInput } from '../../plan/endings.ts';
+import { blockPrefix, classifierPrefix, groupMaxima, groupOf } from '../space/layout.ts';
 import type { ParameterSpec } from '../space/layout.ts';
 import { Supernet } from './network.ts';
 import { leading } from './ops.ts';
@@ -9,12 +9,12 @@ import { internalShape } from './parameters.ts';
  * A supernet with K groups a stage whose weights are cut from another's: every new group from the source's smallest group
  * whose maximum is not below its own. The momentum is not inherited; the source is left as it is.
  * @param groups K, at least the source's
- * @throws RangeError if it is not
+ * @throws BadInput if it is not
  */
 export function inherit(source: Supernet, groups: number): Supernet {
   const { space, classes, precision, epsilon } = source;
   if (groups < source.groups) {
-    throw new RangeError(`inheritance: expected at least the source's ${source.groups} groups, got ${groups}`);
+    throw new BadInput(`inheritance: expected at least the source's ${source.groups} groups, got ${groups}`);
   }
   const maxima = groupMaxima(space, groups);
 

@@ -1,5 +1,4 @@
-import { blockPrefix, classifierPrefix } from '../space/layout.ts';
-import { groupMaxima } from '../space/groups.ts';
+import { blockPrefix, classifierPrefix, groupMaxima } from '../space/layout.ts';
 import type { Space } from '../space/space.ts';
 import type { Parameter, Parameters } from './parameters.ts';
 

@@ -1,9 +1,9 @@
-import { groupMaxima, stageGroups } from '../space/groups.ts';
-import { parameterLayout } from '../space/layout.ts';
+import { groupMaxima, parameterLayout, stageGroups } from '../space/layout.ts';
 import type { ParameterSpec } from '../space/layout.ts';
 import type { Random } from '../space/random.ts';
 import { placedBlocks } from '../space/space.ts';
 import type { Space, Subnet } from '../space/space.ts';
+import { moduleOf } from './block.ts';
 import type { GroupedBlock } from './block.ts';
 import { initialValues } from './initialisation.ts';
 import { dropConnectMask, dropoutMask } from './masks.ts';
@@ -11,17 +11,21 @@ import { gatherModules } from './modules.ts';
 import type { Modules } from './modules.ts';
 import { cast } from './ops.ts';
 import { Parameter, Parameters, toInternal } from './parameters.ts';
-import { resizeBicubic } from './resize.ts';
+import { resizeBicubic } from './pooling.ts';
 import { scope } from './tensorflow.ts';
 import type { Tensor } from './tensorflow.ts';
-import { moduleOf } from './block.ts';
-import { trainedBlockBackward, trainedBlockForward } from './trained-block.ts';
-import type { BlockRecord } from './trained-block.ts';
-import { trainedHeadBackward, trainedHeadForward, trainedStemBackward, trainedStemForward } from './trained-ends.ts';
-import type { HeadRecord, StemRecord } from './trained-ends.ts';
+import {
+  trainedBlockBackward,
+  trainedBlockForward,
+  trainedHeadBackward,
+  trainedHeadForward,
+  trainedStemBackward,
+  trainedStemForward,
+} from './trained.ts';
+import type { BlockRecord, HeadRecord, StemRecord } from './trained.ts';
 
 /** bf16: convolutions and activations in bfloat16; weights, BN scales and statistics, and losses stay float32. */
-export type Precision = 'float32' | 'bf16';
+type Precision = 'float32' | 'bf16';
 
 export interface SupernetOptions {
   readonly space: Space;
@@ -43,7 +47,7 @@ export interface ForwardOptions {
 }
 
 /** What `backward` needs of one `forward`; it serves once. */
-export interface Tape {
+interface Tape {
   readonly stem: StemRecord;
   readonly blocks: readonly BlockRecord[];
   readonly head: HeadRecord;

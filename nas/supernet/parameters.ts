@@ -1,8 +1,7 @@
 import type { ParameterSpec } from '../space/layout.ts';
 import { STEM } from '../space/space.ts';
-import { memo } from './constants.ts';
 import { lanes } from './lanes.ts';
-import { addN, cast, leading, padTo, transpose } from './ops.ts';
+import { addN, cast, leading, memo, padTo, transpose } from './ops.ts';
 import { dispose, keep, readFloats, tensor } from './tensorflow.ts';
 import type { DType, Tensor } from './tensorflow.ts';
 import { Variable } from './variable.ts';

@@ -1,3 +1,4 @@
+import { isOutOfMemory, KnownError } from '../../plan/endings.ts';
 import { loadTensorFlow } from '../../runtime/binding.ts';
 import type { OpAttribute, TensorHandle } from '../../runtime/binding.ts';
 
@@ -27,16 +28,8 @@ export const attribute = {
   shape: (name: string, value: readonly number[]): OpAttribute => ({ name, type: 5, value }),
 };
 
-/** An operation was refused or failed. `outOfMemory` tells the one failure that a smaller batch may cure. */
-export class TensorFlowError extends Error {
-  override readonly name = 'TensorFlowError';
-  readonly outOfMemory: boolean;
-
-  constructor(message: string, outOfMemory: boolean) {
-    super(message);
-    this.outOfMemory = outOfMemory;
-  }
-}
+/** An operation was refused or failed. */
+export class TensorFlowError extends KnownError {}
 
 /** What stands behind a tensor; mutable, because a disposed handle must not be freed again by its scope. */
 class Handle implements Tensor {
@@ -209,7 +202,8 @@ function failure(op: string, inputs: readonly Tensor[], error: unknown): TensorF
   );
   const parts = /Invalid TF_Status: (\d+)\s+Message: ([^]*)/.exec(text);
   // 8 is RESOURCE_EXHAUSTED.
-  return new TensorFlowError(`${op}(${operands.join(', ')}): ${parts?.[2] ?? text}`, parts?.[1] === '8');
+  const ending = parts?.[1] === '8' || isOutOfMemory(text) ? 'OutOfMemory' : 'Crashed';
+  return new TensorFlowError(ending, `${op}(${operands.join(', ')}): ${parts?.[2] ?? text}`);
 }
 
 // TensorFlow's numbers of its types; a resource is only ever handed back to it, so what we call its type does not matter.

@@ -1,6 +1,6 @@
+import { scalar } from './ops.ts';
 import { attribute, dispose, keep, run, runEffect } from './tensorflow.ts';
 import type { Tensor } from './tensorflow.ts';
-import { scalar } from './constants.ts';
 
 // The name by which TensorFlow knows a variable without a name: it is freed with its last handle.
 const ANONYMOUS = attribute.string('shared_name', 'cd2c89b7-88b7-44c8-ad83-06c2a9158347');

@@ -1,8 +1,8 @@
 import { Supernet } from './network.ts';
 import type { SupernetOptions } from './network.ts';
 import { toInternal } from './parameters.ts';
-import { readSafetensors, writeSafetensors } from './safetensors.ts';
-import { checkSupernet, isParameter, parameterName } from './supernet-file.ts';
+import { readSafetensors, writeSafetensors } from '../weights/safetensors.ts';
+import { checkSupernet, isParameter, parameterName } from '../weights/supernet-file.ts';
 
 /**
  * Writes a supernet's parameters with the names, shapes and layout of the original's state_dict.

@@ -1,18 +1,18 @@
-import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { z } from 'zod';
-import { sha256File, temporaryName } from '../../artifacts/atomic-write.ts';
 import { commit } from '../../artifacts/fence.ts';
+import { sha256File, temporaryName } from '../../artifacts/files.ts';
 import type { CheckpointRecord, Manifest } from '../../artifacts/manifest.ts';
 import { fileNames, placeOf } from '../../artifacts/paths.ts';
 import type { Job } from '../process/protocol.ts';
 import type { Supernet } from '../supernet/network.ts';
-import { readSafetensors, writeSafetensors } from '../supernet/safetensors.ts';
-import type { NamedTensor } from '../supernet/safetensors.ts';
-import { changesSince, circumstancesOf } from './circumstances.ts';
+import { readSafetensors, writeSafetensors } from '../weights/safetensors.ts';
+import type { NamedTensor } from '../weights/safetensors.ts';
+import { loadTensorFlow } from '../../runtime/binding.ts';
 
 /** Where training stands: `step` steps of `epoch` are done. */
-export interface Position {
+interface Position {
   readonly epoch: number;
   readonly step: number;
 }
@@ -121,4 +121,19 @@ function lazily(name: string, { shape }: { shape: readonly number[] }, read: () 
       return read();
     },
   };
+}
+
+/**
+ * What decides the bits of a training: it stands in every checkpoint. The fingerprint holds the seeds and all of the config;
+ * whatever is drawn at random is a pure function of these and of the step.
+ */
+function circumstancesOf({ fingerprint, threads }: Job): Record<string, string> {
+  const { TF_Version: tensorflow } = loadTensorFlow().binding;
+  return { fingerprint, threads: String(threads), node: process.version, tensorflow };
+}
+
+/** What was other when a checkpoint was written, in words; none where the training goes on to the same bits. */
+function changesSince(written: Readonly<Record<string, string>>, now: Readonly<Record<string, string>>): string[] {
+  const changed = Object.keys(now).filter((name) => name !== 'node' && written[name] !== now[name]);
+  return changed.map((name) => `${name} was ${written[name] ?? 'not recorded'} and is ${now[name]}`);
 }

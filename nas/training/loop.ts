@@ -1,22 +1,25 @@
+import { rm } from 'node:fs/promises';
+import { commit } from '../../artifacts/fence.ts';
+import { temporaryName } from '../../artifacts/files.ts';
+import type { EpochRecord } from '../../artifacts/manifest.ts';
+import { placeOf } from '../../artifacts/paths.ts';
 import { openDataset } from '../data/dataset.ts';
-import { claimJob } from '../process/claim.ts';
 import { parseInput } from '../process/harness.ts';
 import type { Outputs, ProcessLine } from '../process/harness.ts';
-import { supernetFile } from '../process/inputs.ts';
 import type { Job } from '../process/protocol.ts';
+import { claimJob, supernetFile } from '../process/stage-io.ts';
 import { inherit } from '../supernet/inheritance.ts';
 import { Supernet } from '../supernet/network.ts';
-import { loadSupernet } from '../supernet/weights.ts';
+import { loadSupernet, saveSupernet } from '../supernet/weights.ts';
 import { restoreCheckpoint } from './checkpoint.ts';
 import { TrainSupernetConfig } from './config.ts';
+import { metricsFiles } from './epoch-metrics.ts';
+import type { Metrics } from './epoch-metrics.ts';
+import { lrFactor, Sgd } from './sgd.ts';
+import { sandwich } from './step.ts';
+import { baselineTaus, readGroundTruth, testEpoch } from './test-epoch.ts';
 import { trainEpoch } from './train-epoch.ts';
 import type { Training } from './train-epoch.ts';
-import { commitEpoch } from './commit-epoch.ts';
-import { baselineTaus, readGroundTruth } from './ground-truth.ts';
-import { lrFactor } from './parameter-rules.ts';
-import { sandwich } from './sandwich.ts';
-import { Sgd } from './sgd.ts';
-import { testEpoch } from './test-epoch.ts';
 
 /**
  * `train-supernet`: the one-shot supernet, or a few-shot one that inherits (method, sections 2 and 3). Each epoch is
@@ -90,4 +93,65 @@ async function startOf(config: TrainSupernetConfig, results: string): Promise<Su
   const net = inherit(source, groups);
   source.dispose();
   return net;
+}
+
+// What stands of an epoch when it is over: its supernet's file, its record in the manifest, its metrics.
+
+/** What was measured of an epoch. */
+export type Measured = Omit<EpochRecord, 'file' | 'sha256' | 'bytes'>;
+
+/**
+ * Commits an epoch: `{tau}_{epoch}.safetensors` where it is kept, the manifest's record, its metrics. Kept are
+ * all epochs (minTau null), or those with a tau above minTau; the best so far is kept always, so that there is one to choose.
+ * @param extras what the metrics say beside the record
+ */
+export async function commitEpoch(
+  job: Job,
+  net: Supernet,
+  measured: Measured,
+  minTau: number | null,
+  extras: Omit<Metrics, keyof Measured> & Readonly<Record<string, unknown>>,
+): Promise<void> {
+  const { epoch } = measured;
+  const saved = saveEpoch(job, net, measured);
+  const metrics = await metricsFiles(job, { ...measured, ...extras });
+  let dropped: string[] = [];
+  await commit(
+    job.results,
+    job.directory,
+    job.token,
+    (manifest) => {
+      // A stage that resumed before an epoch it had committed commits it again, with the same bits.
+      const earlier = manifest.epochs.filter((record) => record.epoch < epoch);
+      const epochs = keptOf([...earlier, { ...measured, ...saved.record }], minTau);
+      dropped = [...filesOf(earlier), saved.record.file].filter((file) => !filesOf(epochs).includes(file));
+      return { ...manifest, epochs };
+    },
+    [saved.placement, ...metrics],
+  );
+  await Promise.all(dropped.map((file) => rm(placeOf(job.results, file), { force: true })));
+}
+
+/** The records with the files of those that are not kept taken out. */
+export function keptOf(epochs: readonly EpochRecord[], minTau: number | null): EpochRecord[] {
+  if (minTau === null) return [...epochs];
+  const best = Math.max(...epochs.map(score));
+  return epochs.map((record) =>
+    score(record) > minTau || score(record) === best ? record : { ...record, file: null, sha256: null, bytes: null },
+  );
+}
+
+function score({ tau }: EpochRecord): number {
+  return tau ?? -Infinity;
+}
+
+function filesOf(epochs: readonly EpochRecord[]): string[] {
+  return epochs.flatMap(({ file }) => file ?? []);
+}
+
+function saveEpoch(job: Job, net: Supernet, { epoch, tau }: Measured) {
+  const file = `${job.directory}/${tau === null ? 'nan' : tau.toFixed(4)}_${epoch}.safetensors`;
+  const from = temporaryName(placeOf(job.results, file));
+  const { sha256, bytes } = saveSupernet(net, from, { epoch: String(epoch), tau: String(tau) });
+  return { record: { file, sha256, bytes }, placement: { from, to: file } };
 }

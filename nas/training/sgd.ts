@@ -1,9 +1,10 @@
+import { groupMaxima } from '../space/layout.ts';
+import type { ParameterSpec } from '../space/layout.ts';
 import { add, clipByValue, scale } from '../supernet/ops.ts';
 import type { Parameter, Parameters } from '../supernet/parameters.ts';
 import { scope } from '../supernet/tensorflow.ts';
 import type { Tensor } from '../supernet/tensorflow.ts';
-import type { SharedTrainingConfig } from './config.ts';
-import { weightDecay } from './parameter-rules.ts';
+import type { LrScheduler, SharedTrainingConfig, TrainSupernetConfig } from './config.ts';
 
 /**
  * SGD with momentum, as PyTorch's with the original's parameter groups: gradients are clipped by value, then weight decay
@@ -45,7 +46,44 @@ export class Sgd {
   }
 }
 
-export type SgdConfig = Pick<
+type SgdConfig = Pick<
   SharedTrainingConfig,
   'optimizer' | 'grad_clip_value' | 'weight_decay_weight' | 'weight_decay_bn_bias'
 >;
+
+// What one parameter's update differs in from another's: its learning-rate factor and its weight decay.
+
+type Place = Pick<ParameterSpec, 'stage' | 'group' | 'block'>;
+
+/** Factor on the learning rate of a parameter: that of its stage's first or last group for this K, else 1 (method, section 3). */
+export function lrFactor(
+  config: Pick<TrainSupernetConfig, 'space' | 'groups' | 'group_lr_factors' | 'group_lr_blocks'>,
+  { stage, group, block }: Place,
+): number {
+  const groupsOfStage = groupMaxima(config.space, config.groups)[stage]?.length;
+  const reached = config.group_lr_blocks?.[stage] ?? Infinity;
+  if (groupsOfStage === undefined || block >= reached) return 1;
+  const factors = config.group_lr_factors[String(config.groups)] ?? [];
+  return factors
+    .filter((entry) => entry.stage - 1 === stage && group === (entry.group === 'first' ? 0 : groupsOfStage - 1))
+    .reduce((product, { factor }) => product * factor, 1);
+}
+
+/** Weight decay of a parameter: weights of convolutions and the linear layer against BN's scale, shift and biases. */
+export function weightDecay(
+  config: Pick<SharedTrainingConfig, 'weight_decay_weight' | 'weight_decay_bn_bias'>,
+  kind: ParameterSpec['kind'],
+): number {
+  return kind === 'conv' || kind === 'linear' ? config.weight_decay_weight : config.weight_decay_bn_bias;
+}
+
+/**
+ * Learning rate of iteration `step` of `total`: base · warm-up · ½(1 + cos(π·step/total)), the cosine running under the
+ * warm-up too. Warm-up rises linearly from warmup_factor to 1 over the first `warmup` iterations (the original's WarmupCosineLR).
+ */
+export function learningRate(scheduler: LrScheduler, step: number, total: number, warmup: number): number {
+  const { base_lr: base, warmup_factor: begin, clamp_lr_percent: clamp } = scheduler;
+  const rise = step < warmup ? begin + (1 - begin) * (step / warmup) : 1;
+  const rate = base * rise * 0.5 * (1 + Math.cos((Math.PI * step) / total));
+  return step > warmup ? Math.max(rate, base * clamp) : rate;
+}

@@ -1,11 +1,11 @@
-import { atomicWrite, sha256File, temporaryName } from '../../artifacts/atomic-write.ts';
 import { commit } from '../../artifacts/fence.ts';
+import { atomicWrite, sha256File, temporaryName } from '../../artifacts/files.ts';
 import { placeOf } from '../../artifacts/paths.ts';
 import { openDataset } from '../data/dataset.ts';
-import { claimJob } from '../process/claim.ts';
 import { parseInput } from '../process/harness.ts';
 import type { Outputs, ProcessLine } from '../process/harness.ts';
 import type { Job } from '../process/protocol.ts';
+import { claimJob } from '../process/stage-io.ts';
 import { parseArchCode } from '../space/arch-code.ts';
 import { subnetOf } from '../space/space.ts';
 import type { Space, Subnet } from '../space/space.ts';
@@ -14,10 +14,10 @@ import { restoreCheckpoint } from './checkpoint.ts';
 import { TrainStandaloneConfig } from './config.ts';
 import { metricsFiles } from './epoch-metrics.ts';
 import type { Metrics } from './epoch-metrics.ts';
-import { trainEpoch } from './train-epoch.ts';
 import { Sgd } from './sgd.ts';
 import type { StandaloneResult } from './standalone-result.ts';
 import { testSubnets } from './test-epoch.ts';
+import { trainEpoch } from './train-epoch.ts';
 
 /**
  * `train-standalone`: one subnet alone, once with each seed (method, section 4), on images that no supernet sees; its

@@ -1,15 +1,22 @@
+import { KnownError } from '../../plan/endings.ts';
 import type { Batch } from '../data/batches.ts';
-import { Tally } from '../evaluation/score.ts';
-import { TrainerError } from '../process/protocol.ts';
+import { Tally } from '../evaluation/evaluate.ts';
 import { randomOf } from '../space/random.ts';
 import type { Random } from '../space/random.ts';
-import type { Supernet } from '../supernet/network.ts';
-import type { ForwardOptions } from '../supernet/network.ts';
-import { softmax } from '../supernet/ops.ts';
-import { readFloats, scope, tensor } from '../supernet/tensorflow.ts';
+import {
+  fairArchitectures,
+  maxArchitecture,
+  minArchitecture,
+  randomArchitecture,
+  randomResolution,
+} from '../space/sampling.ts';
+import { subnetOf } from '../space/space.ts';
+import type { Architecture, Subnet } from '../space/space.ts';
+import type { ForwardOptions, Supernet } from '../supernet/network.ts';
+import { oneHot, scale, softmax, softmaxCrossEntropy } from '../supernet/ops.ts';
+import { dispose, readFloats, scope, tensor } from '../supernet/tensorflow.ts';
 import type { Tensor } from '../supernet/tensorflow.ts';
-import { crossEntropy, smoothedTargets } from './losses.ts';
-import type { SandwichNet } from './sandwich.ts';
+import type { TrainSupernetConfig } from './config.ts';
 import type { Sgd } from './sgd.ts';
 
 /** How the nets of an iteration learn. */
@@ -88,7 +95,7 @@ function regularised({ seed, iteration, regularisation }: StepOptions): ForwardO
 export function assertFinite(losses: readonly number[], epoch: number, step: number): void {
   const at = losses.findIndex((loss) => !Number.isFinite(loss));
   if (at < 0) return;
-  throw new TrainerError(
+  throw new KnownError(
     'NaNLoss',
     `epoch ${epoch}, step ${step}: expected a finite loss of net ${at + 1} of ${losses.length}, got ${losses[at]}; ` +
       'try a smaller lr_scheduler.base_lr, a longer warmup_epochs, a smaller grad_clip_value, or precision float32',
@@ -103,4 +110,71 @@ function scoreOf(logits: Float32Array, labels: Int32Array): { top1: number; top5
 
 function mean(values: Float32Array): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/**
+ * What hard labels ask for: 1 - smoothing on the label, plus smoothing spread evenly over all classes.
+ * @returns [n, classes]
+ */
+export function smoothedTargets(labels: Int32Array, classes: number, smoothing: number): Tensor {
+  const given = tensor(labels, [labels.length]);
+  const rest = smoothing / classes;
+  const targets = oneHot(given, classes, 1 - smoothing + rest, rest);
+  dispose(given);
+  return targets;
+}
+
+/**
+ * Cross-entropy against target probabilities, both [n, classes]. With `smoothedTargets` it is the label-smoothed loss,
+ * with `softmax(teacher)` in-place distillation: targets are values, nothing flows back into them.
+ * @returns the loss of each sample [n], and d(their mean)/dlogits [n, classes]
+ */
+export function crossEntropy(logits: Tensor, targets: Tensor): { losses: Tensor; gradient: Tensor } {
+  const each = softmaxCrossEntropy(logits, targets);
+  const gradient = scale(each.gradient, 1 / logits.shape[0]!);
+  dispose(each.gradient);
+  return { losses: each.loss, gradient };
+}
+
+/** One net of an iteration. */
+export interface SandwichNet {
+  readonly role: 'max' | 'random' | 'min';
+  readonly subnet: Subnet;
+  /** Side that the images are resized to before this net. */
+  readonly resolution: number;
+}
+
+/**
+ * The nets of an iteration, in the order their gradients are added (BigNAS, arXiv 2003.11142): the max net at the full
+ * resolution, random nets at random resolutions, the min net at the smallest. Without sandwich_rule the last is random too.
+ * @param step iterations before this one, over all epochs
+ */
+export function sandwich(
+  config: Pick<TrainSupernetConfig, 'space' | 'seed' | 'num_arch_training' | 'sandwich_rule' | 'sample_way'>,
+  step: number,
+): SandwichNet[] {
+  const { space, seed } = config;
+  const between = config.num_arch_training - (config.sandwich_rule ? 2 : 1);
+  const nets: SandwichNet[] = [
+    { role: 'max', subnet: subnetOf(space, maxArchitecture(space)), resolution: space.resolutions.at(-1)! },
+  ];
+  for (let index = 0; index < between; index++) {
+    const random = randomOf(seed, 'net', step, index);
+    const resolution = randomResolution(space, random);
+    const architecture =
+      config.sample_way === 'fair'
+        ? fairArchitecture(config, step * between + index)
+        : randomArchitecture(space, random);
+    nets.push({ role: 'random', subnet: subnetOf(space, architecture), resolution });
+  }
+  if (config.sandwich_rule) {
+    nets.push({ role: 'min', subnet: subnetOf(space, minArchitecture(space)), resolution: space.resolutions[0]! });
+  }
+  return nets;
+}
+
+/** The n-th net of the endless sequence of fair groups; a group is drawn by its number, so nothing is carried between steps. */
+function fairArchitecture({ space, seed }: Pick<TrainSupernetConfig, 'space' | 'seed'>, n: number): Architecture {
+  const size = space.ratios.length;
+  return fairArchitectures(space, randomOf(seed, 'fair', Math.floor(n / size)))[n % size]!;
 }

@@ -6,12 +6,10 @@ import type { Supernet } from '../supernet/network.ts';
 import { saveCheckpoint } from './checkpoint.ts';
 import type { LoopState, Resumed } from './checkpoint.ts';
 import type { SharedTrainingConfig } from './config.ts';
-import { Pace, RunningSums } from './running.ts';
-import type { SandwichNet } from './sandwich.ts';
-import { learningRate } from './schedule.ts';
+import { learningRate } from './sgd.ts';
 import type { Sgd } from './sgd.ts';
 import { assertFinite, trainStep } from './step.ts';
-import type { Regularisation } from './step.ts';
+import type { Regularisation, SandwichNet, StepResult } from './step.ts';
 
 /** One training of one network: what stays the same from epoch to epoch. */
 export interface Training {
@@ -39,7 +37,7 @@ export interface Training {
 export type Report = (phase: Phase, counts?: Partial<Omit<Progress, 'version' | 'type' | 'phase'>>) => void;
 
 /** An epoch under way: its sums, its pace, and its voice. */
-export interface EpochRun {
+interface EpochRun {
   readonly sums: RunningSums;
   readonly pace: Pace;
   /** Learning rate of its first iteration, the one that the original plots. */
@@ -52,7 +50,7 @@ export interface EpochRun {
  * purpose, iteration) and the rest of the state is in the checkpoint, so the rest of an epoch has the same bits as if
  * nothing had happened. Writes a checkpoint every checkpoint_every_steps, at the end, and when it is asked to stop.
  * @param epoch of this training, from 0
- * @throws TrainerError NaNLoss naming epoch and step
+ * @throws KnownError NaNLoss naming epoch and step
  */
 export async function trainEpoch(
   training: Training,
@@ -104,4 +102,76 @@ export async function trainEpoch(
     if (line.stopRequested()) return 'stopped';
   }
   return { sums, pace, rate: rateOf(epoch * steps), report };
+}
+
+/** Sums over the steps of an epoch. They travel in checkpoints, so that a resumed epoch's means are the same bits. */
+class RunningSums {
+  #sums = { loss: 0, top1: 0, top5: 0, images: 0 };
+
+  /** @param state of the checkpoint that the epoch goes on from */
+  constructor(state: LoopState = {}) {
+    for (const key of ['loss', 'top1', 'top5', 'images'] as const) this.#sums[key] = Number(state[key] ?? 0);
+  }
+
+  add({ losses, top1, top5 }: StepResult, images: number): void {
+    this.#sums.loss += losses[0]! * images;
+    this.#sums.top1 += top1;
+    this.#sums.top5 += top5;
+    this.#sums.images += images;
+  }
+
+  /** Mean loss of the first net of each step. */
+  get loss(): number {
+    return this.#sums.loss / Math.max(1, this.#sums.images);
+  }
+
+  /** Shares of the images that the last net of each step had right. */
+  get accuracies(): { top1: number; top5: number } {
+    const images = Math.max(1, this.#sums.images);
+    return { top1: this.#sums.top1 / images, top5: this.#sums.top5 / images };
+  }
+
+  state(): LoopState {
+    return { ...this.#sums };
+  }
+}
+
+const WINDOW = 20;
+
+/** How fast an epoch goes, and what of it saving takes. Nothing that is measured here enters a result. */
+class Pace {
+  readonly #began = performance.now();
+  #saving = 0;
+  #steps: number[] = [performance.now()];
+
+  step(): void {
+    this.#steps.push(performance.now());
+    if (this.#steps.length > WINDOW) this.#steps.shift();
+  }
+
+  /** Does a piece of saving and counts its time. */
+  async saving(save: () => Promise<void>): Promise<void> {
+    const began = performance.now();
+    await save();
+    const took = performance.now() - began;
+    this.#saving += took;
+    // Saving does not slow a step down.
+    this.#steps = this.#steps.map((at) => at + took);
+  }
+
+  /** Over the last steps. */
+  get stepsPerSecond(): number {
+    const seconds = (this.#steps.at(-1)! - this.#steps[0]!) / 1000;
+    return seconds > 0 ? (this.#steps.length - 1) / seconds : 0;
+  }
+
+  get seconds(): number {
+    return (performance.now() - this.#began) / 1000;
+  }
+
+  /** For the log. */
+  summary(): string {
+    const share = (100 * this.#saving) / (performance.now() - this.#began);
+    return `${this.seconds.toFixed(1)} s, ${share.toFixed(1)} % of it checkpoints`;
+  }
 }

@@ -1,8 +1,7 @@
 import { z } from 'zod';
-import { DAY, defineKind, heavy } from './kind.ts';
-import { samples } from './references.ts';
+import { DAY, defineKind, heavy, samples } from './kind.ts';
 
-export const text = z.union([z.string(), z.number(), z.boolean()]).transform(String);
+const text = z.union([z.string(), z.number(), z.boolean()]).transform(String);
 
 export const CommandConfig = z.strictObject({
   /** The program and its arguments, run without a shell in the stage's own directory. */

@@ -1,8 +1,8 @@
+import { BadInput } from '../../plan/endings.ts';
 import { EvaluateSubnetsConfig } from '../../nas/evaluation/config.ts';
 import { sampledSubnets } from '../../nas/evaluation/subnet-set.ts';
-import { evaluationCost } from './evaluation-cost.ts';
-import { defineKind, heavy } from './kind.ts';
-import { samples } from './references.ts';
+import { evaluationCost } from './cost.ts';
+import { defineKind, heavy, samples } from './kind.ts';
 
 /** As many as a run can rank in one set. */
 const LARGEST_SAMPLE = 50_000;
@@ -50,7 +50,7 @@ export const evaluateSubnets = defineKind({
       sampledSubnets(space, subnets.sample);
       return [];
     } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
+      if (!(error instanceof BadInput)) throw error;
       return [
         {
           key: 'subnets',

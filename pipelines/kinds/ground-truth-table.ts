@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { SpaceConfig } from '../../configs/space-schema.ts';
-import { defineKind, light } from './kind.ts';
-import { samples, StandaloneResultReference } from './references.ts';
+import { defineKind, light, samples, StandaloneResultReference } from './kind.ts';
 
 export const GroundTruthTableConfig = z.strictObject({
   space: SpaceConfig,

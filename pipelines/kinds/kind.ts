@@ -1,6 +1,8 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { ListedSubnet } from '../../nas/space/subnet-list.ts';
-import type { Cost, Json, JsonObject, Retry, Timeout } from '../plan.ts';
+import type { Cost, Retry, Timeout } from '../../plan/plan.ts';
+import type { Ranking, RankingPart, SelectedSupernet, StandaloneResult } from '../../plan/results.ts';
+import type { Json, JsonObject } from '../../plan/json.ts';
 
 /** The subnets of each file that a stage's `with` names, by its key. */
 export type Lists = Readonly<Record<string, readonly ListedSubnet[]>>;
@@ -42,20 +44,20 @@ interface Description<Schema extends z.ZodType> {
 }
 
 /** Stages that have a place in common must agree in the content, or one overwrites the other. */
-export interface Outside {
+interface Outside {
   readonly place: string;
   readonly content: JsonObject;
   /** What is said where they do not, `expected …, got …; remedy`; `owner` is the stage or cell that came first. */
   readonly refusal: (owner: string) => string;
 }
 
-export interface Wrong {
+interface Wrong {
   readonly key: string;
   readonly message: string;
 }
 
 /** What is known of one cell once its `with` is right. */
-export interface Examined {
+interface Examined {
   readonly samples: Readonly<Record<string, Json>>;
   readonly cost: Cost | null;
 }
@@ -84,9 +86,9 @@ export function defineKind<Schema extends z.ZodType>(description: Description<Sc
   };
 }
 
-export const SECOND = 1000;
-export const MINUTE = 60 * SECOND;
-export const HOUR = 60 * MINUTE;
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
 export const DAY = 24 * HOUR;
 
 /** A process that lasts: a lost one is noticed within half a minute, a hopeless one parks after a few tries. */
@@ -108,4 +110,59 @@ export const light = {
 } as const;
 
 /** 64 hex digits that stand for a hash that is not known before the run. */
-export const SAMPLE_SHA256 = '0'.repeat(64);
+const SAMPLE_SHA256 = '0'.repeat(64);
+
+// What a `with` accepts where it refers to another stage's output: the shapes of pipelines/outputs.ts, checked.
+
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits');
+const file = z.string().min(1);
+const count = z.int().nonnegative();
+const ranked = { top1: file, top5: file, sha256: z.strictObject({ top1: sha256, top5: sha256 }), subnets: count };
+
+export const SelectedSupernetReference: z.ZodType<SelectedSupernet> = z.strictObject({
+  file,
+  sha256,
+  epoch: count,
+  tau: z.number().nullable(),
+  groups: z.int().positive(),
+});
+
+export const StandaloneResultReference: z.ZodType<StandaloneResult> = z.strictObject({
+  file,
+  sha256,
+  arch: z.string(),
+  mean: z.number(),
+});
+
+export const RankingPartReference: z.ZodType<RankingPart> = z.strictObject({
+  ...ranked,
+  set: z.strictObject({ sha256, part: z.int().positive(), parts: z.int().positive() }),
+});
+
+export const RankingReference: z.ZodType<Ranking> = z.strictObject(ranked);
+
+/** Outputs as they could be. */
+export const samples = {
+  supernet: (groups: number): Json => ({
+    file: 'run/stage/0.5_1.safetensors',
+    sha256: SAMPLE_SHA256,
+    epoch: 1,
+    tau: 0.5,
+    groups,
+  }),
+  standalone: (arch: string): Json => ({ file: 'run/stage/result.json', sha256: SAMPLE_SHA256, arch, mean: 50 }),
+  part: (part: number, parts: number): Json => ({
+    top1: 'run/stage/top1_json1.json',
+    top5: 'run/stage/top5_json1.json',
+    sha256: { top1: SAMPLE_SHA256, top5: SAMPLE_SHA256 },
+    subnets: 1,
+    set: { sha256: SAMPLE_SHA256, part, parts },
+  }),
+  ranking: (): Json => ({
+    top1: 'run/stage/top1_json_final.json',
+    top5: 'run/stage/top5_json_final.json',
+    sha256: { top1: SAMPLE_SHA256, top5: SAMPLE_SHA256 },
+    subnets: 1,
+  }),
+  file: (): Json => ({ file: 'run/stage/file', sha256: SAMPLE_SHA256 }),
+} as const;

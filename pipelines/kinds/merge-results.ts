@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { defineKind, light } from './kind.ts';
-import { RankingPartReference, samples } from './references.ts';
+import { defineKind, light, RankingPartReference, samples } from './kind.ts';
 
 export const MergeResultsConfig = z.strictObject({
   /**

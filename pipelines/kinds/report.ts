@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { SpaceConfig } from '../../configs/space-schema.ts';
-import { defineKind, light } from './kind.ts';
-import { RankingReference, samples, SelectedSupernetReference } from './references.ts';
+import { defineKind, light, RankingReference, samples, SelectedSupernetReference } from './kind.ts';
 
 export const ReportConfig = z.strictObject({
   space: SpaceConfig,

@@ -1,8 +1,7 @@
 import { ArchCodeError, parseArchCode } from '../../nas/space/arch-code.ts';
 import { TrainStandaloneConfig } from '../../nas/training/config.ts';
-import { standaloneTrainingCost } from './training-cost.ts';
-import { defineKind, heavy } from './kind.ts';
-import { samples } from './references.ts';
+import { standaloneTrainingCost } from './cost.ts';
+import { defineKind, heavy, samples } from './kind.ts';
 
 /** Trains one subnet alone, once with each seed: what tau is measured against. */
 export const trainStandalone = defineKind({

@@ -1,7 +1,6 @@
 import { TrainSupernetConfig } from '../../nas/training/config.ts';
-import { supernetTrainingCost } from './training-cost.ts';
-import { defineKind, heavy } from './kind.ts';
-import { samples } from './references.ts';
+import { supernetTrainingCost } from './cost.ts';
+import { defineKind, heavy, samples } from './kind.ts';
 
 /** One-shot and few-shot stages: trains a supernet, and measures its tau after every epoch. */
 export const trainSupernet = defineKind({

@@ -1,3 +1,5 @@
+import path from 'node:path';
+import { load } from 'js-yaml';
 import {
   existsSync,
   mkdirSync,
@@ -9,15 +11,12 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { load } from 'js-yaml';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ImageList } from '../../configs/dataset-schema.ts';
 import type { ImageListConfig } from '../../configs/dataset-schema.ts';
 import { classNamesOf } from '../../nas/data/class-names.ts';
 import { openDataset } from '../../nas/data/dataset.ts';
-import { readLabels } from '../../nas/data/imagenet/labels.ts';
-import { namesOf } from '../../nas/data/imagenet/names.ts';
+import { namesOf, readLabels } from '../../nas/data/imagenet/folder.ts';
 import { writeImageFolder } from '../support/image-folder.ts';
 import { nas } from '../support/nas.ts';
 import type { Ended } from '../support/nas.ts';

@@ -1,13 +1,13 @@
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import * as ort from 'onnxruntime-web';
 import sharp from 'sharp';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { z } from 'zod';
-import { sha256File } from '../../artifacts/atomic-write.ts';
 import { claimStage, commit } from '../../artifacts/fence.ts';
+import { sha256File } from '../../artifacts/files.ts';
 import { JsonValue } from '../../artifacts/json.ts';
 import { plainBatches } from '../../nas/data/batches.ts';
 import type { Batch } from '../../nas/data/batches.ts';

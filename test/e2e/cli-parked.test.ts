@@ -1,18 +1,17 @@
+import path from 'node:path';
+import type { Client } from '@temporalio/client';
 import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { promisify } from 'node:util';
-import type { Client } from '@temporalio/client';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { readManifest } from '../../artifacts/manifest.ts';
+import { statusQuery } from '../../plan/messages.ts';
+import type { RunStatus } from '../../plan/messages.ts';
 import { temporalCli } from '../../runtime/layout.ts';
 import { findServer } from '../../runtime/temporal-server.ts';
-import { connectClient } from '../../workers/client.ts';
-import { embeddedServer } from '../../workers/connection.ts';
-import { statusQuery } from '../../workflows/messages.ts';
-import type { RunStatus } from '../../workflows/messages.ts';
 import { nas, RunningNas } from '../support/nas.ts';
+import { connectClient, embeddedServer } from '../../workers/server.ts';
 
 // Every command is a process of its own: seconds each where the machine is busy.
 vi.setConfig({ testTimeout: 150_000 });

@@ -1,13 +1,12 @@
+import path from 'node:path';
+import type { Client } from '@temporalio/client';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import type { Client } from '@temporalio/client';
+import { statusQuery } from '../../plan/messages.ts';
 import { findServer } from '../../runtime/temporal-server.ts';
-import { connectClient } from '../../workers/client.ts';
-import { embeddedServer } from '../../workers/connection.ts';
-import { statusQuery } from '../../workflows/messages.ts';
 import { nas, RunningNas } from '../support/nas.ts';
+import { connectClient, embeddedServer } from '../../workers/server.ts';
 
 // Every command is a process of its own: seconds each where the machine is busy.
 vi.setConfig({ testTimeout: 150_000 });

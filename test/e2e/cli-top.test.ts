@@ -1,9 +1,8 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { expect, test, vi } from 'vitest';
-import { topTable } from '../../cli/view/top-table.ts';
-import { rankedTableText } from '../../nas/evaluation/ranked-table.ts';
-import { tableText } from '../../nas/evaluation/ranking-files.ts';
+import { topTable } from '../../cli/top.ts';
+import { rankedTableText, tableText } from '../../nas/evaluation/ranking-files.ts';
 import type { TableRow } from '../../nas/evaluation/ranking-files.ts';
 import { nas } from '../support/nas.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';

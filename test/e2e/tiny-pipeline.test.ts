@@ -1,17 +1,17 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { lightActivities } from '../../activities/light.ts';
-import { sha256File } from '../../artifacts/atomic-write.ts';
+import { sha256File } from '../../artifacts/files.ts';
 import { readManifest } from '../../artifacts/manifest.ts';
-import { RankingPartReference } from '../../pipelines/kinds/references.ts';
-import { loadPipeline } from '../../pipelines/load.ts';
-import { embeddedServer } from '../../workers/connection.ts';
-import { startWorkers } from '../../workers/start.ts';
-import type { RunningWorkers } from '../../workers/start.ts';
+import { loadPipeline } from '../../pipelines/compile.ts';
+import { RankingPartReference } from '../../pipelines/kinds/kind.ts';
 import { readEvents } from '../support/event-reader.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { withPipelineServer } from '../support/with-pipeline-server.ts';
+import { embeddedServer } from '../../workers/server.ts';
+import { startWorkers } from '../../workers/workers.ts';
+import type { RunningWorkers } from '../../workers/workers.ts';
 
 const server = withPipelineServer(lightActivities);
 let workers: RunningWorkers;

@@ -1,19 +1,20 @@
-// npm run test:full-width: the competition's own pipeline with all its weights, on 200 pictures.
+import path from 'node:path';
 import { readFileSync, statfsSync } from 'node:fs';
 import { freemem, tmpdir } from 'node:os';
-import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { lightActivities } from '../../activities/light.ts';
-import type { ImageListConfig } from '../../configs/dataset-schema.ts';
 import { spaceNamed } from '../../bench/train-task.ts';
-import { loadPipeline } from '../../pipelines/load.ts';
-import { embeddedServer } from '../../workers/connection.ts';
-import { startWorkers } from '../../workers/start.ts';
-import type { RunningWorkers } from '../../workers/start.ts';
+import type { ImageListConfig } from '../../configs/dataset-schema.ts';
+import { loadPipeline } from '../../pipelines/compile.ts';
 import { writeImageFolder } from '../support/image-folder.ts';
 import { nas } from '../support/nas.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { withPipelineServer } from '../support/with-pipeline-server.ts';
+import { embeddedServer } from '../../workers/server.ts';
+import { startWorkers } from '../../workers/workers.ts';
+import type { RunningWorkers } from '../../workers/workers.ts';
+
+// npm run test:full-width: the competition's own pipeline with all its weights, on 200 pictures.
 
 const server = withPipelineServer(lightActivities);
 let workers: RunningWorkers;

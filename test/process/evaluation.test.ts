@@ -1,19 +1,19 @@
+import path from 'node:path';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, expect, test } from 'vitest';
-import { atomicWrite } from '../../artifacts/atomic-write.ts';
 import { claimStage } from '../../artifacts/fence.ts';
+import { atomicWrite } from '../../artifacts/files.ts';
 import { readManifest } from '../../artifacts/manifest.ts';
 import type { EvaluateSubnetsConfig } from '../../nas/evaluation/config.ts';
 import { mergeFiles } from '../../nas/evaluation/merge.ts';
 import { Accuracies } from '../../nas/evaluation/ranking-files.ts';
 import { Supernet } from '../../nas/supernet/network.ts';
 import { saveSupernet } from '../../nas/supernet/weights.ts';
-import { RankingPartReference } from '../../pipelines/kinds/references.ts';
-import type { RankingPart } from '../../pipelines/outputs.ts';
+import { RankingPartReference } from '../../pipelines/kinds/kind.ts';
+import type { RankingPart } from '../../plan/results.ts';
 import { jobOf, startStage } from '../support/stage-process.ts';
 import type { StageProcess } from '../support/stage-process.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -182,7 +182,7 @@ test('an attempt that was overtaken is refused and leaves no ranking', async () 
   const claim = { uses: 'evaluate-subnets', fingerprint: job.fingerprint, config: null, environment: {} };
   await claimStage(results, job.directory, job.token, { ...claim, device: 'cpu', queued: new Date().toISOString() });
   expect(await stale.ended).toMatchObject({ code: 1 });
-  expect(stale.messages.at(-1)).toMatchObject({ type: 'failed', error: { type: 'Fenced', retryable: false } });
+  expect(stale.messages.at(-1)).toMatchObject({ type: 'failed', ending: 'Fenced' });
   expect(readdirSync(path.join(results, 'run/one-shot'))).toEqual(['0.5_1.safetensors']);
 });
 
@@ -197,7 +197,7 @@ test('bad input is told as such', async () => {
     const refused = evaluate(results, changes);
     expect(await refused.ended).toMatchObject({ code: 1 });
     const last = refused.messages.at(-1);
-    expect(last).toMatchObject({ type: 'failed', error: { type: 'BadInput', retryable: false } });
+    expect(last).toMatchObject({ type: 'failed', ending: 'BadInput' });
     expect(JSON.stringify(last)).toMatch(message);
   }
 });

@@ -1,12 +1,13 @@
-// What needs a card is tried with fakes of the outside world: an nvidia-smi that lies, a set-up for GPUs that is empty.
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { deviceEnvironment } from '../../runtime/device-environment.ts';
+import { deviceEnvironment } from '../../runtime/machine.ts';
 import { nas } from '../support/nas.ts';
 import { jobOf, startStage } from '../support/stage-process.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { tinySupernet } from '../support/training-configs.ts';
+
+// What needs a card is tried with fakes of the outside world: an nvidia-smi that lies, a set-up for GPUs that is empty.
 
 /** The environment of a machine with so many cards; `device` is what libtensorflow was set up for. */
 function machineWith(cards: number, device: 'cpu' | 'gpu'): Record<string, string> {
@@ -47,10 +48,8 @@ test('a stage that was given a card does not quietly compute on the processor', 
   const stage = startStage('nas/training/main.ts', job, folder, environment);
   expect(await stage.ended).toMatchObject({ code: 1 });
   expect(stage.messages.at(-1)).toMatchObject({
-    error: {
-      type: 'Crashed',
-      message: expect.stringMatching(/^gpu:0: expected TensorFlow to compute on this card, .*nas doctor/),
-    },
+    ending: 'Crashed',
+    message: expect.stringMatching(/^gpu:0: expected TensorFlow to compute on this card, .*nas doctor/),
   });
 });
 
@@ -60,9 +59,7 @@ test('a card without room is told as such, with what helps', async () => {
   const stage = startStage('test/support/toy-stage.ts', job, folder, { NAS_DEVICE: 'gpu:1' });
   await stage.ended;
   expect(stage.messages.at(-1)).toMatchObject({
-    error: {
-      type: 'OutOfMemory',
-      message: expect.stringMatching(/^expected enough memory of gpu:1, got: .*batch_size smaller, .*precision: bf16/),
-    },
+    ending: 'OutOfMemory',
+    message: expect.stringMatching(/^expected enough memory of gpu:1, got: .*batch_size smaller, .*precision: bf16/),
   });
 });

@@ -2,7 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { failureType } from '../../nas/process/harness.ts';
+import { FencedError } from '../../artifacts/fence.ts';
+import { BadInput, endingOf, KnownError } from '../../plan/endings.ts';
 import { jobOf, startStage } from '../support/stage-process.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -49,9 +50,9 @@ describe('a stage process', () => {
   test('fails for good on NaN, and for another try on an error that nobody awaited', async () => {
     const [nan, crash] = [start('nan'), start('crash')];
     expect(await nan.ended).toMatchObject({ code: 1 });
-    expect(nan.messages.at(-1)).toMatchObject({ error: { type: 'NaNLoss', retryable: false } });
+    expect(nan.messages.at(-1)).toMatchObject({ ending: 'NaNLoss' });
     expect(await crash.ended).toMatchObject({ code: 1, log: expect.stringContaining('nobody awaits') });
-    expect(crash.messages.at(-1)).toMatchObject({ error: { type: 'Crashed', retryable: true } });
+    expect(crash.messages.at(-1)).toMatchObject({ ending: 'Crashed' });
   });
 
   test('refuses a bad job by naming every wrong key', async () => {
@@ -60,7 +61,7 @@ describe('a stage process', () => {
     const stage = startStage(toy, job, folder);
     expect(await stage.ended).toMatchObject({ code: 1 });
     const message: unknown = expect.stringMatching(/job-.*\.json\.version: .*\n.*\.threads: /);
-    expect(stage.messages[0]).toMatchObject({ error: { type: 'BadInput', retryable: false, message } });
+    expect(stage.messages[0]).toMatchObject({ ending: 'BadInput', message });
   });
 
   test('refuses a kind that it does not do', async () => {
@@ -68,7 +69,7 @@ describe('a stage process', () => {
     const stage = startStage(toy, jobOf('evaluate-subnets', folder, 'toy', {}), folder);
     await stage.ended;
     expect(stage.messages[0]).toMatchObject({
-      error: { message: expect.stringMatching(/^job\.kind: expected .*train-supernet/) },
+      message: expect.stringMatching(/^job\.kind: expected .*train-supernet/),
     });
   });
 
@@ -86,12 +87,12 @@ describe('a stage process', () => {
   });
 });
 
-const named = (name: string): Error => Object.assign(new Error('x'), { name });
-
-test('errors are told apart by what they are', () => {
-  expect(failureType(named('FencedError'))).toBe('Fenced');
-  expect(failureType(named('DatasetError'))).toBe('BadInput');
-  expect(failureType(Object.assign(named('TensorFlowError'), { outOfMemory: true }))).toBe('OutOfMemory');
-  expect(failureType(Object.assign(named('TensorFlowError'), { outOfMemory: false }))).toBe('Crashed');
-  expect(failureType('a string')).toBe('Crashed');
+test('errors say themselves how the stage ends', () => {
+  const token = { workflowId: 'w', runId: 'r', stage: 's', round: 1, attempt: 1 };
+  expect(endingOf(new FencedError('run/stage', token, null))).toBe('Fenced');
+  expect(endingOf(new BadInput('x'))).toBe('BadInput');
+  expect(endingOf(new KnownError('NaNLoss', 'x'))).toBe('NaNLoss');
+  expect(endingOf(new Error('CUDA_ERROR_OUT_OF_MEMORY: out of memory'))).toBe('OutOfMemory');
+  expect(endingOf(new RangeError('x'))).toBe('Crashed');
+  expect(endingOf('a string')).toBe('Crashed');
 });

@@ -1,16 +1,16 @@
+import path from 'node:path';
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { beforeAll, afterAll, expect, test, vi } from 'vitest';
 import { tmpdir } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { ImageList, PartName } from '../../configs/dataset-schema.ts';
 import type { ImageListConfig } from '../../configs/dataset-schema.ts';
 import { plainBatches, trainingBatches } from '../../nas/data/batches.ts';
 import type { Batch, TrainingOrder } from '../../nas/data/batches.ts';
 import { openDataset } from '../../nas/data/dataset.ts';
 import { ImageLoader } from '../../nas/data/images/loader.ts';
-import { testImage } from '../../nas/data/images/test-image.ts';
+import { testImage } from '../../nas/data/pictures.ts';
 import { imagenetConfig, writeImageFolder } from '../support/image-folder.ts';
 
 const CLASSES = 3;

@@ -1,11 +1,10 @@
+import path from 'node:path';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
-import { installWheel, wheelIsInstalled } from '../../runtime/install-wheel.ts';
 import { python } from '../../runtime/machine.ts';
-import { contentsOf } from '../../runtime/wheels.ts';
+import { contentsOf, installWheel, wheelIsInstalled } from '../../runtime/wheels.ts';
 import type { Wheel } from '../../runtime/wheels.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 

@@ -1,16 +1,16 @@
+import path from 'node:path';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import path from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { z } from 'zod';
-import type { StageInput, StageResult } from '../../activities/contract.ts';
 import { mergeResults } from '../../activities/merge-results.ts';
-import { predictionOf } from '../../activities/report-prediction.ts';
-import { predictionWords } from '../../activities/report-text.ts';
-import { readManifest } from '../../artifacts/manifest.ts';
 import { JsonMap } from '../../artifacts/json.ts';
-import { RankingReference } from '../../pipelines/kinds/references.ts';
+import { readManifest } from '../../artifacts/manifest.ts';
+import { RankingReference } from '../../pipelines/kinds/kind.ts';
+import type { StageInput, StageResult } from '../../plan/results.ts';
+import { predictionOf } from '../../report/figures.ts';
+import { predictionWords } from '../../report/text.ts';
 import { evaluated, partsOnDisk } from '../support/evaluated-ranking.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 

@@ -1,10 +1,9 @@
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { readFileSync } from 'node:fs';
 import { expect, onTestFinished, test } from 'vitest';
 import { findServer, keepServer } from '../../runtime/temporal-server.ts';
-import { connectClient } from '../../workers/client.ts';
-import { embeddedServer } from '../../workers/connection.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { connectClient, embeddedServer } from '../../workers/server.ts';
 
 async function kept(home: string) {
   const keeper = await keepServer(home);

@@ -1,12 +1,12 @@
+import path from 'node:path';
 import { ActivityCancellationDetails } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { EventEmitter, once } from 'node:events';
-import path from 'node:path';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { superviseProcess } from '../../activities/trainer-process.ts';
-import type { ProcessEnd, Supervision } from '../../activities/trainer-process.ts';
-import { identityOf, livenessOf } from '../../artifacts/process-identity.ts';
+import { superviseProcess } from '../../activities/stage-process.ts';
+import type { ProcessEnd, Supervision } from '../../activities/stage-process.ts';
+import { identityOf, livenessOf } from '../../runtime/process-identity.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 interface Watched {

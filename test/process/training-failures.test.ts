@@ -14,7 +14,7 @@ async function failureOf(config: object): Promise<unknown> {
   const stage = startStage(trainer, jobOf('train-supernet', results, 'run/stage', config), results);
   expect(await stage.ended).toMatchObject({ code: 1 });
   const last = stage.messages.at(-1);
-  return last?.type === 'failed' ? last.error : last;
+  return last?.type === 'failed' ? { ending: last.ending, message: last.message } : last;
 }
 
 test('a loss that is no number ends the stage for good, and says where and what to try', async () => {
@@ -23,7 +23,7 @@ test('a loss that is no number ends the stage for good, and says where and what 
   const message: unknown = expect.stringMatching(
     /^epoch 0, step \d: expected a finite loss .* try a smaller lr_scheduler.base_lr/,
   );
-  expect(await failureOf(wild)).toEqual({ type: 'NaNLoss', retryable: false, message });
+  expect(await failureOf(wild)).toEqual({ ending: 'NaNLoss', message });
 });
 
 test('bad input is refused before anything is written', async () => {
@@ -32,12 +32,11 @@ test('bad input is refused before anything is written', async () => {
   const wrong = { ...tinySupernet(), epochs: 0, batch_size: 'many' };
   const [first, second] = await Promise.all([failureOf(changed), failureOf(wrong)]);
   expect(first).toMatchObject({
-    type: 'BadInput',
-    retryable: false,
+    ending: 'BadInput',
     message: expect.stringMatching(/ground-truth-tiny\.json: expected sha256 0{64}, got .*; .* start a new run/),
   });
   expect(second).toMatchObject({
-    type: 'BadInput',
+    ending: 'BadInput',
     message: expect.stringMatching(/with\.batch_size: .*\n.*with\.epochs: /s),
   });
 });
@@ -66,7 +65,7 @@ test('a trainer that stood still while another attempt finished is refused when 
   const { code, log } = await zombie.ended;
   expect(code).toBe(1);
   expect(log).toContain('attempt 2; this attempt ends here');
-  expect(zombie.messages.at(-1)).toMatchObject({ error: { type: 'Fenced', retryable: false } });
+  expect(zombie.messages.at(-1)).toMatchObject({ ending: 'Fenced' });
   expect(await readManifest(results, 'run/stage')).toEqual(mine);
   expect(filesIn(results)).toEqual(files);
 });

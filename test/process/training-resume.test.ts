@@ -1,11 +1,11 @@
-import { existsSync, readdirSync, readFileSync, truncateSync } from 'node:fs';
 import path from 'node:path';
+import { existsSync, readdirSync, readFileSync, truncateSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { sha256File } from '../../artifacts/atomic-write.ts';
+import { sha256File } from '../../artifacts/files.ts';
 import { readManifest } from '../../artifacts/manifest.ts';
 import type { Job, TrainerMessage } from '../../nas/process/protocol.ts';
-import { readSafetensors } from '../../nas/supernet/safetensors.ts';
 import { randomOf } from '../../nas/space/random.ts';
+import { readSafetensors } from '../../nas/weights/safetensors.ts';
 import { readEvents } from '../support/event-reader.ts';
 import { holdIn } from '../support/held-stage.ts';
 import type { Hold } from '../support/held-stage.ts';

@@ -1,8 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { baselines } from '../../nas/evaluation/baselines.ts';
-import { bootstrapInterval, compareRankings } from '../../nas/evaluation/bootstrap.ts';
-import { kendallTau, pearson } from '../../nas/evaluation/metrics.ts';
-import { noiseCeiling, reliability } from '../../nas/evaluation/noise-ceiling.ts';
+import {
+  baselines,
+  bootstrapInterval,
+  compareRankings,
+  kendallTau,
+  noiseCeiling,
+  pearson,
+  reliability,
+} from '../../nas/evaluation/agreement.ts';
 import { randomOf } from '../../nas/space/random.ts';
 import { parseSubnetList } from '../../nas/space/subnet-list.ts';
 import { committedSpace, configText } from '../support/spaces.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { differences } from '../../cli/difference.ts';
+import { differences } from '../../cli/start.ts';
 
 const plan = (stages: object[], params: object = {}): object => ({ version: 1, name: 'p', params, stages });
 

@@ -1,8 +1,7 @@
 import { stripVTControlCharacters } from 'node:util';
 import { expect, test } from 'vitest';
-import { planMermaid } from '../../cli/view/plan-mermaid.ts';
-import { planTree } from '../../cli/view/plan-tree.ts';
-import type { Cost, Plan, PlanStage } from '../../pipelines/plan.ts';
+import { planMermaid, planTree } from '../../cli/view/plan.ts';
+import type { Cost, Plan, PlanStage } from '../../plan/plan.ts';
 
 const stage = (id: string, needs: string[], more: Partial<PlanStage> = {}): PlanStage => ({
   id,

@@ -1,16 +1,12 @@
 import { stripVTControlCharacters } from 'node:util';
 import { expect, test } from 'vitest';
-import type { RunView, Work } from '../../cli/run-view.ts';
-import { changes } from '../../cli/view/changes.ts';
-import { columns } from '../../cli/view/columns.ts';
-import { bar, duration, gmacs } from '../../cli/view/format.ts';
-import { frame } from '../../cli/view/frame.ts';
-import { Pace } from '../../cli/view/pace.ts';
-import { fractionOf } from '../../cli/view/progress.ts';
-import { cut } from '../../cli/view/screen.ts';
-import { statusTable } from '../../cli/view/status-table.ts';
+import { changes, cut } from '../../cli/follow.ts';
+import type { RunView, Work } from '../../cli/run.ts';
+import { bar, columns, duration, gmacs } from '../../cli/view/format.ts';
+import { fractionOf, frame, Pace } from '../../cli/view/frame.ts';
+import { statusTable } from '../../cli/view/stages.ts';
 import type { Progress } from '../../nas/process/protocol.ts';
-import type { RunStatus, StageStatus } from '../../workflows/messages.ts';
+import type { RunStatus, StageStatus } from '../../plan/messages.ts';
 
 const plain = (lines: readonly string[]): string => stripVTControlCharacters(lines.join('\n'));
 

@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from 'node:util';
 import { expect, test } from 'vitest';
-import type { Report } from '../../activities/report-text.ts';
-import { summary } from '../../cli/view/summary.ts';
+import { summary } from '../../cli/report.ts';
+import type { Report } from '../../report/text.ts';
 
 const interval = (estimate: number) => ({
   estimate,

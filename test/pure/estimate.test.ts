@@ -1,14 +1,13 @@
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { estimateOf, rateOf } from '../../cli/estimate.ts';
-import { estimateLines } from '../../cli/view/estimate-table.ts';
 import { bytes } from '../../cli/view/format.ts';
-import { supernetParameterCount } from '../../nas/space/cost.ts';
-import { activations, convolutions } from '../../nas/space/footprint.ts';
+import { estimateLines } from '../../cli/view/plan.ts';
+import { activations, convolutions, supernetParameterCount } from '../../nas/space/cost.ts';
 import { maxArchitecture } from '../../nas/space/sampling.ts';
 import { subnetOf } from '../../nas/space/space.ts';
-import { loadPipeline } from '../../pipelines/load.ts';
-import type { Cost, Plan, PlanStage } from '../../pipelines/plan.ts';
+import { loadPipeline } from '../../pipelines/compile.ts';
+import type { Cost, Plan, PlanStage } from '../../plan/plan.ts';
 import { committedSpace } from '../support/spaces.ts';
 
 const imagenet = committedSpace('imagenet');

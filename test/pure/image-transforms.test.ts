@@ -1,17 +1,16 @@
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import sharp from 'sharp';
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import type { JpegOptions, Sharp } from 'sharp';
 import { expect, test } from 'vitest';
 import { drawChange } from '../../nas/data/images/changes.ts';
 import type { Change } from '../../nas/data/images/changes.ts';
-import { decodeImage, ImageError } from '../../nas/data/images/decode.ts';
-import { decodeJpeg } from '../../nas/data/images/jpeg.ts';
+import { decodeImage, decodeJpeg, ImageError } from '../../nas/data/images/decode.ts';
 import { sourceHash } from '../../nas/data/images/kernels/files.ts';
 import { hashInKernels } from '../../nas/data/images/kernels/kernels.ts';
-import { testImage } from '../../nas/data/images/test-image.ts';
 import { Transformer } from '../../nas/data/images/transformer.ts';
+import { testImage } from '../../nas/data/pictures.ts';
 import { randomOf } from '../../nas/space/random.ts';
 import { imagenetConfig } from '../support/image-folder.ts';
 

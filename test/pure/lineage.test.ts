@@ -1,17 +1,16 @@
+import path from 'node:path';
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { expect, test } from 'vitest';
 import { claimStage, closeAttempt, commit } from '../../artifacts/fence.ts';
 import { linesOf } from '../../artifacts/ledger.ts';
 import type { Attempt } from '../../artifacts/manifest.ts';
-import { lineageOf } from '../../cli/lineage.ts';
-import { ledgerTable } from '../../cli/view/ledger-table.ts';
-import { lineageTree } from '../../cli/view/lineage-tree.ts';
-import type { JsonObject } from '../../pipelines/plan.ts';
+import { lineageOf, lineageTree } from '../../cli/lineage.ts';
+import { ledgerTable } from '../../cli/status.ts';
 import { nas } from '../support/nas.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import type { JsonObject } from '../../plan/json.ts';
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 

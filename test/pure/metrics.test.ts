@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
-import { kendallTau, pearson, ranks, spearman, standardised } from '../../nas/evaluation/metrics.ts';
 import fixture from './fixtures/scipy-correlations.json' with { type: 'json' };
+import { describe, expect, test } from 'vitest';
+import { kendallTau, pearson, ranks, spearman, standardised } from '../../nas/evaluation/agreement.ts';
 
 /** Tau-b by looking at every pair. */
 function plainTau(a: readonly number[], b: readonly number[]): number {

@@ -1,13 +1,13 @@
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { editorSchema } from '../../pipelines/editor-schema.ts';
-import { PROJECT_ROOT } from '../../pipelines/files.ts';
 import { fingerprintOf } from '../../pipelines/fingerprint.ts';
+import { graphOf } from '../../pipelines/graph.ts';
 import { kinds } from '../../pipelines/kinds/index.ts';
-import { graphOf } from '../../pipelines/order.ts';
-import type { JsonObject } from '../../pipelines/plan.ts';
-import { readYaml } from '../../pipelines/positions.ts';
+import { PROJECT_ROOT } from '../../pipelines/project.ts';
+import { editorSchema } from '../../pipelines/schema.ts';
+import { readYaml } from '../../pipelines/yaml.ts';
+import type { JsonObject } from '../../plan/json.ts';
 
 test('schema.json is what the schemas say; else: npx tsx pipelines/write-schema.ts', () => {
   const committed: unknown = JSON.parse(readFileSync(path.join(PROJECT_ROOT, 'pipelines/schema.json'), 'utf8'));

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { holds, parseCondition } from '../../pipelines/conditions.ts';
-import type { NeedState } from '../../pipelines/conditions.ts';
-import { references, resolve } from '../../pipelines/expressions.ts';
-import type { Json } from '../../pipelines/plan.ts';
+import { holds, parseCondition } from '../../plan/conditions.ts';
+import type { NeedState } from '../../plan/conditions.ts';
+import { references, resolve } from '../../plan/references.ts';
+import type { Json } from '../../plan/json.ts';
 
 const scope = {
   params: { k: 3, word: 'a', map: { x: [10, 20] } },

@@ -1,15 +1,14 @@
 import * as fc from 'fast-check';
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { ExpressionError, resolve } from '../../pipelines/expressions.ts';
-import { parseCondition } from '../../pipelines/conditions.ts';
 import { compilePipeline } from '../../pipelines/compile.ts';
-import { PROJECT_ROOT } from '../../pipelines/files.ts';
-import { Project } from '../../pipelines/names.ts';
-import { readYaml } from '../../pipelines/positions.ts';
+import { parseSettings } from '../../pipelines/layers.ts';
 import { PipelineError, problemText } from '../../pipelines/problems.ts';
-import { parseSettings } from '../../pipelines/settings.ts';
+import { Project, PROJECT_ROOT } from '../../pipelines/project.ts';
+import { readYaml } from '../../pipelines/yaml.ts';
+import { parseCondition } from '../../plan/conditions.ts';
+import { ExpressionError, resolve } from '../../plan/references.ts';
 
 const project = new Project(PROJECT_ROOT);
 

@@ -1,11 +1,12 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { PROJECT_ROOT } from '../../pipelines/files.ts';
-import { isObject, valueAt } from '../../pipelines/json.ts';
-import { loadPipeline } from '../../pipelines/load.ts';
-import type { Json, Plan } from '../../pipelines/plan.ts';
+import { loadPipeline } from '../../pipelines/compile.ts';
+import { PROJECT_ROOT } from '../../pipelines/project.ts';
+import { isObject, valueAt } from '../../plan/json.ts';
+import type { Plan } from '../../plan/plan.ts';
 import { planOf, problemsOf } from '../support/pipelines.ts';
+import type { Json } from '../../plan/json.ts';
 
 const stageOf = (plan: Plan, id: string) => plan.stages.find((stage) => stage.id === id)!;
 

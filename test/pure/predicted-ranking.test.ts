@@ -1,8 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { filesOfRanking } from '../../nas/evaluation/merged-files.ts';
-import { kendallTau } from '../../nas/evaluation/metrics.ts';
-import { isEvaluated, parseRankedTable, rankedTableText } from '../../nas/evaluation/ranked-table.ts';
-import { Accuracies, tableText } from '../../nas/evaluation/ranking-files.ts';
+import { kendallTau } from '../../nas/evaluation/agreement.ts';
+import { filesOfRanking } from '../../nas/evaluation/merge.ts';
+import {
+  Accuracies,
+  isEvaluated,
+  parseRankedTable,
+  rankedTableText,
+  tableText,
+} from '../../nas/evaluation/ranking-files.ts';
 import { depthOf } from '../../nas/space/space.ts';
 import { evaluated, subnets } from '../support/evaluated-ranking.ts';
 

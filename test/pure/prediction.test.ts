@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { likeliest, predictionText } from '../../cli/view/prediction.ts';
+import { likeliest, predictionText } from '../../cli/predict.ts';
 
 test('of a picture the five likeliest classes are shown, by name, with their softmax', () => {
   const logits = [0, 3, 1, 2, 2, -1];

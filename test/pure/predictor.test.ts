@@ -1,13 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { kendallTau } from '../../nas/evaluation/metrics.ts';
-import { chooseSubnets } from '../../nas/evaluation/predictor/budget.ts';
-import { featuresOf } from '../../nas/evaluation/predictor/features.ts';
-import { fitPredictor, predictAll } from '../../nas/evaluation/predictor/predictor.ts';
+import { kendallTau } from '../../nas/evaluation/agreement.ts';
+import { chooseSubnets, featuresOf, fitPredictor, predictAll } from '../../nas/evaluation/predictor/predictor.ts';
 import type { Observation, Predictor } from '../../nas/evaluation/predictor/predictor.ts';
+import { sampledSubnets } from '../../nas/evaluation/subnet-set.ts';
 import { parseArchCode } from '../../nas/space/arch-code.ts';
 import { parameterCount } from '../../nas/space/cost.ts';
 import { randomOf } from '../../nas/space/random.ts';
-import { sampledSubnets } from '../../nas/evaluation/subnet-set.ts';
 import { depthOf, subnetOf } from '../../nas/space/space.ts';
 import type { Subnet } from '../../nas/space/space.ts';
 import { committedSpace, competitionCodes } from '../support/spaces.ts';

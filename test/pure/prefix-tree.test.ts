@@ -1,13 +1,19 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { blockMacs, macs, outputSize, stemMacs, stemOutput } from '../../nas/space/cost.ts';
-import { groupMaxima, stageGroups } from '../../nas/space/groups.ts';
+import { groupMaxima, stageGroups } from '../../nas/space/layout.ts';
+import {
+  cutInOrder,
+  cutTree,
+  prefixTree,
+  sharedMacs,
+  siblingSharedMacs,
+  walkOrder,
+} from '../../nas/space/prefix-tree.ts';
 import type { BlockNode } from '../../nas/space/prefix-tree.ts';
-import { prefixTree, walkOrder } from '../../nas/space/prefix-tree.ts';
 import { placedBlocks, subnetOf } from '../../nas/space/space.ts';
 import type { Block, Space, Subnet } from '../../nas/space/space.ts';
 import { parseSubnetList } from '../../nas/space/subnet-list.ts';
-import { cutInOrder, cutTree, sharedMacs, siblingSharedMacs } from '../../nas/space/tree-cost.ts';
 import { anyArchitectures, committedSpace, configText } from '../support/spaces.ts';
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);

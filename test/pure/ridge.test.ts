@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { momentsOf, without } from '../../nas/evaluation/predictor/moments.ts';
-import { fitRidge, valueOf } from '../../nas/evaluation/predictor/ridge.ts';
+import { fitRidge, momentsOf, valueOf, without } from '../../nas/evaluation/predictor/ridge.ts';
 import { randomOf } from '../../nas/space/random.ts';
 
 const FEATURES = 6;

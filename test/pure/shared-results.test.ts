@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { loadPipeline } from '../../pipelines/load.ts';
+import { loadPipeline } from '../../pipelines/compile.ts';
 import { problemsOf } from '../support/pipelines.ts';
 
 const stage = (name: string, keys: string): string => `

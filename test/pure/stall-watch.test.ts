@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { StallWatch } from '../../activities/stall-watch.ts';
+import { StallWatch } from '../../activities/stage-process.ts';
 
 const at = (step: number) => ({ phase: 'training', epoch: 0, step, subnets: 0 }) as const;
 const MINUTE = 60_000;

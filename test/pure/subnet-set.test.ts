@@ -1,8 +1,7 @@
 import { expect, test } from 'vitest';
 import { rankingFolder } from '../../nas/evaluation/ranking-files.ts';
 import { cutSet, readSubnets, sampledSubnets } from '../../nas/evaluation/subnet-set.ts';
-import { prefixTree } from '../../nas/space/prefix-tree.ts';
-import { sharedMacs } from '../../nas/space/tree-cost.ts';
+import { prefixTree, sharedMacs } from '../../nas/space/prefix-tree.ts';
 import { committedSpace } from '../support/spaces.ts';
 
 const space = committedSpace('fashion');

@@ -1,17 +1,18 @@
-import { cpSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { cpSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { sha256File } from '../../artifacts/atomic-write.ts';
+import { sha256File } from '../../artifacts/files.ts';
 import { rankingFolder } from '../../nas/evaluation/ranking-files.ts';
 import { parameterLayout } from '../../nas/space/layout.ts';
-import { writeSafetensors } from '../../nas/supernet/safetensors.ts';
-import { PROJECT_ROOT } from '../../pipelines/files.ts';
+import { writeSafetensors } from '../../nas/weights/safetensors.ts';
+import { loadPipeline } from '../../pipelines/compile.ts';
 import { fingerprintOf } from '../../pipelines/fingerprint.ts';
-import { loadPipeline } from '../../pipelines/load.ts';
-import type { JsonObject, Plan } from '../../pipelines/plan.ts';
 import { PipelineError } from '../../pipelines/problems.ts';
+import { PROJECT_ROOT } from '../../pipelines/project.ts';
+import type { Plan } from '../../plan/plan.ts';
 import { committedSpace } from '../support/spaces.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import type { JsonObject } from '../../plan/json.ts';
 
 const space = committedSpace('fashion');
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { parameterLayout } from '../../nas/space/layout.ts';
-import { lrFactor, weightDecay } from '../../nas/training/parameter-rules.ts';
 import type { GroupLrFactor } from '../../nas/training/config.ts';
+import { lrFactor, weightDecay } from '../../nas/training/sgd.ts';
 import { tinySupernet } from '../support/training-configs.ts';
 
 const imagenet = {

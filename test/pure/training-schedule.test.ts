@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { learningRate } from '../../nas/training/schedule.ts';
+import { learningRate } from '../../nas/training/sgd.ts';
 
 const scheduler = { lr_way: 'warmup_cosine_lr', base_lr: 0.1, clamp_lr_percent: 0, warmup_factor: 0.001 } as const;
 

@@ -1,9 +1,9 @@
-import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
-import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
+import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { workflowBundle } from '../../workers/bundle.ts';
 import { shapes } from './shapes.ts';
+import { workflowBundle } from '../../workers/workers.ts';
 
 Runtime.install({ logger: new DefaultLogger('ERROR') });
 const folder = path.join(import.meta.dirname, 'histories');

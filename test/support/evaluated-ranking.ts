@@ -1,15 +1,15 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { mergeParts } from '../../nas/evaluation/merge.ts';
 import type { MergedScores, PartScores } from '../../nas/evaluation/merge.ts';
-import { rowOf } from '../../nas/evaluation/part-files.ts';
 import { jsonText, rankingNames, sha256Of, tableText } from '../../nas/evaluation/ranking-files.ts';
 import type { Accuracies, RankingSet } from '../../nas/evaluation/ranking-files.ts';
 import { sampledSubnets, shareOut } from '../../nas/evaluation/subnet-set.ts';
 import { parameterCount } from '../../nas/space/cost.ts';
 import { depthOf } from '../../nas/space/space.ts';
-import type { RankingPart } from '../../pipelines/outputs.ts';
+import type { RankingPart } from '../../plan/results.ts';
 import { committedSpace } from './spaces.ts';
+import { rowOf } from '../../nas/evaluation/part-files.ts';
 
 const space = committedSpace('fashion');
 /** The subnets of the set. */

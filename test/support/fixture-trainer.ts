@@ -1,15 +1,16 @@
-// A stage process without TensorFlow: five steps an epoch, a checkpoint when stopped, every step it ever made in steps.txt.
-// The seed of its config says how it ends; it ends badly only while it has no checkpoint.
+import { KnownError } from '../../plan/endings.ts';
 import { appendFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { atomicWrite, sha256File, temporaryName } from '../../artifacts/atomic-write.ts';
 import { commit } from '../../artifacts/fence.ts';
-import type { Manifest } from '../../artifacts/manifest.ts';
+import { atomicWrite, sha256File, temporaryName } from '../../artifacts/files.ts';
 import { readManifest } from '../../artifacts/manifest.ts';
+import type { Manifest } from '../../artifacts/manifest.ts';
 import { placeOf } from '../../artifacts/paths.ts';
 import { runStageProcess } from '../../nas/process/harness.ts';
-import { TrainerError } from '../../nas/process/protocol.ts';
 import type { Job } from '../../nas/process/protocol.ts';
+
+// A stage process without TensorFlow: five steps an epoch, a checkpoint when stopped, every step it ever made in steps.txt.
+// The seed of its config says how it ends; it ends badly only while it has no checkpoint.
 
 /** What the seed asks for. */
 export const fixtureEnds = { well: 0, crash: 1, nan: 2, memory: 3, words: 4, slowly: 5, stall: 6, patient: 7 } as const;
@@ -41,7 +42,7 @@ async function endBadly(job: Job): Promise<void> {
   const { seed } = job.with;
   await checkpoint(job, 0, 3);
   if (seed === fixtureEnds.crash) process.abort();
-  if (seed === fixtureEnds.nan) throw new TrainerError('NaNLoss', 'epoch 0, step 3: the loss is NaN');
+  if (seed === fixtureEnds.nan) throw new KnownError('NaNLoss', 'epoch 0, step 3: the loss is NaN');
   if (seed === fixtureEnds.memory) process.kill(process.pid, 'SIGKILL');
   if (seed === fixtureEnds.words) process.send?.({ version: 9, type: 'progress' });
 }

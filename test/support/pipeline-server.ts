@@ -1,13 +1,13 @@
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import type { WorkerOptions } from '@temporalio/worker';
-import type { Plan, PlanStage, Select } from '../../pipelines/plan.ts';
+import { CONTROL_QUEUE, statusQuery } from '../../plan/messages.ts';
+import type { RunStatus, StageStatus } from '../../plan/messages.ts';
+import type { Plan, PlanStage, Select } from '../../plan/plan.ts';
 import { temporalCli } from '../../runtime/layout.ts';
 import { ONE_PARTITION } from '../../runtime/temporal-server.ts';
-import { workflowBundle } from '../../workers/bundle.ts';
-import { startRun } from '../../workers/client.ts';
-import { CONTROL_QUEUE, statusQuery } from '../../workflows/messages.ts';
-import type { RunStatus, StageStatus } from '../../workflows/messages.ts';
+import { startRun } from '../../workers/server.ts';
+import { workflowBundle } from '../../workers/workers.ts';
 
 export type Activities = NonNullable<WorkerOptions['activities']>;
 

@@ -1,11 +1,12 @@
-// Pipeline files that a test writes itself.
-import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { loadPipeline } from '../../pipelines/load.ts';
-import type { LoadOptions } from '../../pipelines/load.ts';
-import type { Plan } from '../../pipelines/plan.ts';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { loadPipeline } from '../../pipelines/compile.ts';
+import type { LoadOptions } from '../../pipelines/compile.ts';
 import { PipelineError } from '../../pipelines/problems.ts';
+import type { Plan } from '../../plan/plan.ts';
 import { temporaryFolder } from './temporary-folder.ts';
+
+// Pipeline files that a test writes itself.
 
 /** Loads a pipeline of this text; with `files` the project is a folder of them, else this repository. */
 export function planOf(text: string, options: LoadOptions = {}, files?: Readonly<Record<string, string>>): Plan {

@@ -1,8 +1,8 @@
 import { ApplicationFailure, cancelled, heartbeat } from '@temporalio/activity';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { SelectInput, StageInput, StageResult } from '../../activities/contract.ts';
-import type { JsonObject } from '../../pipelines/plan.ts';
-import type { Choice } from '../../workflows/messages.ts';
+import type { Choice } from '../../plan/messages.ts';
+import type { SelectInput, StageInput, StageResult } from '../../plan/results.ts';
+import type { JsonObject } from '../../plan/json.ts';
 
 const nothing = { outputs: null, choices: null, chosen: null, attempt: 1, reused: null };
 

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { parentOf } from '../../cli/verify/processes.ts';
+import { parentOf } from '../../cli/verify/world.ts';
 
 /** The processes that a worker has at work on stages of a run, as their titles tell. */
 export function stageProcesses(worker: number, run: string): number[] {

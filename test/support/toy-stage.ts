@@ -1,12 +1,12 @@
+import { KnownError } from '../../plan/endings.ts';
 import { runStageProcess } from '../../nas/process/harness.ts';
-import { TrainerError } from '../../nas/process/protocol.ts';
 
 // The shortest work that shows each way a stage process can go.
 await runStageProcess({
   'train-supernet': async (job, line) => {
     const { ending } = job.with;
     if (ending === 'done') return { threads: process.env.TF_NUM_INTRAOP_THREADS };
-    if (ending === 'nan') throw new TrainerError('NaNLoss', 'epoch 3, step 5: the loss is NaN');
+    if (ending === 'nan') throw new KnownError('NaNLoss', 'epoch 3, step 5: the loss is NaN');
     if (ending === 'memory') {
       throw new Error('Conv2D: No algorithm worked! Profiling failure on CUDNN engine: CUDNN_STATUS_ALLOC_FAILED');
     }

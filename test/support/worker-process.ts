@@ -1,7 +1,8 @@
-// A heavy worker as a process of its own, to be killed: npx tsx worker-process.ts <address>
 import { DefaultLogger, Runtime } from '@temporalio/worker';
-import { startWorkers } from '../../workers/start.ts';
-import { embeddedServer } from '../../workers/connection.ts';
+import { embeddedServer } from '../../workers/server.ts';
+import { startWorkers } from '../../workers/workers.ts';
+
+// A heavy worker as a process of its own, to be killed: npx tsx worker-process.ts <address>
 
 Runtime.install({ logger: new DefaultLogger('ERROR') });
 const workers = await startWorkers(embeddedServer(process.argv[2] ?? ''), { roles: ['gpu'], devices: ['cpu'] });

@@ -1,9 +1,8 @@
 import { expect, test } from 'vitest';
 import type { Batch } from '../../nas/data/batches.ts';
-import { evaluateSubnets } from '../../nas/evaluation/evaluate.ts';
+import { evaluateSubnets, Tally } from '../../nas/evaluation/evaluate.ts';
+import type { Score } from '../../nas/evaluation/evaluate.ts';
 import { referenceLogits } from '../../nas/evaluation/reference.ts';
-import { Tally } from '../../nas/evaluation/score.ts';
-import type { Score } from '../../nas/evaluation/score.ts';
 import { TreeWalk } from '../../nas/evaluation/tree-walk.ts';
 import { parseArchCode } from '../../nas/space/arch-code.ts';
 import { randomOf } from '../../nas/space/random.ts';

@@ -8,7 +8,7 @@ import type { Subnet } from '../../nas/space/space.ts';
 import { inherit } from '../../nas/supernet/inheritance.ts';
 import type { Supernet } from '../../nas/supernet/network.ts';
 import { add, clipByValue, oneHot, scale, softmax, softmaxCrossEntropy } from '../../nas/supernet/ops.ts';
-import { resizeBicubic } from '../../nas/supernet/resize.ts';
+import { resizeBicubic } from '../../nas/supernet/pooling.ts';
 import { dispose, liveTensors, readFloats, scope, tensor } from '../../nas/supernet/tensorflow.ts';
 import type { Tensor } from '../../nas/supernet/tensorflow.ts';
 import { calibratedLogits } from '../support/calibrated.ts';

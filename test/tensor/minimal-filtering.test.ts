@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { WeightCache } from '../../nas/evaluation/weight-cache.ts';
+import { WeightCache } from '../../nas/evaluation/stage-form.ts';
 import { randomOf } from '../../nas/space/random.ts';
 import { conv2d, conv2dInputGradient, conv2dWeightGradient } from '../../nas/supernet/convolution.ts';
 import { filter, filterWeight } from '../../nas/supernet/minimal-filtering.ts';
@@ -7,7 +7,7 @@ import { Supernet } from '../../nas/supernet/network.ts';
 import { batchNorm, batchNormWith, cast, relu, transpose } from '../../nas/supernet/ops.ts';
 import { liveTensors, readFloats, scope, tensor } from '../../nas/supernet/tensorflow.ts';
 import type { DType, Tensor } from '../../nas/supernet/tensorflow.ts';
-import { convolutionBackward, convolutionForward } from '../../nas/supernet/trained-convolution.ts';
+import { convolutionBackward, convolutionForward } from '../../nas/supernet/trained.ts';
 import { committedSpace } from '../support/spaces.ts';
 
 function random(shape: readonly number[], dtype: DType = 'float32'): Tensor {

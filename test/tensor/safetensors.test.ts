@@ -1,17 +1,17 @@
+import * as fc from 'fast-check';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadSupernet, saveSupernet } from '../../nas/supernet/weights.ts';
 import {
   readSafetensors,
   readSafetensorsHeader,
   SafetensorsError,
   writeSafetensors,
-} from '../../nas/supernet/safetensors.ts';
-import { loadSupernet, saveSupernet } from '../../nas/supernet/weights.ts';
+} from '../../nas/weights/safetensors.ts';
 import { TINY_CLASSES, tinySpace, tinySupernet } from '../support/tiny-supernet.ts';
 
 let folder: string;

@@ -3,11 +3,8 @@ import { randomOf } from '../../nas/space/random.ts';
 import { Supernet } from '../../nas/supernet/network.ts';
 import { softmax } from '../../nas/supernet/ops.ts';
 import { liveTensors, readFloats, scope, tensor } from '../../nas/supernet/tensorflow.ts';
-import { crossEntropy, smoothedTargets } from '../../nas/training/losses.ts';
-import { weightDecay } from '../../nas/training/parameter-rules.ts';
-import { sandwich } from '../../nas/training/sandwich.ts';
-import { Sgd } from '../../nas/training/sgd.ts';
-import { trainStep } from '../../nas/training/step.ts';
+import { Sgd, weightDecay } from '../../nas/training/sgd.ts';
+import { crossEntropy, sandwich, smoothedTargets, trainStep } from '../../nas/training/step.ts';
 import type { StepOptions } from '../../nas/training/step.ts';
 import { tinySupernet } from '../support/training-configs.ts';
 

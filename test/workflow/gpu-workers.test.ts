@@ -1,11 +1,11 @@
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { lightActivities } from '../../activities/light.ts';
-import { createGpuWorker } from '../../workers/gpu.ts';
 import { planOf } from '../support/pipeline-server.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { withPipelineServer } from '../support/with-pipeline-server.ts';
+import { createGpuWorker } from '../../workers/workers.ts';
 
 const server = withPipelineServer(lightActivities);
 

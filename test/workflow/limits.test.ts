@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
-import type { SelectInput, StageInput, StageResult } from '../../activities/contract.ts';
-import { startOrAttach } from '../../cli/start-run.ts';
-import type { JsonObject } from '../../pipelines/plan.ts';
-import { loadPipeline } from '../../pipelines/load.ts';
-import { CONTROL_QUEUE, PIPELINE } from '../../workflows/messages.ts';
+import { startOrAttach } from '../../cli/start.ts';
+import { loadPipeline } from '../../pipelines/compile.ts';
+import { CONTROL_QUEUE, PIPELINE } from '../../plan/messages.ts';
+import type { SelectInput, StageInput, StageResult } from '../../plan/results.ts';
 import { planOf } from '../support/pipeline-server.ts';
 import { plainActivities } from '../support/plain-activities.ts';
 import { withPipelineServer } from '../support/with-pipeline-server.ts';
+import type { JsonObject } from '../../plan/json.ts';
 
 const sha256 = 'a'.repeat(64);
 const nothing = { outputs: null, choices: null, chosen: null, attempt: 1, reused: null };
@@ -95,7 +95,7 @@ test('a plan that is larger than the server takes is refused with its size', asy
   const stages = Array.from({ length: 8000 }, (_, at) => ({ id: `stage-${at}`, uses: 'echo' }));
   const place = { client: server.client, namespace: 'default', uiOf: () => null };
   await expect(startOrAttach(place, planOf(...stages))).rejects.toMatchObject({
-    exitCode: 2,
+    ending: 'BadInput',
     message: expect.stringMatching(/expected a plan that the server takes, got \d\.\d MB in 8000 stages; /),
   });
 });

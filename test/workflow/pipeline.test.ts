@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { startRun } from '../../workers/client.ts';
-import { callsOf, plainActivities } from '../support/plain-activities.ts';
 import { asked, planOf, TestRun } from '../support/pipeline-server.ts';
+import { callsOf, plainActivities } from '../support/plain-activities.ts';
 import { withPipelineServer } from '../support/with-pipeline-server.ts';
+import { startRun } from '../../workers/server.ts';
 
 // Histories are called long early, so that one test sees it.
 const server = withPipelineServer(plainActivities, [

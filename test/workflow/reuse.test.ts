@@ -1,17 +1,18 @@
-import { readdirSync, statSync, writeFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import { readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import type { StageInput } from '../../activities/contract.ts';
 import { lightActivities } from '../../activities/light.ts';
 import { performStage } from '../../activities/stage-activity.ts';
 import { runJob } from '../../activities/stage-job.ts';
 import { readManifest } from '../../artifacts/manifest.ts';
 import { forecast } from '../../cli/forecast.ts';
-import type { JsonObject, Plan, PlanReuse } from '../../pipelines/plan.ts';
+import type { Plan, PlanReuse } from '../../plan/plan.ts';
+import type { StageInput } from '../../plan/results.ts';
 import { planOf } from '../support/pipeline-server.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { tinySupernet } from '../support/training-configs.ts';
 import { withPipelineServer } from '../support/with-pipeline-server.ts';
+import type { JsonObject } from '../../plan/json.ts';
 
 const fixture = path.resolve('test/support/fixture-trainer.ts');
 const trainer = {

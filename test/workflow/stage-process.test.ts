@@ -1,21 +1,22 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, expect, test } from 'vitest';
 import { command } from '../../activities/command.ts';
-import type { StageInput } from '../../activities/contract.ts';
 import { lightActivities } from '../../activities/light.ts';
 import { performStage } from '../../activities/stage-activity.ts';
 import { runJob } from '../../activities/stage-job.ts';
-import { StallWatch } from '../../activities/stall-watch.ts';
+import { StallWatch } from '../../activities/stage-process.ts';
 import { readManifest } from '../../artifacts/manifest.ts';
-import type { JsonObject, PlanStage } from '../../pipelines/plan.ts';
+import type { PlanStage } from '../../plan/plan.ts';
+import type { StageInput } from '../../plan/results.ts';
 import { fixtureEnds } from '../support/fixture-trainer.ts';
 import { planOf } from '../support/pipeline-server.ts';
-import { withPipelineServer } from '../support/with-pipeline-server.ts';
 import { stageProcesses } from '../support/stage-processes.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { tinySupernet } from '../support/training-configs.ts';
+import { withPipelineServer } from '../support/with-pipeline-server.ts';
+import type { JsonObject } from '../../plan/json.ts';
 
 const fixture = path.resolve('test/support/fixture-trainer.ts');
 const LEAST_STALL_MS = 1000;

@@ -1,12 +1,12 @@
+import path from 'node:path';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
-import path from 'node:path';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
 import { lightActivities } from '../../activities/light.ts';
-import type { Plan } from '../../pipelines/plan.ts';
+import type { Plan } from '../../plan/plan.ts';
+import { identityOf, livenessOf } from '../../runtime/process-identity.ts';
 import { planOf } from '../support/pipeline-server.ts';
-import { identityOf, livenessOf } from '../../artifacts/process-identity.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { withPipelineServer } from '../support/with-pipeline-server.ts';
 

@@ -1,21 +1,20 @@
-// The usual layout: train/<class>/*.JPEG, and val/ either the same or flat with a file of labels.
-import { readdir } from 'node:fs/promises';
+import { BadInput } from '../../../plan/endings.ts';
 import path from 'node:path';
-import { isErrno } from '../../../artifacts/errno.ts';
-import { DatasetError } from '../dataset-error.ts';
-import { IMAGE_NAME } from './found.ts';
-import type { Entry, Found } from './found.ts';
-import { readLabels } from './labels.ts';
+import { existsSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { isErrno } from '../../../artifacts/files.ts';
+import { CLASS_NAMES } from '../class-names.ts';
+
+// The usual layout: train/<class>/*.JPEG, and val/ either the same or flat with a file of labels.
 
 /**
  * Finds the images of a folder. Classes are the folders of train/, numbered in the order of their names.
  * @param labelsFile what the images of a flat val/ are, null where val/ has a folder for each class
- * @throws DatasetError naming every class that is missing or empty
+ * @throws BadInput naming every class that is missing or empty
  */
 export async function findInFolder(root: string, labelsFile: string | null): Promise<Found> {
   const names = (await foldersIn(path.join(root, 'train'))).toSorted();
-  if (names.length === 0)
-    throw new DatasetError(`${path.join(root, 'train')}: expected a folder for each class, got none`);
+  if (names.length === 0) throw new BadInput(`${path.join(root, 'train')}: expected a folder for each class, got none`);
   const train = await classFolders(root, 'train', names);
   const valid =
     labelsFile === null ? await classFolders(root, 'val', names) : await flatFolder(root, labelsFile, names);
@@ -26,7 +25,7 @@ async function classFolders(root: string, part: string, names: readonly string[]
   const place = path.join(root, part);
   const folders = new Set(await foldersIn(place));
   if (folders.size === 0) {
-    throw new DatasetError(
+    throw new BadInput(
       `${place}: expected a folder for each class, got none; give the labels of a flat folder with --val-labels FILE`,
     );
   }
@@ -81,12 +80,9 @@ async function listing(place: string) {
     return await readdir(place, { withFileTypes: true });
   } catch (cause) {
     if (!isErrno(cause, 'ENOENT') && !isErrno(cause, 'ENOTDIR')) throw cause;
-    throw new DatasetError(
-      `${place}: expected a folder, got none; give the folder that has train/ and val/ with --root`,
-      {
-        cause,
-      },
-    );
+    throw new BadInput(`${place}: expected a folder, got none; give the folder that has train/ and val/ with --root`, {
+      cause,
+    });
   }
 }
 
@@ -96,5 +92,101 @@ const SHOWN = 20;
 export function refuse(problems: readonly string[]): void {
   if (problems.length === 0) return;
   const more = problems.length > SHOWN ? [`… and ${problems.length - SHOWN} more`] : [];
-  throw new DatasetError([...problems.slice(0, SHOWN), ...more].join('\n'));
+  throw new BadInput([...problems.slice(0, SHOWN), ...more].join('\n'));
+}
+
+/** An image file and its class. */
+export interface Entry {
+  /** Relative to the data set's root, with `/`. */
+  readonly path: string;
+  readonly label: number;
+}
+
+/** What a folder or the original's lists hold. */
+export interface Found {
+  /** The folders of the classes by label, null where only numbers are known. */
+  readonly folders: readonly string[] | null;
+  readonly classes: number;
+  readonly train: readonly Entry[];
+  readonly valid: readonly Entry[];
+  /** Where the selection is given too, as the original's valid_part2500.txt gives it. */
+  readonly selection: readonly Entry[] | null;
+}
+
+/** A file name that may be an image's. */
+const IMAGE_NAME = /\.(jpe?g|png)$/i;
+
+// What the classes are called: a mapping of folders to names, names that stand there already, or the folders themselves.
+
+export interface ClassNames {
+  /** By label. */
+  readonly names: readonly string[];
+  readonly from: 'mapping' | 'before' | 'folders';
+}
+
+/** As Kaggle calls it. */
+const USUAL_MAPPING = 'LOC_synset_mapping.txt';
+
+/**
+ * Names for the classes with these folders: of the mapping `given`, else of the one in `root`, else those that somebody
+ * has written into `out`, if there are as many, else the folders'.
+ * @throws BadInput naming the classes that a mapping lacks
+ */
+export async function namesOf(
+  folders: readonly string[],
+  { root, out, given }: { readonly root: string; readonly out: string; readonly given: string | null },
+): Promise<ClassNames> {
+  const usual = path.join(root, USUAL_MAPPING);
+  const mapping = given ?? (existsSync(usual) ? usual : null);
+  if (mapping !== null) return { names: await mapped(mapping, folders), from: 'mapping' };
+  const before = await readFile(path.join(out, CLASS_NAMES), 'utf8').catch(() => '');
+  const names = before.trimEnd().split('\n');
+  return names.length === folders.length && before !== ''
+    ? { names, from: 'before' }
+    : { names: folders, from: 'folders' };
+}
+
+/** A line is a folder and its name, `n01440764 tench, Tinca tinca`; of other folders there may be lines too. */
+async function mapped(file: string, folders: readonly string[]): Promise<string[]> {
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    const got = cause instanceof Error ? cause.message : String(cause);
+    throw new BadInput(`${file}: expected a folder and its name a line, got ${got}; give one with --class-names`, {
+      cause,
+    });
+  });
+  const lines = text.split('\n').map((line) => /^(\S+)\s+(.+)$/.exec(line.trim()));
+  const nameOf = new Map(lines.map((line) => [line?.[1], line?.[2]]));
+  const missing = folders.filter((folder) => nameOf.get(folder) === undefined);
+  refuse(missing.map((folder) => `${file}: expected a line "${folder} its name", got none; add it`));
+  return folders.map((folder) => nameOf.get(folder)!);
+}
+
+/**
+ * Classes by the names of image files, without their endings. A line is a file's name and its class, divided by a space or
+ * a comma: the class's folder name in train/, or its number from 0. What follows is passed over, as is a first line that
+ * names columns, so Kaggle's LOC_val_solution.csv is one.
+ * @throws BadInput naming the line
+ */
+export async function readLabels(file: string, names: readonly string[]): Promise<ReadonlyMap<string, number>> {
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    const got = cause instanceof Error ? cause.message : String(cause);
+    throw new BadInput(`${file}: expected a file of labels, got ${got}; correct --val-labels`, { cause });
+  });
+  const labelOf = new Map(names.map((name, label) => [name, label]));
+  const labels = new Map<string, number>();
+  for (const [index, line] of text.split('\n').entries()) {
+    const [name = '', given] = line.trim().split(/[\s,]+/);
+    if (name === '' || (index === 0 && name === 'ImageId')) continue;
+    const number = given !== undefined && /^\d+$/.test(given) ? Number(given) : NaN;
+    const label = labelOf.get(given ?? '') ?? (number < names.length ? number : undefined);
+    if (label === undefined) {
+      const classes = `a class of train/ (${names[0]} …) or a number 0..${names.length - 1}`;
+      const got = JSON.stringify(line.trim().slice(0, 80));
+      const remedy =
+        given === undefined ? '; numbers of the development kit alone do not say which class they mean' : '';
+      throw new BadInput(`${file}:${index + 1}: expected the name of an image and ${classes}, got ${got}${remedy}`);
+    }
+    labels.set(path.parse(name).name, label);
+  }
+  return labels;
 }

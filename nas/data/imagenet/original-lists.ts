@@ -1,9 +1,10 @@
-// The original's own text files: train.txt, valid.txt and, where there is one, valid_part2500.txt.
-import { existsSync } from 'node:fs';
+import { BadInput } from '../../../plan/endings.ts';
 import path from 'node:path';
-import { DatasetError } from '../dataset-error.ts';
+import { existsSync } from 'node:fs';
+import type { Entry, Found } from './folder.ts';
 import { readImageList } from '../images/image-list-file.ts';
-import type { Entry, Found } from './found.ts';
+
+// The original's own text files: train.txt, valid.txt and, where there is one, valid_part2500.txt.
 
 /** Labels fit into two bytes. */
 const MOST_CLASSES = 65_536;
@@ -11,7 +12,7 @@ const MOST_CLASSES = 65_536;
 /**
  * Reads the original's lists out of a folder. Their paths may be absolute, relative to `root`, or to its train/ and val/;
  * what is returned is relative to `root`.
- * @throws DatasetError naming the list: wrong lines, files that are not below `root`, classes without images
+ * @throws BadInput naming the list: wrong lines, files that are not below `root`, classes without images
  */
 export function findInLists(folder: string, root: string): Found {
   const train = entriesOf(path.join(folder, 'train.txt'), root, ['', 'train']);
@@ -21,11 +22,11 @@ export function findInLists(folder: string, root: string): Found {
   const labels = new Set(train.map(({ label }) => label));
   const classes = Math.max(...labels) + 1;
   for (let label = 0; label < classes; label++) {
-    if (!labels.has(label)) throw new DatasetError(`${folder}/train.txt: expected images of class ${label}, got none`);
+    if (!labels.has(label)) throw new BadInput(`${folder}/train.txt: expected images of class ${label}, got none`);
   }
   const strange = valid.find(({ label }) => label >= classes);
   if (strange) {
-    throw new DatasetError(
+    throw new BadInput(
       `${folder}/valid.txt: expected classes 0..${classes - 1}, got ${strange.label} at ${strange.path}`,
     );
   }
@@ -44,17 +45,17 @@ function foldersOf(train: readonly Entry[], classes: number): string[] | null {
 
 function entriesOf(file: string, root: string, prefixes: readonly string[]): Entry[] {
   const list = readImageList(file, MOST_CLASSES);
-  if (list.size === 0) throw new DatasetError(`${file}: expected a list of images, got an empty file`);
+  if (list.size === 0) throw new BadInput(`${file}: expected a list of images, got an empty file`);
   const first = list.path(0);
   const prefix = prefixes.find((one) => existsSync(path.resolve(root, one, first)));
   if (prefix === undefined) {
     const places = prefixes.map((one) => path.resolve(root, one, first)).join(' or ');
-    throw new DatasetError(`${file}:1: expected an image at ${places}, got none; correct --root`);
+    throw new BadInput(`${file}:1: expected an image at ${places}, got none; correct --root`);
   }
   return Array.from(list.labels, (label, line) => {
     const place = path.relative(root, path.resolve(root, prefix, list.path(line)));
     if (place.startsWith('..')) {
-      throw new DatasetError(
+      throw new BadInput(
         `${file}:${line + 1}: expected an image below ${root}, got ${list.path(line)}; correct --root`,
       );
     }

@@ -1,20 +1,17 @@
-import { createHash } from 'node:crypto';
+import { BadInput } from '../../../plan/endings.ts';
 import path from 'node:path';
-import { atomicWrite } from '../../../artifacts/atomic-write.ts';
+import { createHash } from 'node:crypto';
+import { atomicWrite } from '../../../artifacts/files.ts';
 import type { ImageListConfig } from '../../../configs/dataset-schema.ts';
 import { CLASS_NAMES } from '../class-names.ts';
-import { DatasetError } from '../dataset-error.ts';
 import { findBroken } from './broken.ts';
 import type { BrokenFile, Look } from './broken.ts';
-import { cutParts } from './cut.ts';
-import type { PartSizes } from './cut.ts';
-import { findInFolder, refuse } from './folder.ts';
-import type { Entry, Found } from './found.ts';
-import { namesOf } from './names.ts';
-import type { ClassNames } from './names.ts';
+import { findInFolder, namesOf, refuse } from './folder.ts';
+import type { ClassNames, Entry, Found } from './folder.ts';
 import { findInLists } from './original-lists.ts';
+import { randomOf } from '../../space/random.ts';
 
-export interface Request {
+interface Request {
   /** Folder with train/ and val/, absolute. */
   readonly root: string;
   /** Folder with the original's text files, to be used in place of walking over `root`. */
@@ -49,7 +46,7 @@ const IMAGENET = { classes: 1000, train: 1_281_167, valid: 50_000 };
 
 /**
  * Finds the images of an ImageNet-like data set, reads all of them, and writes the lists of its parts.
- * @throws DatasetError telling what is wrong where; nothing is written then
+ * @throws BadInput telling what is wrong where; nothing is written then
  */
 export async function prepareImageNet(request: Request): Promise<Prepared> {
   const { root, lists, labels, out, classNames: given } = request;
@@ -57,7 +54,7 @@ export async function prepareImageNet(request: Request): Promise<Prepared> {
   // What can be told before hours of reading is.
   cutParts(all, request.sizes, request.seed);
   if (all.folders === null && given !== null) {
-    throw new DatasetError(`${lists}: expected a folder for each class, as ${given} needs it, got none; leave it out`);
+    throw new BadInput(`${lists}: expected a folder for each class, as ${given} needs it, got none; leave it out`);
   }
   const classNames = all.folders && (await namesOf(all.folders, { root, out, given }));
   const files = [...all.train, ...all.valid].map(({ path: file }) => file);
@@ -130,4 +127,72 @@ function notesOn({ classes, train, valid, selection }: Found): string[] {
     notes.push(`the selection given has images of ${classesOf(selection)} of ${classes} classes alone`);
   }
   return notes;
+}
+
+// Class-balanced parts of what was found. None of those that choose or measure shares an image with another.
+
+/** How many images each part has. */
+interface PartSizes {
+  readonly calibration: number;
+  readonly selection: number;
+  readonly groundTruth: number;
+}
+
+/** Lists to write, by what they are for. */
+interface Cut {
+  readonly train: readonly Entry[];
+  readonly valid: readonly Entry[];
+  /** train without calibration. */
+  readonly rest: readonly Entry[];
+  readonly calibration: readonly Entry[];
+  readonly selection: readonly Entry[];
+  readonly groundTruth: readonly Entry[];
+}
+
+/**
+ * Cuts calibration off the training images, and ground truth and selection out of the validation images, with as many of
+ * every class (one more of some where the number asks for it), drawn by `seed`.
+ * @throws BadInput where there are too few images
+ */
+function cutParts(found: Found, sizes: PartSizes, seed: number): Cut {
+  const { train, valid } = found;
+  const draw = (from: readonly Entry[], count: number, what: string): Entry[] => drawn(from, count, what, seed);
+  const calibration = draw(train, sizes.calibration, 'calibration');
+  const given = found.selection;
+  const groundTruth = draw(without(valid, given ?? []), sizes.groundTruth, 'ground-truth');
+  const selection = given ?? draw(without(valid, groundTruth), sizes.selection, 'selection');
+  return { train, valid, rest: without(train, calibration), calibration, selection, groundTruth };
+}
+
+/** Takes the classes in turns, in an order and from shuffles that depend on the seed alone. */
+function drawn(from: readonly Entry[], count: number, what: string, seed: number): Entry[] {
+  if (count >= from.length) {
+    throw new BadInput(
+      `--${what} ${count}: expected fewer than the ${from.length} images that are left for it, got ${count}; lower it`,
+    );
+  }
+  const byClass = new Map<number, Entry[]>();
+  for (const entry of from) {
+    const mates = byClass.get(entry.label);
+    if (mates) mates.push(entry);
+    else byClass.set(entry.label, [entry]);
+  }
+  const labels = [...byClass.keys()].toSorted((a, b) => a - b);
+  const turns = Array.from(randomOf(seed, what).shuffle(labels.length), (index) => {
+    const mates = byClass.get(labels[index]!)!;
+    const order = randomOf(seed, what, labels[index]!).shuffle(mates.length);
+    return Array.from(order, (position) => mates[position]!);
+  });
+  const taken: Entry[] = [];
+  for (let round = 0; taken.length < count; round++) {
+    for (const mates of turns) {
+      if (taken.length < count && round < mates.length) taken.push(mates[round]!);
+    }
+  }
+  return taken;
+}
+
+function without(entries: readonly Entry[], left: readonly Entry[]): Entry[] {
+  const paths = new Set(left.map((entry) => entry.path));
+  return entries.filter((entry) => !paths.has(entry.path));
 }

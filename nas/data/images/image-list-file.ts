@@ -1,6 +1,6 @@
+import { BadInput } from '../../../plan/endings.ts';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { DatasetError } from '../dataset-error.ts';
 
 /** A list of image files with their classes, `path label` a line. A million lines take some 100 MB, and no string each. */
 export interface ImageListFile {
@@ -18,7 +18,7 @@ const SPACE = 0x20;
 
 /**
  * Reads a list. The label is what follows the last space of a line, so paths may hold spaces.
- * @throws DatasetError naming file and line: no file, no label, a label that is not in 0..classes-1
+ * @throws BadInput naming file and line: no file, no label, a label that is not in 0..classes-1
  */
 export function readImageList(file: string, classes: number): ImageListFile {
   let bytes: Buffer;
@@ -26,7 +26,7 @@ export function readImageList(file: string, classes: number): ImageListFile {
     bytes = readFileSync(file);
   } catch (cause) {
     const got = cause instanceof Error ? cause.message : String(cause);
-    throw new DatasetError(`${file}: expected a list of images, got ${got}; write it with nas data imagenet`, {
+    throw new BadInput(`${file}: expected a list of images, got ${got}; write it with nas data imagenet`, {
       cause,
     });
   }
@@ -42,7 +42,7 @@ export function readImageList(file: string, classes: number): ImageListFile {
       const label = /^\d+$/.test(text) ? Number(text) : NaN;
       if (space <= start || !(label < classes)) {
         const got = JSON.stringify(bytes.toString('utf8', start, Math.min(end, start + 120)));
-        throw new DatasetError(`${file}:${line}: expected a path, a space and a class 0..${classes - 1}, got ${got}`);
+        throw new BadInput(`${file}:${line}: expected a path, a space and a class 0..${classes - 1}, got ${got}`);
       }
       starts.push(start);
       ends.push(space);

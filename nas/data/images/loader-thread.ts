@@ -1,11 +1,12 @@
-// A thread that makes images: reads a file, decodes it, transforms it into shared memory.
 import { readFileSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
-import { randomOf } from '../../space/random.ts';
 import { drawChange } from './changes.ts';
 import { decodeImage, ImageError } from './decode.ts';
-import type { BrokenImage, LoaderAnswer, LoaderJob, LoaderSettings } from './loader-job.ts';
+import type { BrokenImage, LoaderAnswer, LoaderJob, LoaderSettings } from './loader.ts';
 import { Transformer } from './transformer.ts';
+import { randomOf } from '../../space/random.ts';
+
+// A thread that makes images: reads a file, decodes it, transforms it into shared memory.
 
 if (parentPort === null)
   throw new Error('loader-thread.ts: expected to run as a worker thread, got none; see loader.ts');

@@ -1,13 +1,12 @@
-// Decoded images to what a network takes. The results are those of torchvision on Pillow's images, to the bit.
 import type { ImageListConfig } from '../../../configs/dataset-schema.ts';
+import { colourTable } from './changes.ts';
 import type { Change } from './changes.ts';
-import { colourTable } from './colour-table.ts';
 import type { Pixels } from './decode.ts';
 import { loadKernels, place } from './kernels/kernels.ts';
-import { rotationGrid, UPRIGHT } from './rotation.ts';
-import type { SourceGrid } from './rotation.ts';
-import { entryWords, isRowsFirst, writeTaps } from './taps.ts';
-import type { Axis } from './taps.ts';
+import { entryWords, isRowsFirst, rotationGrid, UPRIGHT, writeTaps } from './sampling.ts';
+import type { Axis, SourceGrid } from './sampling.ts';
+
+// Decoded images to what a network takes. The results are those of torchvision on Pillow's images, to the bit.
 
 const UNCHANGED = Uint8Array.from({ length: 256 }, (_, value) => value);
 /** Bytes that the kernels read, and floats that they write, past the last pixel. */

@@ -1,8 +1,10 @@
 import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
-import type { Moments } from './moments.ts';
+import { bootstrapInterval, kendallTau, pearson } from '../agreement.ts';
+import type { Interval, Statistic, Values } from '../agreement.ts';
+import { randomOf } from '../../space/random.ts';
 
 /** A linear function of features. */
-export interface Ridge {
+interface Ridge {
   readonly coefficients: Float64Array;
   readonly intercept: number;
   /** Penalty per observation that cross-validation chose. */
@@ -87,4 +89,118 @@ function dot(a: Float64Array, b: Float64Array): number {
 function least(lambdas: readonly number[], error: (lambda: number) => number): number {
   const errors = lambdas.map(error);
   return lambdas[errors.lastIndexOf(Math.min(...errors))]!;
+}
+
+/** Sums over observations: all that a ridge regression needs of them. Sums of parts add up, and can be taken away again. */
+interface Moments {
+  readonly count: number;
+  /** Σ x, [features] */
+  readonly x: Float64Array;
+  /** Σ x·xᵀ, [features, features]: the lower triangle, the rest is 0. */
+  readonly xx: Float64Array;
+  /** Σ x·y, [features] */
+  readonly xy: Float64Array;
+  readonly y: number;
+  readonly yy: number;
+}
+
+/** @param rows of features, all of one length  @param targets one a row */
+export function momentsOf(rows: readonly Float64Array[], targets: ArrayLike<number>): Moments {
+  const features = rows[0]?.length ?? 0;
+  const x = new Float64Array(features);
+  const xx = new Float64Array(features * features);
+  const xy = new Float64Array(features);
+  let y = 0;
+  let yy = 0;
+  for (const [index, row] of rows.entries()) {
+    const target = targets[index]!;
+    y += target;
+    yy += target * target;
+    for (let i = 0; i < features; i++) {
+      const value = row[i]!;
+      if (value === 0) continue;
+      x[i]! += value;
+      xy[i]! += value * target;
+      for (let j = 0; j <= i; j++) xx[i * features + j]! += value * row[j]!;
+    }
+  }
+  return { count: rows.length, x, xx, xy, y, yy };
+}
+
+/** The moments of the observations that are in `all` but not in `some` of them. */
+export function without(all: Moments, some: Moments): Moments {
+  return {
+    count: all.count - some.count,
+    x: less(all.x, some.x),
+    xx: less(all.xx, some.xx),
+    xy: less(all.xy, some.xy),
+    y: all.y - some.y,
+    yy: all.yy - some.yy,
+  };
+}
+
+function less(a: Float64Array, b: Float64Array): Float64Array {
+  return a.map((value, index) => value - b[index]!);
+}
+
+/** How well a predictor does on observations that it was not fitted on. */
+export interface LeaveOut {
+  readonly folds: number;
+  readonly tau: Interval;
+  readonly pearson: Interval;
+  /** Root of the mean squared error, in the scores' unit. */
+  readonly rmse: Interval;
+}
+
+const FOLDS = 10;
+
+/**
+ * Error by ten-fold cross-validation: each tenth is predicted by a fit that never saw it, its penalty chosen without it.
+ * Correlations take the predictions less the mean that their fit saw: where a fold has high scores the others' mean is
+ * low, so a fit that knows nothing else would seem to rank backwards.
+ * @param moments of all rows
+ */
+export function leaveOut(
+  rows: readonly Float64Array[],
+  targets: Values,
+  moments: Moments,
+  weights: Float64Array,
+  seed: number,
+): LeaveOut {
+  const order = randomOf(seed, 'folds').shuffle(rows.length);
+  const predicted = new Float64Array(rows.length);
+  const relative = new Float64Array(rows.length);
+  for (let fold = 0; fold < FOLDS; fold++) {
+    const held = Array.from(order.filter((_, at) => at % FOLDS === fold));
+    const fit = fitRidge(without(moments, momentsOf(take(rows, held), take(targets, held))), weights);
+    for (const position of held) {
+      const value = valueOf(fit, rows[position]!);
+      predicted[position] = value;
+      relative[position] = value - fit.mean;
+    }
+  }
+  const options = { seed, samples: resamples(rows.length) };
+  const interval = (statistic: Statistic, values: Float64Array): Interval =>
+    bootstrapInterval(statistic, targets, values, options);
+  return {
+    folds: FOLDS,
+    tau: interval(kendallTau, relative),
+    pearson: interval(pearson, relative),
+    rmse: interval(rootMeanSquare, predicted),
+  };
+}
+
+/** Enough for an interval in less than a second; the more observations, the narrower and the surer it is anyway. */
+export function resamples(observations: number): number {
+  return Math.min(1000, Math.max(50, Math.round(5e5 / observations)));
+}
+
+const rootMeanSquare: Statistic = (a, b) => {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += (a[i]! - b[i]!) ** 2;
+  return Math.sqrt(sum / a.length);
+};
+
+function take<T>(values: ArrayLike<T>, positions: readonly number[]): T[] {
+  return positions.map((position) => values[position]!);
 }

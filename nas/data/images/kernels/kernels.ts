@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { kernelsFile, SOURCE_SECTION } from './files.ts';
 
 /** The functions of kernels.as. Addresses are bytes from the start of `memory`. */
-export interface Kernels {
+interface Kernels {
   readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
   readonly graySum: (pixels: number, count: number, brightness: number) => number;
   readonly gatherRow: (

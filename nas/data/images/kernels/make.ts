@@ -1,10 +1,11 @@
-// npm run kernels: kernels.as → kernels.wasm, by the AssemblyScript compiler, which npx fetches. The hash of the source goes along.
+import path from 'node:path';
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { atomicWrite } from '../../../../artifacts/atomic-write.ts';
+import { atomicWrite } from '../../../../artifacts/files.ts';
 import { kernelsFile, kernelsSource, SOURCE_SECTION, sourceHash } from './files.ts';
+
+// npm run kernels: kernels.as → kernels.wasm, by the AssemblyScript compiler, which npx fetches. The hash of the source goes along.
 
 const COMPILER = 'assemblyscript@0.28.20';
 const OPTIONS = ['-O3', '--noAssert', '--runtime', 'stub', '--enable', 'simd'];

@@ -1,0 +1,74 @@
+import pc from 'picocolors';
+import { columns, epochOf, tau } from './format.ts';
+import type { RunStatus, StageState, StageStatus } from '../../plan/messages.ts';
+
+const marks: Readonly<Record<StageState, string>> = {
+  waiting: pc.dim('·'),
+  running: pc.cyan('▶'),
+  paused: pc.yellow('‖'),
+  selecting: pc.yellow('?'),
+  parked: pc.red('!'),
+  failed: pc.red('✗'),
+  skipped: pc.dim('-'),
+  reused: pc.green('↺'),
+  done: pc.green('✓'),
+};
+
+/** One coloured character for a state. */
+export function markOf(state: StageState): string {
+  return marks[state];
+}
+
+/** What a stage has reached: its epoch (the chosen one once done), its tau, its cells. */
+export function reached(stage: StageStatus): string[] {
+  return [
+    stage.epoch === undefined ? '' : `epoch ${epochOf(stage.epoch, stage.epochs)}`,
+    stage.tau === undefined ? '' : `tau ${tau(stage.tau, stage.interval)}`,
+    stage.cells === undefined ? '' : `${stage.cells.done}/${stage.cells.total} cells`,
+  ];
+}
+
+/** The commands that move a stage on which waits for a person; none for every other. */
+export function waysOn(run: string, stage: StageStatus): string[] {
+  if (stage.state === 'selecting') return [`nas select ${run} ${stage.id} EPOCH`];
+  const parked = stage.state === 'parked' || (stage.cells?.parked.length ?? 0) > 0;
+  return parked ? ['retry', 'skip', 'abort'].map((verb) => `nas ${verb} ${run} ${stage.id}`) : [];
+}
+
+/** `epoch 7: tau 0.612 [0.401, 0.780]`, one for each epoch that can be chosen. */
+function choicesOf(stage: StageStatus): string[] {
+  return (stage.choices ?? []).map(
+    ({ key, score, interval }) =>
+      `epoch ${key}: tau ${score === null ? 'undefined' : tau(score, interval ?? undefined)}`,
+  );
+}
+
+/** The stages of a run as a table, and below it what went wrong, what can be chosen, and how to act. */
+export function statusTable(status: RunStatus): string {
+  const head = ['  stage', 'state', 'epoch', 'tau', 'cells', 'attempts', 'supernet'];
+  const rows = status.stages.map((stage) => [
+    `${markOf(stage.state)} ${stage.id}`,
+    stage.state,
+    stage.epoch === undefined ? '' : epochOf(stage.epoch, stage.epochs),
+    stage.tau === undefined ? '' : tau(stage.tau, stage.interval),
+    stage.cells === undefined ? '' : `${stage.cells.done}/${stage.cells.total}`,
+    stage.attempts > 0 ? String(stage.attempts) : '',
+    stage.supernet ?? '',
+  ]);
+  // A column that no stage fills is not worth its heading.
+  const shown = head.map((title, column) => (rows.some((row) => row[column] !== '') ? pc.dim(title) : ''));
+  const notes = [...status.stages.flatMap((stage) => notesOn(status.id, stage)), ...status.notices];
+  const table = [`${pc.bold(status.id)} ${status.state}`, '', ...columns([shown, ...rows])];
+  return [...table, ...(notes.length > 0 ? ['', ...notes] : [])].join('\n');
+}
+
+function notesOn(run: string, stage: StageStatus): string[] {
+  const notes = [
+    ...(stage.error === undefined ? [] : [stage.error]),
+    ...(stage.reason === undefined ? [] : [stage.reason]),
+    ...Object.entries(stage.set ?? {}).map(([key, value]) => `retried with ${key}=${JSON.stringify(value)}`),
+    ...choicesOf(stage),
+    ...waysOn(run, stage).map((command) => `go on with \`${command}\``),
+  ];
+  return notes.map((note) => `${stage.id}: ${note}`);
+}

@@ -1,0 +1,130 @@
+import path from 'node:path';
+import protobuf from 'protobufjs';
+import { createHash } from 'node:crypto';
+import { atomicWrite } from '../../artifacts/files.ts';
+import type { StaticNetwork } from './network-file.ts';
+import type { ConvNorm } from './network.ts';
+import type { NamedTensor } from '../weights/safetensors.ts';
+
+/** An attribute of a node: a whole number, a list of them, or a fraction. */
+type Attribute = { readonly i: number } | { readonly ints: readonly number[] } | { readonly f: number };
+
+/** One operation of ONNX's standard operators; `output` is also its name. */
+interface Node {
+  readonly op: string;
+  readonly inputs: readonly string[];
+  readonly output: string;
+  readonly attributes: Readonly<Record<string, Attribute>>;
+}
+
+/** A network as ONNX sees it: images [batch, channels, side, side] go in as `images`, logits [batch, classes] come out. */
+interface OnnxGraph {
+  readonly nodes: readonly Node[];
+  readonly tensors: readonly NamedTensor[];
+  readonly input: { readonly name: string; readonly shape: readonly (number | string)[] };
+  readonly output: { readonly name: string; readonly shape: readonly (number | string)[] };
+}
+
+/**
+ * The graph of a network. Normalisations are kept as such, so that tensors have the names and values of the safetensors
+ * file; runtimes fold them into the convolutions themselves.
+ */
+function onnxGraph({ layout, tensors, description }: StaticNetwork): OnnxGraph {
+  const nodes: Node[] = [];
+  const add = (op: string, output: string, inputs: string[], attributes: Node['attributes'] = {}): string => {
+    nodes.push({ op, inputs, output, attributes });
+    return output;
+  };
+  const convNorm = (x: string, { conv, norm, kernel, stride }: ConvNorm): string => {
+    const half = (kernel - 1) / 2;
+    const y = add('Conv', `${conv}/conv`, [x, `${conv}.weight`], {
+      kernel_shape: { ints: [kernel, kernel] },
+      strides: { ints: [stride, stride] },
+      pads: { ints: [half, half, half, half] },
+    });
+    const parameters = ['weight', 'bias', 'running_mean', 'running_var'].map((of) => `${norm}.${of}`);
+    return add('BatchNormalization', `${norm}/norm`, [y, ...parameters], { epsilon: { f: description.epsilon } });
+  };
+  const relu = (x: string): string => add('Relu', `${x}/relu`, [x]);
+
+  const input = 'images';
+  let x = relu(convNorm(input, layout.stem));
+  if (layout.pool) {
+    x = add('MaxPool', 'maxpool', [x], {
+      kernel_shape: { ints: [3, 3] },
+      strides: { ints: [2, 2] },
+      pads: { ints: [1, 1, 1, 1] },
+    });
+  }
+  for (const { name, conv1, conv2, shortcut } of layout.blocks) {
+    const branch = convNorm(relu(convNorm(x, conv1)), conv2);
+    x = relu(add('Add', `${name}/sum`, [branch, shortcut ? convNorm(x, shortcut) : x]));
+  }
+  const { classifier } = layout;
+  const flat = add('Flatten', 'flatten', [add('GlobalAveragePool', 'avgpool', [x])]);
+  const output = add('Gemm', 'logits', [flat, `${classifier.name}.weight`, `${classifier.name}.bias`], {
+    transB: { i: 1 },
+  });
+  const { crop: side, channels } = description.picture;
+  return {
+    nodes,
+    tensors,
+    input: { name: input, shape: ['batch', channels, side, side] },
+    output: { name: output, shape: ['batch', classifier.out] },
+  };
+}
+
+// What every runtime since 2020 reads.
+const IR_VERSION = 7;
+const OPSET = 13;
+const FLOAT = 1;
+const AttributeType = { f: 1, i: 2, ints: 7 } as const;
+
+/** Writes a network as ONNX, with its description as JSON in the model's metadata under `network`. */
+export async function writeOnnx(file: string, network: StaticNetwork): Promise<{ sha256: string; bytes: number }> {
+  const schema = protobuf.loadSync(path.join(import.meta.dirname, 'onnx.proto'));
+  const bytes = schema.lookupType('onnx.ModelProto').encode(modelOf(network)).finish();
+  await atomicWrite(file, bytes);
+  return { sha256: createHash('sha256').update(bytes).digest('hex'), bytes: bytes.length };
+}
+
+/** The message `onnx.ModelProto`, in the names of onnx.proto as protobufjs has them. */
+function modelOf(network: StaticNetwork): object {
+  const { nodes, tensors, input, output } = onnxGraph(network);
+  return {
+    irVersion: IR_VERSION,
+    producerName: 'fewshot-nas',
+    opsetImport: [{ version: OPSET }],
+    metadataProps: [
+      { key: 'arch', value: network.description.arch },
+      { key: 'network', value: JSON.stringify(network.description) },
+    ],
+    graph: {
+      name: `subnet-${network.description.arch}`,
+      node: nodes.map(nodeOf),
+      initializer: tensors.map(({ name, shape, data }) => ({
+        name,
+        dims: shape,
+        dataType: FLOAT,
+        rawData: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+      })),
+      input: [valueOf(input)],
+      output: [valueOf(output)],
+    },
+  };
+}
+
+function nodeOf({ op, inputs, output, attributes }: Node): object {
+  const attribute = Object.entries(attributes).map(([name, value]) => ({ name, type: typeOf(value), ...value }));
+  return { name: output, opType: op, input: inputs, output: [output], attribute };
+}
+
+function typeOf(value: Attribute): number {
+  if ('f' in value) return AttributeType.f;
+  return 'i' in value ? AttributeType.i : AttributeType.ints;
+}
+
+function valueOf({ name, shape }: OnnxGraph['input']): object {
+  const dim = shape.map((size) => (typeof size === 'number' ? { dimValue: size } : { dimParam: size }));
+  return { name, type: { tensorType: { elemType: FLOAT, shape: { dim } } } };
+}

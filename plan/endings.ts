@@ -1,0 +1,55 @@
+/** How an attempt at a stage ends without a result; each end says by itself what follows. */
+export const endings = {
+  /** The input is wrong: the same again gives the same, so the stage parks. */
+  BadInput: 'parks',
+  NaNLoss: 'parks',
+  /** Another attempt holds the stage: this one has nothing more to say. */
+  Fenced: 'parks',
+  OutOfMemory: 'is tried again',
+  Stalled: 'is tried again',
+  Crashed: 'is tried again',
+  /** An operator, or a server that gave the attempt up. */
+  Interrupted: 'is tried again',
+  /** The worker left on purpose, behind a checkpoint: another one goes on at once, and no attempt is used up. */
+  WorkerShutdown: 'moves on',
+} as const satisfies Record<string, 'parks' | 'is tried again' | 'moves on'>;
+
+export type Ending = keyof typeof endings;
+
+/** Whether a further attempt may end otherwise. */
+export function isTriedAgain(ending: Ending): boolean {
+  return endings[ending] === 'is tried again';
+}
+
+/** An error whose message is all that a person needs (`where: expected …, got …; what to do`), and that knows its ending. */
+export class KnownError extends Error {
+  readonly ending: Ending;
+
+  constructor(ending: Ending, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+    this.ending = ending;
+  }
+}
+
+/** How a stage ends with that error; `Crashed` where nothing says so. */
+export function endingOf(error: unknown): Ending {
+  if (error instanceof KnownError) return error.ending;
+  return error instanceof Error && isOutOfMemory(error.message) ? 'OutOfMemory' : 'Crashed';
+}
+
+// On a card the first thing to find no room is often a convolution's work space, and every library has its own word for it.
+const NO_MEMORY =
+  /\bbad_alloc\b|\bENOMEM\b|Array buffer allocation failed|OOM when allocating|out of memory|OUT_OF_MEMORY|STATUS_ALLOC_FAILED/i;
+
+/** Whether a library's words mean that it found no memory. */
+export function isOutOfMemory(message: string): boolean {
+  return NO_MEMORY.test(message);
+}
+
+/** Something that was given is wrong. */
+export class BadInput extends KnownError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('BadInput', message, options);
+  }
+}

@@ -1,0 +1,92 @@
+import type { Choice } from './messages.ts';
+import type { JsonObject } from './json.ts';
+
+/** What the workflow gives to the activity that `uses` names. Types only: workflow code imports this file. */
+export interface StageInput {
+  /** `few-shot-3`, or `evaluate.3` for a cell: names the work in its token and its ledger. */
+  readonly stage: string;
+  readonly uses: string;
+  /** The stage's folder, relative to the results root. */
+  readonly directory: string;
+  /** Grows by one each time the workflow schedules the work anew: part of the fencing token. */
+  readonly round: number;
+  /** Free of references. */
+  readonly with: JsonObject;
+  /** Where finished work may come from, beside the stage's own folder; from anywhere where absent. */
+  readonly reuse?: Reuse;
+}
+
+/** Work with the same fingerprint of any run, no work of other runs, or that run's work as it is. */
+export type Reuse = 'anything' | 'nothing' | { readonly run: string };
+
+/** What a stage's activity gives back: ids, paths, hashes, scalars; about 1 KB. */
+export interface StageResult {
+  /** Null where an epoch has to be chosen first. */
+  readonly outputs: JsonObject | null;
+  /** Epochs to choose from; null where there is nothing to choose. */
+  readonly choices: readonly Choice[] | null;
+  /** A person's choice that an earlier run of the same work recorded: it is not asked for again. */
+  readonly chosen: ChosenEpoch | null;
+  /** Temporal's count of attempts within the round. */
+  readonly attempt: number;
+  /** Why the result was taken over instead of made anew; null for fresh work. */
+  readonly reused: string | null;
+}
+
+/** Who chose which epoch, and why. */
+export interface ChosenEpoch {
+  readonly epoch: number;
+  readonly by: 'rule' | 'person';
+  readonly who: string;
+  readonly why: string;
+}
+
+/** Input of `select-epoch`: records the choice and gives the stage's outputs. */
+export interface SelectInput extends StageInput {
+  readonly chosen: ChosenEpoch;
+}
+
+/**
+ * What a stage of each kind gives to `${{ stages.<id>.<output> }}`. Paths are relative to the results root. `report` → `report`,
+ * `ground-truth-table` → `table` and `command` → `files.<name>` give `{file, sha256}`. Types only.
+ */
+
+/** `train-supernet` → `selected`. */
+export interface SelectedSupernet {
+  readonly file: string;
+  readonly sha256: string;
+  readonly epoch: number;
+  /** Null where all ground-truth subnets tie. */
+  readonly tau: number | null;
+  /** K: 1 = one-shot. */
+  readonly groups: number;
+}
+
+/** `train-standalone` → `result`: a JSON file with one accuracy a seed. */
+export interface StandaloneResult {
+  readonly file: string;
+  readonly sha256: string;
+  readonly arch: string;
+  /** Mean top-1 over the seeds, in percent. */
+  readonly mean: number;
+}
+
+/** `evaluate-subnets` → `part`: one part of the ranking. */
+export interface RankingPart {
+  /** Files in the original's form, `{"archN": {"arch": …, "acc": …}}`. */
+  readonly top1: string;
+  readonly top5: string;
+  readonly sha256: { readonly top1: string; readonly top5: string };
+  /** How many subnets this part holds. */
+  readonly subnets: number;
+  /** sha256 of the whole set the part was cut from, and which part of how many it is. */
+  readonly set: { readonly sha256: string; readonly part: number; readonly parts: number };
+}
+
+/** `merge-results` → `ranking`. */
+export interface Ranking {
+  readonly top1: string;
+  readonly top5: string;
+  readonly sha256: { readonly top1: string; readonly top5: string };
+  readonly subnets: number;
+}

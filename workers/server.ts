@@ -1,0 +1,81 @@
+import { Client, Connection, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import type { WorkflowHandle, WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import type { ClientConnectConfig } from '@temporalio/envconfig';
+import { createHash } from 'node:crypto';
+import { CONTROL_QUEUE, PIPELINE } from '../plan/messages.ts';
+import type { Plan } from '../plan/plan.ts';
+import type { pipeline } from '../workflows/pipeline.ts';
+
+export interface ServerConfig {
+  readonly namespace: string;
+  readonly connectionOptions: ClientConnectConfig['connectionOptions'];
+}
+
+/**
+ * The server that the environment names (TEMPORAL_ADDRESS, TEMPORAL_PROFILE, temporal.toml, TLS and API keys as the
+ * `temporal` command reads them); null where it names none and the embedded server is meant.
+ */
+export function configuredServer(): ServerConfig | null {
+  const { namespace = 'default', connectionOptions } = loadClientConnectConfig();
+  return connectionOptions.address ? { namespace, connectionOptions } : null;
+}
+
+/** The embedded server, at an address such as `127.0.0.1:7233`. */
+export function embeddedServer(address: string): ServerConfig {
+  return { namespace: 'default', connectionOptions: { address } };
+}
+
+interface StartedRun {
+  readonly handle: WorkflowHandle<typeof pipeline> | WorkflowHandleWithFirstExecutionRunId<typeof pipeline>;
+  /** False where the id was taken: by a run that goes on, or by one that ended well. */
+  readonly isNew: boolean;
+  /** Whether the run that has the id runs this very plan. */
+  readonly isSamePlan: boolean;
+}
+
+/** A client of the server; the caller closes its connection. */
+export async function connectClient(server: ServerConfig): Promise<Client> {
+  const connection = await Connection.connect({ ...server.connectionOptions, connectTimeout: '5 seconds' });
+  return new Client({ connection, namespace: server.namespace });
+}
+
+/**
+ * Starts a plan under its id, or finds the run that has it: two starts never make two runs. A run that failed or was
+ * cancelled is started anew, and takes over what its manifests say is done.
+ */
+export async function startRun(client: Client, plan: Plan): Promise<StartedRun> {
+  const hash = hashOf(plan);
+  try {
+    const handle = await client.workflow.start<typeof pipeline>(PIPELINE, {
+      args: [plan],
+      workflowId: plan.id,
+      taskQueue: CONTROL_QUEUE,
+      workflowIdReusePolicy: 'ALLOW_DUPLICATE_FAILED_ONLY',
+      workflowIdConflictPolicy: 'FAIL',
+      memo: { plan: hash },
+      staticSummary: `${plan.name}, ${plan.stages.length} stages`,
+      staticDetails: describePlan(plan),
+    });
+    return { handle, isNew: true, isSamePlan: true };
+  } catch (error) {
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    const handle = client.workflow.getHandle<typeof pipeline>(plan.id);
+    const { memo } = await handle.describe();
+    return { handle, isNew: false, isSamePlan: memo?.['plan'] === hash };
+  }
+}
+
+function hashOf(plan: Plan): string {
+  return createHash('sha256').update(JSON.stringify(plan)).digest('hex');
+}
+
+// Markdown for the page of the run.
+function describePlan(plan: Plan): string {
+  const params = Object.entries(plan.params).map(([name, value]) => `- ${name}: \`${JSON.stringify(value)}\``);
+  const stages = plan.stages.map((stage) => {
+    const after = stage.needs.length > 0 ? ` after ${stage.needs.join(', ')}` : '';
+    return `- **${stage.id}** (${stage.uses}${stage.matrix === null ? '' : `, ${stage.matrix.length} cells`})${after}`;
+  });
+  return [`Pipeline \`${plan.source}\``, ...params, '', ...stages].join('\n').slice(0, 19_000);
+}
