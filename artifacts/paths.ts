@@ -20,9 +20,11 @@ export const fileNames = {
 /** A path that was refused: it names something outside of the results root, or is no legal id. */
 export class PathError extends BadInput {}
 
-/** The folder all results lie under: `NAS_RESULTS`, or `results` in the current folder. Absolute. */
+const clone = path.resolve(import.meta.dirname, '..');
+
+/** The folder all results lie under: `results/` of the clone, or the folder that NAS_RESULTS names. Absolute; the same from wherever a command is given. */
 export function resultsRoot(environment: NodeJS.ProcessEnv = process.env): string {
-  return path.resolve(environment['NAS_RESULTS'] || 'results');
+  return path.resolve(clone, environment['NAS_RESULTS'] || 'results');
 }
 
 /** Checks a run id: it names a folder and a workflow, so letters, digits, `.`, `_`, `-`, 100 at most. */

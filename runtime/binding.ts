@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
-import { createRequire, Module } from 'node:module';
-import type * as tfjs from '@tensorflow/tfjs-node-gpu';
+import { createRequire } from 'node:module';
 import { bindingFile } from './layout.ts';
 
 /** A tensor that libtensorflow holds: `dtype` is its number in TensorFlow's C API (1 float32, 3 int32, 14 bfloat16, 20 resource). */
@@ -47,45 +46,17 @@ export interface Binding {
   readonly TF_ATTR_SHAPE: number;
 }
 
-interface TensorFlow {
-  readonly binding: Binding;
-  /** The whole of TensorFlow.js on the same binding. Loaded (1 s) when it is first asked for. */
-  readonly tf: typeof tfjs;
-}
-
-const require = createRequire(import.meta.url);
-
-/** TensorFlow.js asks node-pre-gyp where its binding lies and calls a function that Node 22 deprecates and 23 lacks. */
-function loadTfjs(): typeof tfjs {
-  const util: { isNullOrUndefined?: (value: unknown) => boolean } = require('node:util');
-  util.isNullOrUndefined = (value) => value === null || value === undefined;
-  const name = '@tensorflow/tfjs-node-gpu';
-  const finder = createRequire(require.resolve(`${name}/package.json`)).resolve('@mapbox/node-pre-gyp');
-  const answer = new Module(finder);
-  answer.exports = { find: () => bindingFile };
-  answer.loaded = true;
-  require.cache[finder] = answer;
-  const tf: typeof tfjs = require(name);
-  return tf;
-}
-
 /**
  * Loads libtensorflow into this process (0.3 s). Its notes go unprinted, its errors do not.
  * Throws if the runtime has not been set up.
  */
-export function loadTensorFlow(): TensorFlow {
+export function loadTensorFlow(): Binding {
   if (!existsSync(bindingFile)) {
     throw new Error(`libtensorflow: expected its binding at ${bindingFile}, got none; run \`npm run setup\``);
   }
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
   // A card is shared with whoever is there: memory is taken as it is needed.
   process.env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true';
-  const binding: Binding = require(bindingFile);
-  let tf: typeof tfjs | undefined;
-  return {
-    binding,
-    get tf(): typeof tfjs {
-      return (tf ??= loadTfjs());
-    },
-  };
+  const binding: Binding = createRequire(import.meta.url)(bindingFile);
+  return binding;
 }

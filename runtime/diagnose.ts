@@ -1,8 +1,7 @@
-import { access, constants } from 'node:fs/promises';
 import { compilerCheck, diskCheck, pipCheck, pythonCheck, systemCheck } from './checks.ts';
 import type { Check } from './checks.ts';
 import { testBinding } from './compile-binding.ts';
-import { bindingFile, root, temporalCli, temporalTestServer } from './layout.ts';
+import { bindingFile, root, temporalCli } from './layout.ts';
 import { gpus, probe } from './machine.ts';
 import { deviceInUse, isSetUp } from './setup.ts';
 import { measureSpeed } from './speed.ts';
@@ -79,16 +78,6 @@ async function temporalCheck(): Promise<Check> {
   return { name: 'temporal', ok: version !== undefined, expected, found: version ?? 'none', remedy: setUpAgain };
 }
 
-async function testServerCheck(): Promise<Check> {
-  const path = temporalTestServer();
-  const ok = await access(path, constants.X_OK).then(
-    () => true,
-    () => false,
-  );
-  const expected = `the Temporal test server as ${path}`;
-  return { name: 'temporal test server', ok, expected, found: ok ? path : 'none', remedy: setUpAgain };
-}
-
 /** Looks at everything that a run stands on; what only the set-up needs may be missing once all is set up. */
 export async function diagnose(): Promise<Check[]> {
   const complete = await isSetUp();
@@ -104,6 +93,5 @@ export async function diagnose(): Promise<Check[]> {
     await libtensorflowCheck(),
     ...(await speedChecks()),
     await temporalCheck(),
-    await testServerCheck(),
   ];
 }

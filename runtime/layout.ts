@@ -17,6 +17,3 @@ export const bindingFile = join(currentDevice, 'tfjs_binding.node');
 
 /** The executable of the Temporal command line with its development server and UI. */
 export const temporalCli = (): string => join(home, 'bin', 'temporal');
-
-/** The executable of Temporal's test server, which skips time. */
-export const temporalTestServer = (): string => join(home, 'bin', 'temporal-test-server');

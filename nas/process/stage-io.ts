@@ -59,7 +59,7 @@ async function checked(place: string, { file, sha256 }: FileReference, remedy: s
  * @throws KnownError where the stage was given a card and TensorFlow does not compute on it: days on the processor help nobody
  */
 export async function claimJob(job: Job): Promise<Manifest> {
-  const { binding } = loadTensorFlow();
+  const binding = loadTensorFlow();
   const isOnGpu = binding.isUsingGpuDevice();
   const device = process.env['NAS_DEVICE'] ?? (isOnGpu ? 'gpu:0' : 'cpu');
   if (device.startsWith('gpu:') && !isOnGpu) {

@@ -47,7 +47,7 @@ class Handle implements Tensor {
 }
 
 const DISPOSED = -1;
-const { binding } = loadTensorFlow();
+const binding = loadTensorFlow();
 let current: Handle[] | null = null;
 let live = 0;
 let operations = 0;

@@ -128,7 +128,7 @@ function lazily(name: string, { shape }: { shape: readonly number[] }, read: () 
  * whatever is drawn at random is a pure function of these and of the step.
  */
 function circumstancesOf({ fingerprint, threads }: Job): Record<string, string> {
-  const { TF_Version: tensorflow } = loadTensorFlow().binding;
+  const { TF_Version: tensorflow } = loadTensorFlow();
   return { fingerprint, threads: String(threads), node: process.version, tensorflow };
 }
 

