@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { plainBatches, trainingBatches } from '../nas/data/batches.ts';
-import { openDataset } from '../nas/data/dataset.ts';
 import type { DataTask } from './data-task.ts';
+import { openDataset } from '../nas/data/open.ts';
 
 const task: DataTask = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8'));
 const dataset = await openDataset(task.dataset);

@@ -7,13 +7,13 @@ import { spaceNamed } from './train-task.ts';
 import { DatasetConfig } from '../configs/dataset-schema.ts';
 import { plainBatches } from '../nas/data/batches.ts';
 import type { Batch } from '../nas/data/batches.ts';
-import { openDataset } from '../nas/data/dataset.ts';
 import { bootstrapInterval, kendallTau } from '../nas/evaluation/agreement.ts';
 import { evaluateSubnets, Tally } from '../nas/evaluation/evaluate.ts';
 import { referenceLogits } from '../nas/evaluation/reference.ts';
 import { sampledSubnets } from '../nas/evaluation/subnet-set.ts';
 import { loadSupernet } from '../nas/supernet/weights.ts';
 import { root } from '../runtime/layout.ts';
+import { openDataset } from '../nas/data/open.ts';
 
 // npm run bench:precision -- --supernet FILE [--json --space S --groups K --subnets 200 --images 500,2500,10000]:
 // whether bf16 ranks subnets of a trained Fashion-MNIST supernet as float32 does, and what ties and the number of test

@@ -9,7 +9,7 @@ import { jsonOption, output, wholeNumber } from './options.ts';
 import { columns } from './view/format.ts';
 import { ImageList } from '../configs/dataset-schema.ts';
 import type { ImageListConfig } from '../configs/dataset-schema.ts';
-import { CLASS_NAMES } from '../nas/data/class-names.ts';
+import { CLASS_NAMES } from '../nas/data/image-list.ts';
 import { prepareImageNet } from '../nas/data/imagenet/prepare.ts';
 import type { Prepared } from '../nas/data/imagenet/prepare.ts';
 

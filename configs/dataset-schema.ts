@@ -106,3 +106,25 @@ export function partImages(dataset: DatasetConfig, part: PartName): number {
   const size = dataset.parts[part];
   return typeof size === 'number' ? size : size.images;
 }
+
+/** How a picture becomes a network's input: what a data set does to the images that it tests with. */
+export const PictureTransform = z.strictObject({
+  channels: z.literal([1, 3]),
+  /** Resized to a square of this many pixels a side, whatever the picture's shape. */
+  resize: positive,
+  /** Of which the middle is cut out, this many pixels a side. */
+  crop: positive,
+  /** Subtracted from and divided by, per channel, where white is 1. */
+  mean: z.array(z.number()),
+  std: z.array(z.number()),
+});
+
+export type PictureTransform = z.infer<typeof PictureTransform>;
+
+/** How the pictures of that data set are read. */
+export function pictureTransformOf(dataset: DatasetConfig): PictureTransform {
+  const { channels, resolution, normalise } = dataset;
+  const isList = dataset.kind === 'image-list';
+  const { resize, crop } = isList ? dataset.transforms.evaluation : { resize: resolution, crop: resolution };
+  return { channels, resize, crop, ...normalise };
+}

@@ -1,8 +1,4 @@
-import type { DatasetConfig, PartName } from '../../configs/dataset-schema.ts';
-import { openFashionMnist } from './fashion-mnist.ts';
-import { openImageList } from './image-list.ts';
-
-export type { PartName };
+import type { PartName } from '../../configs/dataset-schema.ts';
 
 /** Images with labels, cut into parts that share none. */
 export interface Dataset {
@@ -44,9 +40,4 @@ export interface Part {
 export interface Draw {
   readonly seed: number;
   readonly epoch: number;
-}
-
-/** Opens a data set. Throws BadInput where its files are missing or not what they should be. */
-export async function openDataset(config: DatasetConfig): Promise<Dataset> {
-  return config.kind === 'fashion-mnist' ? await openFashionMnist(config) : openImageList(config);
 }

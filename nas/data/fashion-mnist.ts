@@ -1,13 +1,28 @@
 import path from 'node:path';
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import { BadInput } from '../../plan/endings.ts';
 import type { FashionMnistConfig, PartName } from '../../configs/dataset-schema.ts';
 import type { Dataset, Draw, Part } from './dataset.ts';
 import { readImageCache, writeImageCache } from './image-cache.ts';
 import type { StoredImages } from './image-cache.ts';
-import { cutParts } from './parts.ts';
-import type { PartIndex } from './parts.ts';
+import { randomOf } from '../space/random.ts';
+
+// github.com/zalandoresearch/fashion-mnist, in the order of its labels.
+export const FASHION_NAMES = [
+  'T-shirt/top',
+  'Trouser',
+  'Pullover',
+  'Dress',
+  'Coat',
+  'Sandal',
+  'Shirt',
+  'Sneaker',
+  'Bag',
+  'Ankle boot',
+] as const;
 
 /** Opens Fashion-MNIST: its bytes stay in memory (55 MB), each read makes floats of those it needs. */
 export async function openFashionMnist(config: FashionMnistConfig, cacheFolder = defaultCache()): Promise<Dataset> {
@@ -24,6 +39,11 @@ export async function openFashionMnist(config: FashionMnistConfig, cacheFolder =
     normalise,
     part: (partName) => memoryPart(partName, parts.get(partName)!, images, config),
   };
+}
+
+/** `NAS_CACHE`, or `.cache` in the clone. */
+function defaultCache(): string {
+  return process.env['NAS_CACHE'] || fileURLToPath(new URL('../../.cache', import.meta.url));
 }
 
 /** The package's images out of the cache; built when it is missing or damaged. */
@@ -53,17 +73,72 @@ function memoryPart(name: PartName, index: PartIndex, images: StoredImages, conf
         const source = images.pixels.subarray(from, from + pixelCount);
         const image = target.subarray(i * pixelCount, (i + 1) * pixelCount);
         if (draw === null) copyPlain(source, floats, image);
-        else augment(source, images.width, floats, drawsOf(draw, position, shift, flip), image);
+        else augment(source, images.width, floats, drawMove(draw, position, shift, flip), image);
       }
       return new Set();
     },
   };
 }
 
-/** `NAS_CACHE`, or `.cache` in the clone. */
-function defaultCache(): string {
-  return process.env['NAS_CACHE'] || fileURLToPath(new URL('../../.cache', import.meta.url));
+// Parts.
+
+/** Which images of a data set a part holds. */
+interface PartIndex {
+  /** Image (its row in the data set) at each position of the part. */
+  readonly images: Int32Array;
+  readonly labels: Uint16Array;
+  readonly sha256: string;
 }
+
+// Training takes what is left at the end: whoever changes its size keeps all other parts, and the ground truth measured on them.
+const ASSIGNED: readonly PartName[] = [
+  'ground-truth-training',
+  'ground-truth-test',
+  'test',
+  'selection',
+  'calibration',
+  'training',
+];
+
+/**
+ * Cuts images into disjoint parts with as many of every class, by a shuffle of each class that depends on `seed` alone.
+ * `byClass[c]` lists the images of class c, `sizes` are images per part, each a multiple of the number of classes.
+ * A part's order takes the classes in turns. `dataHash` goes into each part's sha256.
+ */
+function cutParts(
+  byClass: readonly (readonly number[])[],
+  sizes: Readonly<Record<PartName, number>>,
+  seed: number,
+  dataHash: string,
+): ReadonlyMap<PartName, PartIndex> {
+  const shuffled = byClass.map((images, label) => {
+    const order = randomOf(seed, 'parts', label).shuffle(images.length);
+    return order.map((position) => images[position]!);
+  });
+  const parts = new Map<PartName, PartIndex>();
+  let taken = 0;
+  for (const name of ASSIGNED) {
+    const size = sizes[name];
+    const images = new Int32Array(size);
+    const labels = new Uint16Array(size);
+    for (let position = 0; position < size; position++) {
+      const label = position % byClass.length;
+      labels[position] = label;
+      images[position] = shuffled[label]![taken + Math.floor(position / byClass.length)]!;
+    }
+    taken += size / byClass.length;
+    parts.set(name, { images, labels, sha256: hashOf(dataHash, images, labels) });
+  }
+  return parts;
+}
+
+function hashOf(dataHash: string, images: Int32Array, labels: Uint16Array): string {
+  const hash = createHash('sha256').update(dataHash);
+  for (const numbers of [images, labels]) hash.update(numbers);
+  return hash.digest('hex');
+}
+
+// The npm package: ten files of JSON, a class each.
 
 const CLASSES = 10;
 const PER_CLASS = 7000;
@@ -109,14 +184,14 @@ async function readClass(label: number): Promise<Uint8Array[]> {
   // Class 0 has two empty rows among its images.
   const images = data.filter((row) => row.length > 0);
   if (images.length !== PER_CLASS || images.some((row) => row.length !== SIDE * SIDE)) {
-    throw new Error(
+    throw new BadInput(
       `${file}: expected ${PER_CLASS} images of ${SIDE * SIDE} values, got ${images.length} rows; reinstall with npm ci`,
     );
   }
   return images.map((row) => Uint8Array.from(row));
 }
 
-// Shift and mirror of small one-channel images. Drawn by a hash, not by a generator: 50,000 draws an epoch must cost nothing.
+// Augmentation: a shift and a mirror. Drawn by a hash and not by a generator, so that 50,000 draws an epoch cost nothing.
 
 /** How one image is moved: its pixels go `right` and `down` (negative: left, up), mirrored first where `flip`. */
 interface Move {
@@ -126,8 +201,8 @@ interface Move {
 }
 
 /** The move of the image at `position`: shifts uniform in -shift..shift, mirrored half of the time where `flip` allows it. */
-function drawsOf(draw: Draw, position: number, shift: number, flip: boolean): Move {
-  const bits = hash(hash(draw.seed, draw.epoch), position);
+function drawMove(draw: Draw, position: number, shift: number, flip: boolean): Move {
+  const bits = mixed(mixed(draw.seed, draw.epoch), position);
   const side = 2 * shift + 1;
   return {
     right: (((bits >>> 1) & 0x7fff) % side) - shift,
@@ -157,7 +232,7 @@ function augment(source: Uint8Array, width: number, floats: Float32Array, move: 
 }
 
 // Two rounds of a multiply-xorshift mixer: any bit of either number changes each bit of the result half of the time.
-function hash(a: number, b: number): number {
+function mixed(a: number, b: number): number {
   let h = Math.imul(a ^ 0x9e3779b9, 0x85ebca6b) ^ Math.imul(b + 0x7f4a7c15, 0xc2b2ae35);
   h = Math.imul(h ^ (h >>> 16), 0x21f0aaad);
   h = Math.imul(h ^ (h >>> 15), 0x735a2d97);

@@ -1,13 +1,14 @@
 import { BadInput } from '../../plan/endings.ts';
+import { isErrno } from '../../artifacts/files.ts';
 import path from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { ImageListConfig, PartName } from '../../configs/dataset-schema.ts';
-import { inTurns } from './batches.ts';
 import type { Dataset, Part } from './dataset.ts';
-import { readImageList } from './images/image-list-file.ts';
-import type { ImageListFile } from './images/image-list-file.ts';
 import { ImageLoader } from './images/loader.ts';
 import type { BrokenImage, LoaderJob } from './images/loader.ts';
+import { readImageList } from './list-file.ts';
+import type { ImageListFile } from './list-file.ts';
 
 /** What the parts of one data set share. */
 interface Opened {
@@ -46,6 +47,33 @@ export function openImageList(config: ImageListConfig): Dataset {
 export function dataRoot(root: string): string {
   const data = process.env['NAS_DATA'] || fileURLToPath(new URL('../../data', import.meta.url));
   return path.resolve(data, root);
+}
+
+/** A class a line, in the order of the labels. */
+export const CLASS_NAMES = 'class_names.txt';
+
+/**
+ * What the classes are called, in the order of their labels: the lines of `class_names.txt`, beside the lists or in the
+ * data set's root; null where that file is missing.
+ * @throws BadInput for a file of another number of classes
+ */
+export async function namesOfImageList(config: ImageListConfig): Promise<readonly string[] | null> {
+  const root = dataRoot(config.root);
+  const besideLists = path.dirname(path.resolve(root, config.parts.test.list));
+  for (const folder of new Set([besideLists, root])) {
+    const file = path.join(folder, CLASS_NAMES);
+    const text = await readFile(file, 'utf8').catch((error: unknown) => {
+      if (isErrno(error, 'ENOENT')) return null;
+      throw error;
+    });
+    if (text === null) continue;
+    const names = text.trimEnd().split('\n');
+    if (names.length === config.classes) return names;
+    throw new BadInput(
+      `${file}: expected ${config.classes} lines, a class each, got ${names.length}; correct the file`,
+    );
+  }
+  return null;
 }
 
 function openPart(name: PartName, opened: Opened, listOf: (file: string) => ImageListFile): Part {
@@ -114,4 +142,26 @@ function countBroken(file: string, reason: string, { config, broken }: Opened): 
     `${file}: expected a JPEG or PNG that can be read, got: ${reason}; mend the file, take it off the list, or raise ` +
       `broken_images of the data set ${config.name} (${allowed})`,
   );
+}
+
+/** The order of `labels` that takes the classes in turns, each class's own order kept: 0 1 2 … 0 1 2 …. */
+function inTurns(labels: Uint16Array, classes: number): Int32Array {
+  const seen = new Int32Array(classes);
+  const rounds = Int32Array.from(labels, (label) => seen[label]!++);
+  const byLabel = sorted(Int32Array.from(labels.keys()), labels, classes);
+  return sorted(
+    byLabel,
+    rounds,
+    seen.reduce((most, count) => Math.max(most, count), 0),
+  );
+}
+
+/** `order` by its elements' keys in 0..limit-1; equal keys stay as they are. */
+function sorted(order: Int32Array, keys: Int32Array | Uint16Array, limit: number): Int32Array {
+  const starts = new Int32Array(limit + 1);
+  for (const key of keys) starts[key + 1]!++;
+  for (let key = 0; key < limit; key++) starts[key + 1]! += starts[key]!;
+  const result = new Int32Array(order.length);
+  for (const element of order) result[starts[keys[element]!]!++] = element;
+  return result;
 }

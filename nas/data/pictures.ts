@@ -1,7 +1,6 @@
 import { BadInput } from '../../plan/endings.ts';
 import { readFile } from 'node:fs/promises';
-import { z } from 'zod';
-import type { DatasetConfig, ImageListConfig } from '../../configs/dataset-schema.ts';
+import type { ImageListConfig, PictureTransform } from '../../configs/dataset-schema.ts';
 import { decodeImage } from './images/decode.ts';
 import { Transformer } from './images/transformer.ts';
 
@@ -25,30 +24,6 @@ export async function readPicture(file: string, transform: PictureTransform): Pr
     // ITU-R 601-2, as Pillow's conversion to grey.
     return (0.299 * red + 0.587 * green + 0.114 * blue - mean[0]!) / std[0]!;
   });
-}
-
-// How a picture becomes a network's input. Pure zod: the command line reads it too.
-
-const positive = z.int().positive();
-
-/** What a data set does to the images that it tests with. */
-export const PictureTransform = z.strictObject({
-  channels: z.literal([1, 3]),
-  /** Resized to a square of this many pixels a side, whatever the picture's shape. */
-  resize: positive,
-  /** Of which the middle is cut out, this many pixels a side. */
-  crop: positive,
-  /** Subtracted from and divided by, per channel, where white is 1. */
-  mean: z.array(z.number()),
-  std: z.array(z.number()),
-});
-export type PictureTransform = z.infer<typeof PictureTransform>;
-
-export function pictureTransformOf(dataset: DatasetConfig): PictureTransform {
-  const { channels, resolution, normalise } = dataset;
-  const isList = dataset.kind === 'image-list';
-  const { resize, crop } = isList ? dataset.transforms.evaluation : { resize: resolution, crop: resolution };
-  return { channels, resize, crop, ...normalise };
 }
 
 /** What of a data set decides how its test images are read. */

@@ -1,9 +1,7 @@
 import path from 'node:path';
 import { mkdir } from 'node:fs/promises';
 import { plainBatches } from '../data/batches.ts';
-import { classNamesOf } from '../data/class-names.ts';
-import { openDataset } from '../data/dataset.ts';
-import { pictureTransformOf, readPicture } from '../data/pictures.ts';
+import { readPicture } from '../data/pictures.ts';
 import { readNetwork, StaticNetwork, writeNetwork } from './network-file.ts';
 import { calibrate, convNorms, loadValues, staticLayout } from './network.ts';
 import type { StaticLayout } from './network.ts';
@@ -20,6 +18,8 @@ import type { Parameter } from '../supernet/parameters.ts';
 import { dispose } from '../supernet/tensorflow.ts';
 import { loadSupernet } from '../supernet/weights.ts';
 import type { NamedTensor } from '../weights/safetensors.ts';
+import { openDataset, classNamesOf } from '../data/open.ts';
+import { pictureTransformOf } from '../../configs/dataset-schema.ts';
 
 // Pictures that pass the network at once.
 const AT_ONCE = 32;

@@ -1,7 +1,6 @@
 import { z } from 'zod';
-import { PartName } from '../../configs/dataset-schema.ts';
+import { PartName, PictureTransform } from '../../configs/dataset-schema.ts';
 import { SpaceConfig } from '../../configs/space-schema.ts';
-import { PictureTransform } from '../data/pictures.ts';
 import { forward, loadValues, staticLayout, staticShapes } from './network.ts';
 import type { StaticLayout } from './network.ts';
 import { parseArchCode } from '../space/arch-code.ts';

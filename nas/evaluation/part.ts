@@ -1,5 +1,4 @@
 import { plainBatches } from '../data/batches.ts';
-import { openDataset } from '../data/dataset.ts';
 import { EvaluateSubnetsConfig } from './config.ts';
 import { evaluateSubnets } from './evaluate.ts';
 import { readSubnets, shareOut } from './subnet-set.ts';
@@ -9,6 +8,7 @@ import type { Job } from '../process/protocol.ts';
 import { claimJob, supernetFile } from '../process/stage-io.ts';
 import { loadSupernet } from '../supernet/weights.ts';
 import { commitRanking, rankingSet, rowOf, commitChunk, recordedScores } from './part-files.ts';
+import { openDataset } from '../data/open.ts';
 
 /**
  * `evaluate-subnets`: one part of a set of subnets on one supernet (method, section 5). Chunk after chunk is recorded, so

@@ -3,7 +3,6 @@ import { commit } from '../../artifacts/fence.ts';
 import { temporaryName } from '../../artifacts/files.ts';
 import type { EpochRecord } from '../../artifacts/manifest.ts';
 import { placeOf } from '../../artifacts/paths.ts';
-import { openDataset } from '../data/dataset.ts';
 import { parseInput } from '../process/harness.ts';
 import type { Outputs, ProcessLine } from '../process/harness.ts';
 import type { Job } from '../process/protocol.ts';
@@ -20,6 +19,7 @@ import { sandwich } from './step.ts';
 import { baselineTaus, readGroundTruth, testEpoch } from './test-epoch.ts';
 import { trainEpoch } from './train-epoch.ts';
 import type { Training } from './train-epoch.ts';
+import { openDataset } from '../data/open.ts';
 
 /**
  * `train-supernet`: the one-shot supernet, or a few-shot one that inherits (method, sections 2 and 3). Each epoch is

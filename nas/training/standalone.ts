@@ -1,7 +1,6 @@
 import { commit } from '../../artifacts/fence.ts';
 import { atomicWrite, sha256File, temporaryName } from '../../artifacts/files.ts';
 import { placeOf } from '../../artifacts/paths.ts';
-import { openDataset } from '../data/dataset.ts';
 import { parseInput } from '../process/harness.ts';
 import type { Outputs, ProcessLine } from '../process/harness.ts';
 import type { Job } from '../process/protocol.ts';
@@ -18,6 +17,7 @@ import { Sgd } from './sgd.ts';
 import type { StandaloneResult } from './standalone-result.ts';
 import { testSubnets } from './test-epoch.ts';
 import { trainEpoch } from './train-epoch.ts';
+import { openDataset } from '../data/open.ts';
 
 /**
  * `train-standalone`: one subnet alone, once with each seed (method, section 4), on images that no supernet sees; its

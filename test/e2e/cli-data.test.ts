@@ -14,12 +14,11 @@ import { tmpdir } from 'node:os';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ImageList } from '../../configs/dataset-schema.ts';
 import type { ImageListConfig } from '../../configs/dataset-schema.ts';
-import { classNamesOf } from '../../nas/data/class-names.ts';
-import { openDataset } from '../../nas/data/dataset.ts';
 import { namesOf, readLabels } from '../../nas/data/imagenet/folder.ts';
 import { writeImageFolder } from '../support/image-folder.ts';
 import { nas } from '../support/nas.ts';
 import type { Ended } from '../support/nas.ts';
+import { openDataset, classNamesOf } from '../../nas/data/open.ts';
 
 let root: string;
 let lists: string;

@@ -11,7 +11,6 @@ import { sha256File } from '../../artifacts/files.ts';
 import { JsonValue } from '../../artifacts/json.ts';
 import { plainBatches } from '../../nas/data/batches.ts';
 import type { Batch } from '../../nas/data/batches.ts';
-import { openDataset } from '../../nas/data/dataset.ts';
 import { referenceLogits } from '../../nas/evaluation/reference.ts';
 import { parseArchCode } from '../../nas/space/arch-code.ts';
 import { subnetOf } from '../../nas/space/space.ts';
@@ -19,6 +18,7 @@ import { Supernet } from '../../nas/supernet/network.ts';
 import { saveSupernet } from '../../nas/supernet/weights.ts';
 import { nas } from '../support/nas.ts';
 import { tinySupernet } from '../support/training-configs.ts';
+import { openDataset } from '../../nas/data/open.ts';
 
 // Every command is a process of its own: seconds each where the machine is busy.
 vi.setConfig({ testTimeout: 150_000 });

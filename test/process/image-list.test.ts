@@ -8,10 +8,10 @@ import { ImageList, PartName } from '../../configs/dataset-schema.ts';
 import type { ImageListConfig } from '../../configs/dataset-schema.ts';
 import { plainBatches, trainingBatches } from '../../nas/data/batches.ts';
 import type { Batch, TrainingOrder } from '../../nas/data/batches.ts';
-import { openDataset } from '../../nas/data/dataset.ts';
 import { ImageLoader } from '../../nas/data/images/loader.ts';
 import { testImage } from '../../nas/data/pictures.ts';
 import { imagenetConfig, writeImageFolder } from '../support/image-folder.ts';
+import { openDataset } from '../../nas/data/open.ts';
 
 const CLASSES = 3;
 const PER_CLASS = 8;

@@ -4,8 +4,8 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { JpegOptions, Sharp } from 'sharp';
 import { expect, test } from 'vitest';
-import { drawChange } from '../../nas/data/images/changes.ts';
-import type { Change } from '../../nas/data/images/changes.ts';
+import { drawAugmentation } from '../../nas/data/images/augmentation.ts';
+import type { Augmentation } from '../../nas/data/images/augmentation.ts';
 import { decodeImage, decodeJpeg, ImageError } from '../../nas/data/images/decode.ts';
 import { sourceHash } from '../../nas/data/images/kernels/files.ts';
 import { hashInKernels } from '../../nas/data/images/kernels/kernels.ts';
@@ -23,7 +23,7 @@ interface Expected {
   readonly cases: readonly {
     readonly file: string;
     readonly side: number;
-    readonly change: Change | null;
+    readonly change: Augmentation | null;
     readonly bytes: string;
     readonly sha256: string;
   }[];
@@ -67,7 +67,7 @@ test('a transformer gives the same image whatever it made before', async () => {
       .png()
       .toBuffer(),
   );
-  const change = drawChange(randomOf(0, 'image', 0, 5), transforms.training, image.width, image.height);
+  const change = drawAugmentation(randomOf(0, 'image', 0, 5), transforms.training, image.width, image.height);
   const [first, again] = [new Float32Array(32 * 32 * 3), new Float32Array(32 * 32 * 3)];
   const transformer = new Transformer(32, normalise);
   transformer.train(image, change, first);
@@ -85,7 +85,7 @@ function expectUniform(values: readonly number[], low: number, high: number): vo
 }
 
 test('changes lie in the ranges of the config, and crops inside the image', () => {
-  const drawn = Array.from({ length: 2000 }, (_, i) => drawChange(randomOf(1, i), transforms.training, 500, 375));
+  const drawn = Array.from({ length: 2000 }, (_, i) => drawAugmentation(randomOf(1, i), transforms.training, 500, 375));
   expectUniform(
     drawn.map(({ brightness }) => brightness),
     0.5,
@@ -121,7 +121,7 @@ test('changes lie in the ranges of the config, and crops inside the image', () =
 });
 
 test('an image too narrow for any crop is cut in its middle, as wide as may be', () => {
-  const { crop } = drawChange(randomOf(0), transforms.training, 8, 400);
+  const { crop } = drawAugmentation(randomOf(0), transforms.training, 8, 400);
   expect(crop).toEqual({ left: 0, top: 194, width: 8, height: 11 });
 });
 

@@ -7,8 +7,6 @@ import { ImageList, PartName } from '../../configs/dataset-schema.ts';
 import type { ImageListConfig } from '../../configs/dataset-schema.ts';
 import { plainBatches } from '../../nas/data/batches.ts';
 import type { Batch } from '../../nas/data/batches.ts';
-import { classNamesOf } from '../../nas/data/class-names.ts';
-import { openDataset } from '../../nas/data/dataset.ts';
 import { readPicture } from '../../nas/data/pictures.ts';
 import { deploy } from '../../nas/deployment/deploy.ts';
 import { referenceLogits } from '../../nas/evaluation/reference.ts';
@@ -17,6 +15,7 @@ import { subnetOf } from '../../nas/space/space.ts';
 import { saveSupernet } from '../../nas/supernet/weights.ts';
 import { imagenetConfig, writeImageFolder } from '../support/image-folder.ts';
 import { tinySpace, tinySupernet } from '../support/tiny-supernet.ts';
+import { openDataset, classNamesOf } from '../../nas/data/open.ts';
 
 const CLASSES = 3;
 const ARCH = '12223311321300';

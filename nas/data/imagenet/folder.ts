@@ -3,7 +3,7 @@ import path from 'node:path';
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { isErrno } from '../../../artifacts/files.ts';
-import { CLASS_NAMES } from '../class-names.ts';
+import { CLASS_NAMES } from '../image-list.ts';
 
 // The usual layout: train/<class>/*.JPEG, and val/ either the same or flat with a file of labels.
 

@@ -1,8 +1,8 @@
-import { BadInput } from '../../../plan/endings.ts';
 import path from 'node:path';
 import { existsSync } from 'node:fs';
 import type { Entry, Found } from './folder.ts';
-import { readImageList } from '../images/image-list-file.ts';
+import { readImageList } from '../list-file.ts';
+import { BadInput } from '../../../plan/endings.ts';
 
 // The original's own text files: train.txt, valid.txt and, where there is one, valid_part2500.txt.
 

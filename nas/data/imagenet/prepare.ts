@@ -3,7 +3,7 @@ import path from 'node:path';
 import { createHash } from 'node:crypto';
 import { atomicWrite } from '../../../artifacts/files.ts';
 import type { ImageListConfig } from '../../../configs/dataset-schema.ts';
-import { CLASS_NAMES } from '../class-names.ts';
+import { CLASS_NAMES } from '../image-list.ts';
 import { findBroken } from './broken.ts';
 import type { BrokenFile, Look } from './broken.ts';
 import { findInFolder, namesOf, refuse } from './folder.ts';

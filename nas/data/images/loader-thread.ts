@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
-import { drawChange } from './changes.ts';
+import { drawAugmentation } from './augmentation.ts';
 import { decodeImage, ImageError } from './decode.ts';
 import type { BrokenImage, LoaderAnswer, LoaderJob, LoaderSettings } from './loader.ts';
 import { Transformer } from './transformer.ts';
@@ -43,6 +43,6 @@ async function makeImage({ files, training, images }: LoaderJob, index: number):
   if (training === null) transformer.test(pixels, resize, target);
   else {
     const random = randomOf(training.seed, 'image', training.epoch, training.positions[index]!);
-    transformer.train(pixels, drawChange(random, training.transforms, pixels.width, pixels.height), target);
+    transformer.train(pixels, drawAugmentation(random, training.transforms, pixels.width, pixels.height), target);
   }
 }

@@ -1,10 +1,10 @@
 import type { ImageListConfig } from '../../../configs/dataset-schema.ts';
-import { colourTable } from './changes.ts';
-import type { Change } from './changes.ts';
+import { colourTable } from './augmentation.ts';
+import type { Augmentation } from './augmentation.ts';
 import type { Pixels } from './decode.ts';
+import { entryWords, isRowsFirst, rotationGrid, UPRIGHT, writeTaps } from './geometry.ts';
+import type { Axis, SourceGrid } from './geometry.ts';
 import { loadKernels, place } from './kernels/kernels.ts';
-import { entryWords, isRowsFirst, rotationGrid, UPRIGHT, writeTaps } from './sampling.ts';
-import type { Axis, SourceGrid } from './sampling.ts';
 
 // Decoded images to what a network takes. The results are those of torchvision on Pillow's images, to the bit.
 
@@ -40,18 +40,18 @@ export class Transformer {
     return new Uint8Array(this.#kernels.memory.buffer, pixels, bytes);
   }
 
-  /** Colours changed, turned, cut out, resized and mirrored as the change says, then normalised. */
-  train(image: Pixels, change: Change, target: Float32Array): void {
-    const { angle, crop, flip } = change;
+  /** Colours changed, turned, cut out, resized and mirrored as the augmentation says, then normalised. */
+  train(image: Pixels, augmentation: Augmentation, target: Float32Array): void {
+    const { angle, crop, flip } = augmentation;
     const axis = { resized: this.#side, from: 0, count: this.#side };
     this.#transform(image, target, {
       grid: rotationGrid(angle, image).movedBy(crop.left, crop.top),
       columns: { ...axis, size: crop.width, mirrored: flip },
       rows: { ...axis, size: crop.height, mirrored: false },
       colours: ({ width, height }, graySum) =>
-        change.brightness === 1 && change.contrast === 1
+        augmentation.brightness === 1 && augmentation.contrast === 1
           ? UNCHANGED
-          : colourTable(change, (brightness) => graySum(brightness) / (width * height)),
+          : colourTable(augmentation, (brightness) => graySum(brightness) / (width * height)),
     });
   }
 

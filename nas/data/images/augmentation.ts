@@ -1,7 +1,7 @@
 import type { TrainingTransforms } from '../../../configs/dataset-schema.ts';
 import type { Random } from '../../space/random.ts';
 
-// What is drawn for one image in training: torchvision's ColorJitter, RandomRotation, RandomResizedCrop and horizontal flip.
+// How an image is augmented in training: torchvision's ColorJitter, RandomRotation, RandomResizedCrop and RandomHorizontalFlip.
 
 /** In pixels of the image. */
 interface Box {
@@ -11,8 +11,8 @@ interface Box {
   readonly height: number;
 }
 
-/** How one image is changed, in this order. */
-export interface Change {
+/** How one image is augmented, in this order. */
+export interface Augmentation {
   /** Factors, 1 for none, and which comes first. */
   readonly brightness: number;
   readonly contrast: number;
@@ -26,8 +26,13 @@ export interface Change {
 
 const CROP_TRIES = 10;
 
-/** Draws a change for an image of `width` × `height` pixels, as torchvision's transforms do. */
-export function drawChange(random: Random, transforms: TrainingTransforms, width: number, height: number): Change {
+/** Draws one for an image of `width` × `height` pixels, as torchvision's transforms do. */
+export function drawAugmentation(
+  random: Random,
+  transforms: TrainingTransforms,
+  width: number,
+  height: number,
+): Augmentation {
   const { color_jitter: jitter, rotation_degrees: degrees, horizontal_flip: flip } = transforms;
   const between = (low: number, high: number): number => low + (high - low) * random.uniform();
   const factor = (spread: number): number => between(Math.max(0, 1 - spread), 1 + spread);
@@ -64,14 +69,12 @@ function drawCrop(
   return { left: (width - box.width) >> 1, top: (height - box.height) >> 1, ...box };
 }
 
-// Brightness and contrast change every byte alike, so both are one table. To the bit as Pillow blends, in 32-bit floats.
-
 /**
- * What the change makes of each byte value.
+ * What brightness and contrast make of each byte value: to the bit as Pillow blends, in 32-bit floats.
  * @param meanGray mean of the image's grey values (0..255) once its brightness is changed by the factor
  */
 export function colourTable(
-  { brightness, contrast, brightnessFirst }: Pick<Change, 'brightness' | 'contrast' | 'brightnessFirst'>,
+  { brightness, contrast, brightnessFirst }: Pick<Augmentation, 'brightness' | 'contrast' | 'brightnessFirst'>,
   meanGray: (brightness: number) => number,
 ): Uint8Array {
   const gray = Math.trunc(meanGray(brightnessFirst ? brightness : 1) + 0.5);

@@ -1,6 +1,6 @@
-import { BadInput } from '../../../plan/endings.ts';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { BadInput } from '../../plan/endings.ts';
 
 /** A list of image files with their classes, `path label` a line. A million lines take some 100 MB, and no string each. */
 export interface ImageListFile {
