@@ -11,7 +11,7 @@ import { JsonMap } from '../artifacts/json.ts';
 import { readManifest } from '../artifacts/manifest.ts';
 import type { Manifest } from '../artifacts/manifest.ts';
 import { fileNames, placeOf } from '../artifacts/paths.ts';
-import { kinds } from '../pipelines/kinds/index.ts';
+import { kindOf } from '../pipelines/kinds/catalogue.ts';
 import type { Choice } from '../plan/messages.ts';
 import type { StageResult } from '../plan/results.ts';
 import type { Json } from '../plan/json.ts';
@@ -82,7 +82,7 @@ export async function sameWork(
   fingerprint: string,
   { uses, directory }: { readonly uses: string; readonly directory: string },
 ): Promise<CataloguedStage[]> {
-  if (kinds.get(uses)?.isReusable !== true) return [];
+  if (!kindOf(uses).isReusable) return [];
   const found = (await catalogue(root)).filter(
     (stage) =>
       stage.manifest.state === 'done' &&

@@ -1,26 +1,29 @@
-import { BadInput, endingOf } from '../plan/endings.ts';
+import { endingOf } from '../plan/endings.ts';
 import path from 'node:path';
-import { activityInfo, ApplicationFailure, CancelledFailure, Context, log } from '@temporalio/activity';
-import { createHash } from 'node:crypto';
+import { activityInfo, ApplicationFailure, CancelledFailure, log } from '@temporalio/activity';
 import { mkdir } from 'node:fs/promises';
 import { failure } from './endings.ts';
 import { PhaseClock } from './phase-clock.ts';
 import { becauseSame, findFinished, resultOf, takeOver } from './reuse.ts';
 import { claimStage, closeAttempt, commit } from '../artifacts/fence.ts';
 import { atomicWrite, temporaryName } from '../artifacts/files.ts';
-import { JsonMap } from '../artifacts/json.ts';
 import type { Manifest } from '../artifacts/manifest.ts';
 import { placeOf, resultsRoot } from '../artifacts/paths.ts';
+import { sha256Of } from '../artifacts/stage-files.ts';
+import type { ResultText, StageFiles } from '../artifacts/stage-files.ts';
 import type { Token } from '../artifacts/token.ts';
-import { PhaseTrace } from '../nas/process/phase-trace.ts';
 import { fingerprintOf } from '../pipelines/fingerprint.ts';
-import { kinds } from '../pipelines/kinds/index.ts';
-import type { StageInput, StageResult } from '../plan/results.ts';
+import { kindOf } from '../pipelines/kinds/catalogue.ts';
+import type { Task } from '../pipelines/kinds/kind.ts';
+import type { FileReference, StageInput, StageResult } from '../plan/results.ts';
 import type { JsonObject } from '../plan/json.ts';
 
 /** One attempt at a stage that has claimed its folder. */
 export interface StageAttempt {
+  /** `with` checked. */
   readonly input: StageInput;
+  /** What does the work. */
+  readonly runs: Task['runs'];
   /** Results root, absolute. */
   readonly root: string;
   /** The stage's folder, absolute. */
@@ -45,7 +48,7 @@ export async function performStage(input: StageInput, work: StageWork, device = 
   const { attempt } = activityInfo();
   const root = resultsRoot();
   try {
-    const config = checked(input);
+    const { config, runs } = kindOf(input.uses).taskOf(input.with, `${input.stage}.with`);
     const fingerprint = fingerprintOf(input.uses, config);
     const done = await findFinished(root, input.directory, fingerprint);
     if (done !== null) return resultOf(done, root, attempt, done.reused?.why ?? becauseSame(input.directory));
@@ -53,6 +56,7 @@ export async function performStage(input: StageInput, work: StageWork, device = 
     const token = tokenOf(input);
     const claimed = {
       input: { ...input, with: config },
+      runs,
       root,
       folder,
       token,
@@ -83,7 +87,7 @@ async function carryOut(attempt: StageAttempt, work: StageWork): Promise<Manifes
     if ((await takeOver(attempt)) !== null)
       return await closeAttempt(root, input.directory, token, { ending: 'reused', phases: null });
     const made = await work(attempt);
-    const outputs = kinds.get(input.uses)?.hasEpochs === true ? null : made;
+    const outputs = kindOf(input.uses).hasEpochs ? null : made;
     await commit(root, input.directory, token, (manifest) => ({ ...manifest, state: 'done', outputs }));
     return await closeAttempt(root, input.directory, token, { ending: 'done', phases: phases.seconds() });
   } catch (error) {
@@ -109,68 +113,36 @@ export function errorOfStage(error: unknown, attempt: number): Error {
   return failure(endingOf(error), error instanceof Error ? error.message : String(error), attempt);
 }
 
-function checked(input: StageInput): JsonObject {
-  const kind = kinds.get(input.uses);
-  const parsed = kind?.schema.safeParse(input.with);
-  if (parsed?.success === true) return JsonMap.parse(parsed.data);
-  const issues = parsed?.error.issues ?? [];
-  const lines = issues.map((issue) => `${input.stage}.with.${issue.path.join('.')}: ${issue.message}`);
-  throw new BadInput(lines.join('\n') || `${input.stage}: there is no kind ${input.uses}`);
-}
-
 function nameOfEnding(error: Error): string {
   if (error instanceof CancelledFailure) return 'Cancelled';
   return error instanceof ApplicationFailure ? (error.type ?? 'Crashed') : 'Crashed';
 }
 
-/** A text to put below the results root. */
-export interface ResultText {
-  /** Relative to the results root. */
-  readonly file: string;
-  readonly text: string;
-}
-
-/** Puts texts into place under the attempt's token, all in one commit; their sha256 in the same order. */
-export async function publish(
-  { root, input, folder, token }: StageAttempt,
-  texts: readonly ResultText[],
-): Promise<string[]> {
-  const placements = await Promise.all(
-    texts.map(async ({ file, text }) => {
-      const from = temporaryName(path.join(folder, path.basename(file)));
-      await mkdir(path.dirname(placeOf(root, file)), { recursive: true });
-      await atomicWrite(from, text);
-      return { from, to: file, sha256: createHash('sha256').update(text).digest('hex') };
-    }),
-  );
-  await commit(root, input.directory, token, (manifest) => manifest, placements);
-  return placements.map(({ sha256 }) => sha256);
-}
-
-/** Work that the worker does itself, as one phase of its stage. */
-export function traced<Input extends { readonly directory: string }, Result>(
-  phase: string,
-  perform: (input: Input) => Promise<Result>,
-): (input: Input) => Promise<Result> {
-  return async (input) => {
-    const trace = new PhaseTrace(input.directory);
-    trace.enter(phase);
-    return await perform(input).finally(() => trace.enter(null));
+/** What work in the worker itself may do with files. */
+export function stageFilesOf({ root, input: { directory }, folder, token }: StageAttempt): StageFiles {
+  const publish = async (texts: readonly ResultText[]): Promise<string[]> => {
+    const placements = await Promise.all(
+      texts.map(async ({ file, text }) => {
+        const from = temporaryName(path.join(folder, path.basename(file)));
+        await mkdir(path.dirname(placeOf(root, file)), { recursive: true });
+        await atomicWrite(from, text);
+        return { from, to: file, sha256: sha256Of(text) };
+      }),
+    );
+    await commit(root, directory, token, (manifest) => manifest, placements);
+    return placements.map(({ sha256 }) => sha256);
   };
-}
-
-const EVERY_MS = 2000;
-
-/** Runs an activity with heartbeats all the while: a worker that is lost in the middle of it is noticed soon. */
-export function beating<Input, Result>(perform: (input: Input) => Promise<Result>): (input: Input) => Promise<Result> {
-  return async (input) => {
-    const context = Context.current();
-    const { heartbeatTimeoutMs = Infinity } = context.info;
-    const beat = setInterval(() => context.heartbeat(), Math.min(EVERY_MS, heartbeatTimeoutMs / 4));
-    try {
-      return await perform(input);
-    } finally {
-      clearInterval(beat);
-    }
+  return {
+    root,
+    directory,
+    publish,
+    async put<Name extends string>(texts: Readonly<Record<Name, string>>) {
+      const named = Object.entries<string>(texts).map(([name, text]) => ({ name, file: `${directory}/${name}`, text }));
+      const hashes = await publish(named);
+      const entries = named.map(({ name, file }, at) => [name, { file, sha256: hashes[at] ?? '' }]);
+      // Object.entries forgets the names' type.
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+      return Object.fromEntries(entries) as Record<Name, FileReference>;
+    },
   };
 }

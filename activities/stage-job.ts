@@ -8,31 +8,22 @@ import { atomicWrite } from '../artifacts/files.ts';
 import { JsonMap } from '../artifacts/json.ts';
 import { fileNames, referenceTo } from '../artifacts/paths.ts';
 import { Job, TrainerMessage } from '../nas/process/protocol.ts';
-import type { StageProcessKind } from '../nas/process/protocol.ts';
 import { deviceEnvironment } from '../runtime/machine.ts';
 import type { JsonObject } from '../plan/json.ts';
 
 const GRACE_MS = 60_000;
 
-/** The process entry of each kind, relative to the project. */
-const entries: Readonly<Record<StageProcessKind, string>> = {
-  'train-supernet': '../nas/training/main.ts',
-  'train-standalone': '../nas/training/main.ts',
-  'evaluate-subnets': '../nas/evaluation/main.ts',
-};
-
-/** Runs a stage's process on its `job.json`; its outputs, or an error of the type its end deserves. */
+/** Runs a stage's process (`entry` is its file, relative to the project) on its `job.json`; its outputs, or an error of the type its end deserves. */
 export async function runJob(
-  kind: StageProcessKind,
   attempt: StageAttempt,
-  entry = entries[kind],
+  entry: string,
   watch = new StallWatch(performance.now()),
 ): Promise<JsonObject> {
   const { input, root, folder, token, fingerprint, device } = attempt;
   const { threads } = input.with;
   const job = Job.parse({
     version: 1,
-    kind,
+    kind: input.uses,
     token,
     results: root,
     directory: input.directory,
@@ -46,7 +37,7 @@ export async function runJob(
   const log = path.join(folder, fileNames.trainerLog);
   const end = await superviseProcess(
     {
-      file: path.resolve(import.meta.dirname, entry),
+      file: path.resolve(import.meta.dirname, '..', entry),
       arguments: [file],
       environment: deviceEnvironment(device),
       log,

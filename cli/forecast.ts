@@ -8,7 +8,7 @@ import { JsonMap } from '../artifacts/json.ts';
 import type { Manifest } from '../artifacts/manifest.ts';
 import { placeOf } from '../artifacts/paths.ts';
 import { changesOf, fingerprintOf } from '../pipelines/fingerprint.ts';
-import { kinds } from '../pipelines/kinds/index.ts';
+import { kinds } from '../pipelines/kinds/catalogue.ts';
 import type { Plan, PlanStage } from '../plan/plan.ts';
 import { references, resolve } from '../plan/references.ts';
 import { reuseOf } from '../plan/reuse.ts';

@@ -1,6 +1,5 @@
-import { BadInput } from '../plan/endings.ts';
 import { createHash } from 'node:crypto';
-import { kinds } from './kinds/index.ts';
+import { kindOf, kinds } from './kinds/catalogue.ts';
 import type { Json, JsonObject } from '../plan/json.ts';
 
 /** What a stage's result depends on, as one hash: equal fingerprints, equal results. */
@@ -14,8 +13,7 @@ const PLACES = new Set(['file', 'origin', 'top1', 'top5']);
  * @throws BadInput for a kind that there is not
  */
 export function fingerprintOf(uses: string, config: JsonObject): string {
-  const kind = kinds.get(uses);
-  if (!kind) throw new BadInput(`uses: expected one of ${[...kinds.keys()].join(', ')}, got ${JSON.stringify(uses)}`);
+  const kind = kindOf(uses);
   const counts = Object.fromEntries(Object.entries(config).filter(([key]) => !kind.neutral.includes(key)));
   return createHash('sha256')
     .update(canonical({ uses, codeVersion: kind.codeVersion, with: counts }))

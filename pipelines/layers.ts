@@ -1,5 +1,5 @@
 import type { Context } from './compile.ts';
-import { kinds } from './kinds/index.ts';
+import { kinds } from './kinds/catalogue.ts';
 import { nearest, problem } from './problems.ts';
 import type { Path, Place, Problem } from './problems.ts';
 import type { StageFile } from './schema.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { kinds } from './kinds/index.ts';
+import { kinds } from './kinds/catalogue.ts';
 import type { Kind } from './kinds/kind.ts';
 import { isObject } from '../plan/json.ts';
 import type { Json, JsonObject } from '../plan/json.ts';
@@ -158,7 +158,7 @@ function withSchema(kind: Kind): JsonObject {
   // Written as names; what they stand for is checked at load.
   const names = [
     ...named.map((key) => [key, { type: ['string', 'object'] }] as const),
-    ...(kind.supernets ?? []).map((key) => [key, { type: ['string', 'object', 'null'] }] as const),
+    ...kind.supernets.map((key) => [key, { type: ['string', 'object', 'null'] }] as const),
   ];
   return { ...schema, properties: { ...properties, ...Object.fromEntries(names) } };
 }

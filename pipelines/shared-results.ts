@@ -1,5 +1,5 @@
 import { fingerprintOf } from './fingerprint.ts';
-import { kinds } from './kinds/index.ts';
+import { kinds } from './kinds/catalogue.ts';
 import { problem } from './problems.ts';
 import type { Place, Problem } from './problems.ts';
 import { isObject } from '../plan/json.ts';
@@ -13,7 +13,7 @@ export function sharedResultProblems(stages: readonly PlanStage[], place: (id: s
   const taken = new Map<string, { content: string; owner: string }>();
   return stages.flatMap(({ id, uses, with: config, matrix }) => {
     const outside = kinds.get(uses)?.outside;
-    if (outside === undefined) return [];
+    if (outside == null) return [];
     const messages = (matrix ?? [{}]).flatMap((cell, index) => {
       const own = matrix === null ? id : `${id}.${index + 1}`;
       const value = known(() => resolve(config, { matrix: cell }));

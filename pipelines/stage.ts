@@ -1,7 +1,7 @@
 import type { Space } from '../nas/space/space.ts';
 import { directoryOf } from './directories.ts';
 import type { Shaped } from './issues.ts';
-import { kinds } from './kinds/index.ts';
+import { kinds } from './kinds/catalogue.ts';
 import type { Kind } from './kinds/kind.ts';
 import type { Layer } from './layers.ts';
 import { wrongIn } from './links.ts';

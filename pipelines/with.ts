@@ -203,7 +203,7 @@ function freeze(
     });
   }
   const classes = z.int().positive().safeParse(value['n_classes']).data;
-  for (const key of kind.supernets ?? []) {
+  for (const key of kind.supernets) {
     const name = value[key];
     // A reference gives what another stage made.
     if (typeof name !== 'string' || name.includes('${{')) continue;

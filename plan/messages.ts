@@ -5,6 +5,8 @@ import type { Json, JsonObject } from './json.ts';
 export const PIPELINE = 'pipeline';
 /** The task queue of the workflows and of light work. */
 export const CONTROL_QUEUE = 'control';
+/** The task queue of work on a device, be it a card or a processor. Plans name it, so it keeps the name it has in those of 0.1.0. */
+export const HEAVY_QUEUE = 'gpu';
 
 export type StageState =
   | 'waiting'

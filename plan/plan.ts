@@ -21,7 +21,7 @@ export type PlanReuse = 'nothing' | { readonly run: string; readonly stage: stri
 
 export interface PlanStage {
   readonly id: string;
-  /** A kind of `pipelines/kinds/index.ts`; names the activity that does the work. */
+  /** A kind of `pipelines/kinds/catalogue.ts`; names the activity that does the work. */
   readonly uses: string;
   readonly needs: readonly string[];
   /**

@@ -51,10 +51,14 @@ export interface SelectInput extends StageInput {
  * `ground-truth-table` → `table` and `command` → `files.<name>` give `{file, sha256}`. Types only.
  */
 
-/** `train-supernet` → `selected`. */
-export interface SelectedSupernet {
+/** A file by its place and by what it holds. */
+export interface FileReference {
   readonly file: string;
   readonly sha256: string;
+}
+
+/** `train-supernet` → `selected`. */
+export interface SelectedSupernet extends FileReference {
   readonly epoch: number;
   /** Null where all ground-truth subnets tie. */
   readonly tau: number | null;
@@ -63,9 +67,7 @@ export interface SelectedSupernet {
 }
 
 /** `train-standalone` → `result`: a JSON file with one accuracy a seed. */
-export interface StandaloneResult {
-  readonly file: string;
-  readonly sha256: string;
+export interface StandaloneResult extends FileReference {
   readonly arch: string;
   /** Mean top-1 over the seeds, in percent. */
   readonly mean: number;

@@ -1,30 +1,50 @@
 import { BadInput } from '../plan/endings.ts';
 import path from 'node:path';
 import { z } from 'zod';
-import { performStage, publish } from '../activities/stage-activity.ts';
 import { readManifest } from '../artifacts/manifest.ts';
 import type { Manifest } from '../artifacts/manifest.ts';
 import { fileNames } from '../artifacts/paths.ts';
+import type { StageFiles } from '../artifacts/stage-files.ts';
+import { SpaceConfig } from '../configs/space-schema.ts';
+import { RankingReference } from '../nas/evaluation/merge.ts';
 import { projectFile } from '../nas/process/stage-io.ts';
 import { parseSubnetList } from '../nas/space/subnet-list.ts';
-import { ReportConfig } from '../pipelines/kinds/report.ts';
-import type { SelectedSupernet, StageInput, StageResult } from '../plan/results.ts';
+import type { FileReference, SelectedSupernet } from '../plan/results.ts';
 import { baselineFigures, ceilingOf, predictionOf, supernetFigures } from './figures.ts';
 import type { Truth } from './figures.ts';
 import { reportText } from './text.ts';
 import type { Report, SupernetRow } from './text.ts';
 
-/** Writes `report.md` and `report.json`: each chosen epoch with its tau, beside the baselines and what noise allows. */
-export async function report(input: StageInput): Promise<StageResult> {
-  return await performStage(input, async (attempt) => {
-    const config = ReportConfig.parse(attempt.input.with);
-    const made = await makeReport(attempt.root, config);
-    const { directory } = attempt.input;
-    const data = { file: `${directory}/${fileNames.reportData}`, text: `${JSON.stringify(made, null, 1)}\n` };
-    const text = { file: `${directory}/${fileNames.reportText}`, text: `${reportText(made)}\n` };
-    const [, sha256 = ''] = await publish(attempt, [data, text]);
-    return { report: { file: text.file, sha256 } };
+/** What `${{ stages.<training>.selected }}` gives. */
+const SelectedSupernetReference: z.ZodType<SelectedSupernet> = z.strictObject({
+  file: z.string().min(1),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits'),
+  epoch: z.int().nonnegative(),
+  tau: z.number().nullable(),
+  groups: z.int().positive(),
+});
+
+/** `with` of `report`. */
+export const ReportConfig = z.strictObject({
+  space: SpaceConfig,
+  n_classes: z.int().positive(),
+  /** The accuracies that tau was measured against; the baselines are measured against them too. */
+  ground_truth: z.strictObject({ file: z.string().min(1), sha256: z.string().length(64) }),
+  /** In the order of the table; null where a stage was skipped. */
+  supernets: z.array(SelectedSupernetReference.nullable()).min(1),
+  /** Null where nothing is ranked. */
+  ranking: RankingReference.nullable().default(null),
+});
+type ReportConfig = z.infer<typeof ReportConfig>;
+
+/** `report`: writes `report.md` and `report.json`, each chosen epoch with its tau, beside the baselines and what noise allows. */
+export async function report(files: StageFiles, config: ReportConfig): Promise<{ report: FileReference }> {
+  const made = await makeReport(files.root, config);
+  const { [fileNames.reportText]: text } = await files.put({
+    [fileNames.reportData]: `${JSON.stringify(made, null, 1)}\n`,
+    [fileNames.reportText]: `${reportText(made)}\n`,
   });
+  return { report: text };
 }
 
 async function makeReport(root: string, config: ReportConfig): Promise<Report> {

@@ -1,10 +1,8 @@
 import path from 'node:path';
 import { bundleWorkflowCode, NativeConnection, Worker } from '@temporalio/worker';
 import type { WorkflowBundleWithSourceMap } from '@temporalio/worker';
-import { DevicePool } from '../activities/devices.ts';
-import { heavyActivities } from '../activities/heavy.ts';
-import { lightActivities } from '../activities/light.ts';
-import { CONTROL_QUEUE } from '../plan/messages.ts';
+import { DevicePool, heavyActivities, lightActivities } from '../activities/stages.ts';
+import { CONTROL_QUEUE, HEAVY_QUEUE } from '../plan/messages.ts';
 import { ServerError } from '../runtime/temporal-server.ts';
 import type { ServerConfig } from './server.ts';
 
@@ -69,8 +67,6 @@ async function createControlWorker(connection: NativeConnection, namespace: stri
   });
 }
 
-const GPU_QUEUE = 'gpu';
-
 /**
  * A worker of heavy activities: one at a time a device (`cpu`, `gpu:0` …; `cpu` may be named several times). Any number
  * of them on any number of machines share a queue, if they share the results folder.
@@ -78,7 +74,7 @@ const GPU_QUEUE = 'gpu';
 export async function createGpuWorker(
   connection: NativeConnection,
   namespace: string,
-  { devices, queue = GPU_QUEUE }: { devices: readonly string[]; queue?: string },
+  { devices, queue = HEAVY_QUEUE }: { devices: readonly string[]; queue?: string },
 ): Promise<Worker> {
   const pool = new DevicePool(devices);
   return await Worker.create({

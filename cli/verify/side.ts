@@ -8,7 +8,7 @@ import { makeKills } from './kills.ts';
 import type { Killing, Piece, PlannedKill } from './kills.ts';
 import { World } from './world.ts';
 import { duration } from '../view/format.ts';
-import { kinds } from '../../pipelines/kinds/index.ts';
+import { kinds } from '../../pipelines/kinds/catalogue.ts';
 import type { Plan, PlanStage } from '../../plan/plan.ts';
 import { startRun } from '../../workers/server.ts';
 

@@ -1,5 +1,6 @@
 import { BadInput } from '../../plan/endings.ts';
 import path from 'node:path';
+import { z } from 'zod';
 import { predictRanking } from './predictor/predicted-ranking.ts';
 import {
   Accuracies,
@@ -12,6 +13,48 @@ import {
   tableText,
 } from './ranking-files.ts';
 import type { PredictedRow, TableRow } from './ranking-files.ts';
+import type { StageFiles } from '../../artifacts/stage-files.ts';
+import type { Ranking, RankingPart } from '../../plan/results.ts';
+
+const hex = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits');
+const ranked = {
+  top1: z.string().min(1),
+  top5: z.string().min(1),
+  sha256: z.strictObject({ top1: hex, top5: hex }),
+  subnets: z.int().nonnegative(),
+};
+
+/** What `${{ stages.<evaluation>.part }}` gives. */
+export const RankingPartReference: z.ZodType<RankingPart> = z.strictObject({
+  ...ranked,
+  set: z.strictObject({ sha256: hex, part: z.int().positive(), parts: z.int().positive() }),
+});
+
+/** What `${{ stages.<merge>.ranking }}` gives. */
+export const RankingReference: z.ZodType<Ranking> = z.strictObject(ranked);
+
+/** `with` of `merge-results`. */
+export const MergeResultsConfig = z.strictObject({
+  /**
+   * Every part of one set, usually `${{ stages.<evaluation>.part }}`; missing, doubled or foreign subnets are refused. Null
+   * stands for a part that was skipped, which is missing then.
+   */
+  parts: z.array(RankingPartReference.nullable()).min(1),
+  /** Whether a predictor's scores, free of the noise of single ones, stand beside those that were measured. */
+  smooth: z.boolean(),
+});
+type MergeResultsConfig = z.infer<typeof MergeResultsConfig>;
+
+/** `merge-results`: joins the parts of a ranking, all or nothing. */
+export async function mergeResults(
+  files: StageFiles,
+  { parts, smooth }: MergeResultsConfig,
+): Promise<{ ranking: Ranking }> {
+  const given = parts.filter((part) => part !== null);
+  const { top1, top5, table, beside, subnets } = await mergeFiles(files.root, given, smooth);
+  const [sha1 = '', sha5 = ''] = await files.publish([top1, top5, table, ...beside]);
+  return { ranking: { top1: top1.file, top5: top5.file, sha256: { top1: sha1, top5: sha5 }, subnets } };
+}
 
 /** Parts that do not make up their set; the message names every part and subnet that is wrong. */
 class MergeError extends BadInput {}

@@ -42,6 +42,33 @@ export function sampledSubnets(
   }));
 }
 
+/** As many as a run can rank in one set. */
+const LARGEST_SAMPLE = 50_000;
+
+/** What is wrong with the subnets that a config names, by its keys; `listed` are those of the file where it names one. */
+export function wrongSubnets(
+  { space, parts, subnets }: EvaluateSubnetsConfig,
+  listed: readonly unknown[],
+): { readonly key: 'parts' | 'subnets'; readonly message: string }[] {
+  if (!('sample' in subnets)) {
+    if (parts <= listed.length || listed.length === 0) return [];
+    const message = `expected at most as many parts as subnets (${listed.length}), got ${parts}; lower parts`;
+    return [{ key: 'parts', message }];
+  }
+  const { count } = subnets.sample;
+  if (count > LARGEST_SAMPLE) {
+    return [{ key: 'subnets', message: `expected a sample of at most ${LARGEST_SAMPLE}, got ${count}; lower count` }];
+  }
+  try {
+    sampledSubnets(space, subnets.sample);
+    return [];
+  } catch (error) {
+    if (!(error instanceof BadInput)) throw error;
+    const message = `expected fewer different subnets than the space ${space.name} has, got ${count}; lower count`;
+    return [{ key: 'subnets', message }];
+  }
+}
+
 /**
  * The subnets that each part evaluates: every one of the set in exactly one, or those alone that the budget buys.
  * @returns positions in the set by part, in the order of a walk

@@ -4,7 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { z } from 'zod';
 import { PhaseTrace, titleOf } from './phase-trace.ts';
 import { Job, PROTOCOL_VERSION } from './protocol.ts';
-import type { Message, StageProcessKind, TrainerMessage } from './protocol.ts';
+import type { Message, TrainerMessage } from './protocol.ts';
 
 // The child's side of the process line: what every stage process does around its work.
 
@@ -30,7 +30,7 @@ type StageWork = (job: Job, line: ProcessLine) => Promise<Outputs | 'stopped'>;
  * Exit code 0 after 'done' and 'stopped', 1 after 'failed'. Without IPC (run by hand) messages are printed as JSON lines.
  * The work of a kind should import TensorFlow inside, since the thread count is set here, before it loads.
  */
-export async function runStageProcess(work: Partial<Record<StageProcessKind, StageWork>>): Promise<never> {
+export async function runStageProcess(work: Readonly<Record<string, StageWork>>): Promise<never> {
   let stop = false;
   process.on('SIGTERM', () => (stop = true));
   // A parent that is gone can neither stop nor record us: leave the device at once, write nothing.
@@ -39,7 +39,7 @@ export async function runStageProcess(work: Partial<Record<StageProcessKind, Sta
   process.once('unhandledRejection', (error) => void end(failed(error)));
   try {
     const job = await readJob(process.argv[2]);
-    const run = work[job.kind];
+    const run = Object.hasOwn(work, job.kind) ? work[job.kind] : undefined;
     if (!run) {
       throw new BadInput(`job.kind: expected one of ${Object.keys(work).join(', ')}, got ${job.kind}`);
     }

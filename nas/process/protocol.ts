@@ -10,13 +10,11 @@ export const PROTOCOL_VERSION = 1;
 const version = z.literal(PROTOCOL_VERSION);
 const count = z.int().nonnegative();
 
-export const StageProcessKind = z.enum(['train-supernet', 'train-standalone', 'evaluate-subnets']);
-export type StageProcessKind = z.infer<typeof StageProcessKind>;
-
 /** `job.json`, whose path is the process's only argument. */
 export const Job = z.strictObject({
   version,
-  kind: StageProcessKind,
+  /** The kind of stage, as `uses` names it. */
+  kind: z.string().min(1),
   token: Token,
   /** Absolute path of the results root; every file reference in a record is relative to it. */
   results: z.string().min(1),

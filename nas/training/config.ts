@@ -2,6 +2,8 @@
 import { z } from 'zod';
 import { DatasetConfig, PartName, partImages } from '../../configs/dataset-schema.ts';
 import { SpaceConfig } from '../../configs/space-schema.ts';
+import { ArchCodeError, parseArchCode } from '../space/arch-code.ts';
+import type { Space } from '../space/space.ts';
 
 const positive = z.int().positive();
 const fraction = z.number().min(0).max(1);
@@ -144,6 +146,8 @@ export const TrainStandaloneConfig = z
     checkImages(config, 'ground-truth-training', (path, message) =>
       context.addIssue({ code: 'custom', path, message }),
     );
+    const message = wrongArch(config);
+    if (message !== null) context.addIssue({ code: 'custom', path: ['arch'], message });
     if (new Set(config.seeds).size < config.seeds.length) {
       context.addIssue({
         code: 'custom',
@@ -153,6 +157,16 @@ export const TrainStandaloneConfig = z
     }
   });
 export type TrainStandaloneConfig = z.infer<typeof TrainStandaloneConfig>;
+
+function wrongArch({ space, arch }: { readonly space: Space; readonly arch: string }): string | null {
+  try {
+    parseArchCode(space, arch);
+    return null;
+  } catch (error) {
+    if (!(error instanceof ArchCodeError)) throw error;
+    return `expected ${error.expected} at digit [${error.position}], got ${error.got}; correct the arch code`;
+  }
+}
 
 /** Keys that the loop of either kind reads. */
 export type SharedTrainingConfig = Pick<TrainSupernetConfig, keyof typeof shared>;

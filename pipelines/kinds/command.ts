@@ -1,13 +1,14 @@
 import { z } from 'zod';
-import { DAY, defineKind, heavy, samples } from './kind.ts';
 
-const text = z.union([z.string(), z.number(), z.boolean()]).transform(String);
+/** A word for a program: what a person writes as a number or truth value arrives as its text. */
+const Word = z.union([z.string(), z.number(), z.boolean()]).transform(String);
 
+/** `with` of `command`: any program under the same contract as ours, fenced, retried, its log and its outputs' hashes kept. */
 export const CommandConfig = z.strictObject({
   /** The program and its arguments, run without a shell in the stage's own directory. */
-  run: z.array(text).min(1),
+  run: z.array(Word).min(1),
   /** Added to the worker's environment. The program also gets NAS_RESULTS (absolute) and NAS_STAGE (its directory below it). */
-  env: z.record(z.string().regex(/^[A-Za-z_]\w*$/, 'expected the name of an environment variable'), text).default({}),
+  env: z.record(z.string().regex(/^[A-Za-z_]\w*$/, 'expected the name of an environment variable'), Word).default({}),
   /** Files it promises, by name, relative to its directory: hashed when it ends, `${{ stages.<id>.files.<name> }}`. */
   outputs: z
     .record(
@@ -20,23 +21,4 @@ export const CommandConfig = z.strictObject({
    * be silent for ever, and its time-out alone bounds it.
    */
   stall_seconds: z.number().positive().nullable().default(null),
-});
-export type CommandConfig = z.infer<typeof CommandConfig>;
-
-/** Any program under the same contract: fenced, retried, its log and its outputs' hashes kept. */
-export const command = defineKind({
-  ...heavy,
-  name: 'command',
-  codeVersion: 1,
-  summary: 'runs a program and keeps the files it promises',
-  schema: CommandConfig,
-  keys: Object.keys(CommandConfig.shape),
-  neutral: ['stall_seconds'],
-  lists: [],
-  outputs: ['files'],
-  hasEpochs: false,
-  isReusable: false,
-  timeout: { ...heavy.timeout, startToCloseMs: DAY },
-  samples: ({ outputs }) => ({ files: Object.fromEntries(Object.keys(outputs).map((name) => [name, samples.file()])) }),
-  cost: () => null,
 });

@@ -1,44 +1,74 @@
-import { z } from 'zod';
+import type { z } from 'zod';
+import { JsonMap } from '../../artifacts/json.ts';
+import type { StageFiles } from '../../artifacts/stage-files.ts';
 import type { ListedSubnet } from '../../nas/space/subnet-list.ts';
+import { BadInput } from '../../plan/endings.ts';
+import type { Ending } from '../../plan/endings.ts';
+import type { JsonObject } from '../../plan/json.ts';
+import { CONTROL_QUEUE, HEAVY_QUEUE } from '../../plan/messages.ts';
 import type { Cost, Retry, Timeout } from '../../plan/plan.ts';
-import type { Ranking, RankingPart, SelectedSupernet, StandaloneResult } from '../../plan/results.ts';
-import type { Json, JsonObject } from '../../plan/json.ts';
+
+/** What a kind of stage is: all that the rest of the project has to know of it. The kinds themselves are in catalogue.ts. */
 
 /** The subnets of each file that a stage's `with` names, by its key. */
 export type Lists = Readonly<Record<string, readonly ListedSubnet[]>>;
 
-/** What a kind of stage says of itself. `With` is the parsed `with` of one cell. */
-interface Description<Schema extends z.ZodType> {
-  /** What `uses` names; activities/<name>.ts does the work. */
+/** A foreign program. */
+export interface Program {
+  /** The program and its arguments; no shell is involved. */
+  readonly run: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** Files it promises, by name, relative to the stage's folder. */
+  readonly outputs: Readonly<Record<string, string>>;
+  /** How long it may print nothing; null: as long as its time-out lets it. */
+  readonly stall_seconds: number | null;
+}
+
+/** What runs for a stage with that config. */
+export type Runs<Config> =
+  /** A function, in the worker itself: seconds. Its result is the stage's outputs. `phase` is what traces call it. */
+  | {
+      readonly as: 'function';
+      readonly phase: string;
+      readonly perform: (files: StageFiles, config: Config) => Promise<object>;
+    }
+  /** A process of ours, on a device: minutes to days. `entry` is its file, relative to the project. */
+  | { readonly as: 'process'; readonly entry: string }
+  /** A program that knows nothing of us, on a device. */
+  | { readonly as: 'program'; readonly program: (config: Config) => Program }
+  /** The stages of another pipeline, in a run of their own. */
+  | { readonly as: 'pipeline' };
+
+/** What a kind of stage says of itself. */
+interface Description<Schema extends z.ZodObject> {
+  /** What `uses` names, and the name of its activity. */
   readonly name: string;
   /** Raised whenever the same inputs give other results: part of every fingerprint. */
   readonly codeVersion: number;
   /** One line for people. */
   readonly summary: string;
-  /** A strict object; `keys` are its names. */
+  /** Of `with`. */
   readonly schema: Schema;
-  readonly keys: readonly string[];
   /** Keys that change how the work is done but not one bit of its result: no part of a fingerprint. */
-  readonly neutral: readonly string[];
+  readonly neutral?: readonly string[];
   /** Keys of `with` that name a list of subnets below the project root. */
-  readonly lists: readonly string[];
+  readonly lists?: readonly string[];
   /** Keys of `with` that may name a supernet's file below the project root instead of a stage's output. */
   readonly supernets?: readonly string[];
-  /** Names that references may use. */
-  readonly outputs: readonly string[];
   /** Whether it has epochs that `select` can choose from. */
-  readonly hasEpochs: boolean;
+  readonly hasEpochs?: boolean;
   /** Whether equal fingerprints make equal results in any run; not so where a program reads what nobody hashes. */
-  readonly isReusable: boolean;
-  readonly work: 'heavy' | 'light';
-  readonly queue: string;
-  readonly timeout: Timeout;
-  readonly retry: Retry;
+  readonly isReusable?: boolean;
+  readonly runs: Runs<z.output<Schema>>;
+  /** How it may end without a result, beside the ways that are open to all work of its sort. */
+  readonly endings?: readonly Ending[];
+  /** Of one attempt, where the stage does not say. */
+  readonly startToCloseMs?: number;
   /** Outputs as they could be, to check at load what refers to them. */
-  readonly samples: (config: z.output<Schema>) => Readonly<Record<string, Json>>;
-  readonly cost: (config: z.output<Schema>, lists: Lists) => Cost | null;
+  readonly samples: (config: z.output<Schema>) => Readonly<Record<string, unknown>>;
+  readonly cost?: (config: z.output<Schema>, lists: Lists) => Cost;
   /** What the schema cannot see: a message `expected …, got …; remedy` for each wrong key. */
-  readonly check?: (config: z.output<Schema>, lists: Lists) => Wrong[];
+  readonly check?: (config: z.output<Schema>, lists: Lists) => readonly Wrong[];
   /** Results outside of the stage's own folder, of a `with` in which references to other stages still stand. */
   readonly outside?: (config: JsonObject) => Outside;
 }
@@ -58,111 +88,116 @@ interface Wrong {
 
 /** What is known of one cell once its `with` is right. */
 interface Examined {
-  readonly samples: Readonly<Record<string, Json>>;
+  readonly samples: JsonObject;
   readonly cost: Cost | null;
 }
 
-export interface Kind extends Omit<Description<z.ZodType>, 'samples' | 'cost' | 'check'> {
-  /** Checks the `with` of one cell, every reference replaced by a value or a sample. */
-  examine(config: JsonObject, lists: Lists): { issues: readonly z.core.$ZodIssue[] } | Examined;
+/** Work that is ready to be done: `with` is checked, and what does it has been given it. */
+export interface Task {
+  /** `with`, its defaults filled in. */
+  readonly config: JsonObject;
+  readonly runs: Bound;
 }
 
-/** Makes a kind of its description: one file below kinds/ each. */
-export function defineKind<Schema extends z.ZodType>(description: Description<Schema>): Kind {
-  const { samples, cost, check = () => [], ...rest } = description;
-  return {
-    ...rest,
-    examine(config, lists) {
-      const parsed = description.schema.safeParse(config);
-      if (!parsed.success) return { issues: parsed.error.issues };
-      const wrong = check(parsed.data, lists);
-      if (wrong.length > 0) {
-        return {
-          issues: wrong.map(({ key, message }) => ({ code: 'custom', path: [key], message, input: undefined })),
-        };
-      }
-      return { samples: samples(parsed.data), cost: cost(parsed.data, lists) };
-    },
-  };
+type Bound =
+  | { readonly as: 'function'; readonly phase: string; readonly perform: (files: StageFiles) => Promise<JsonObject> }
+  | { readonly as: 'process'; readonly entry: string }
+  | { readonly as: 'program'; readonly program: Program }
+  | { readonly as: 'pipeline' };
+
+export interface Kind {
+  readonly name: string;
+  readonly codeVersion: number;
+  readonly summary: string;
+  readonly schema: z.ZodObject;
+  /** The names of `with`. */
+  readonly keys: readonly string[];
+  readonly neutral: readonly string[];
+  readonly lists: readonly string[];
+  readonly supernets: readonly string[];
+  readonly hasEpochs: boolean;
+  readonly isReusable: boolean;
+  readonly outside: ((config: JsonObject) => Outside) | null;
+  readonly runsAs: Bound['as'];
+  /** `heavy`: on a device, minutes to days; `light`: seconds. */
+  readonly work: 'heavy' | 'light';
+  readonly queue: string;
+  readonly timeout: Timeout;
+  readonly retry: Retry;
+  /** Every way in which it may end without a result. */
+  readonly endings: readonly Ending[];
+  /** Checks the `with` of one cell at load, every reference replaced by a value or a sample. */
+  examine(config: JsonObject, lists: Lists): { readonly issues: readonly z.core.$ZodIssue[] } | Examined;
+  /**
+   * Checks `with` when its work is to begin; the only place where it is.
+   * @param where what messages call it: `few-shot-3.with`
+   * @throws BadInput with a line for each wrong key
+   */
+  taskOf(config: JsonObject, where: string): Task;
 }
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
-const HOUR = 60 * MINUTE;
-export const DAY = 24 * HOUR;
+export const DAY = 24 * 60 * MINUTE;
 
-/** A process that lasts: a lost one is noticed within half a minute, a hopeless one parks after a few tries. */
-export const heavy = {
-  isReusable: true,
+const ANY_WORK: readonly Ending[] = ['BadInput', 'Fenced', 'OutOfMemory', 'Crashed', 'Interrupted', 'WorkerShutdown'];
+
+/** On a device: a lost process is noticed within half a minute, a hopeless one parks after a few tries. */
+const heavy = {
   work: 'heavy',
-  queue: 'gpu',
+  queue: HEAVY_QUEUE,
   timeout: { startToCloseMs: 30 * DAY, heartbeatMs: 30 * SECOND },
   retry: { maximumAttempts: 5, initialIntervalMs: 5 * SECOND, backoffCoefficient: 2 },
+  endings: [...ANY_WORK, 'Stalled'],
 } as const;
 
-/** Seconds of work in the worker itself. */
-export const light = {
-  isReusable: true,
+const light = {
   work: 'light',
-  queue: 'control',
+  queue: CONTROL_QUEUE,
   timeout: { startToCloseMs: 10 * MINUTE, heartbeatMs: null },
   retry: { maximumAttempts: 3, initialIntervalMs: 2 * SECOND, backoffCoefficient: 2 },
+  endings: ANY_WORK,
 } as const;
 
-/** 64 hex digits that stand for a hash that is not known before the run. */
-const SAMPLE_SHA256 = '0'.repeat(64);
+/** Makes a kind of its description. */
+export function defineKind<Schema extends z.ZodObject>(description: Description<Schema>): Kind {
+  const { name, codeVersion, summary, schema, runs, endings = [], startToCloseMs, samples, cost, check } = description;
+  const sort = runs.as === 'process' || runs.as === 'program' ? heavy : light;
+  return {
+    ...sort,
+    name,
+    codeVersion,
+    summary,
+    schema,
+    keys: Object.keys(schema.shape),
+    neutral: description.neutral ?? [],
+    lists: description.lists ?? [],
+    supernets: description.supernets ?? [],
+    hasEpochs: description.hasEpochs ?? false,
+    isReusable: description.isReusable ?? true,
+    outside: description.outside ?? null,
+    runsAs: runs.as,
+    timeout: { ...sort.timeout, ...(startToCloseMs === undefined ? {} : { startToCloseMs }) },
+    endings: [...sort.endings, ...endings],
+    examine(config, lists) {
+      const parsed = schema.safeParse(config);
+      if (!parsed.success) return { issues: parsed.error.issues };
+      const wrong = check?.(parsed.data, lists) ?? [];
+      if (wrong.length === 0)
+        return { samples: JsonMap.parse(samples(parsed.data)), cost: cost?.(parsed.data, lists) ?? null };
+      return { issues: wrong.map(({ key, message }) => ({ code: 'custom', path: [key], message, input: undefined })) };
+    },
+    taskOf(config, where) {
+      const parsed = schema.safeParse(config);
+      if (parsed.success) return { config: JsonMap.parse(parsed.data), runs: bound(runs, parsed.data) };
+      const lines = parsed.error.issues.map((issue) => `${[where, ...issue.path].join('.')}: ${issue.message}`);
+      throw new BadInput(lines.join('\n'));
+    },
+  };
+}
 
-// What a `with` accepts where it refers to another stage's output: the shapes of pipelines/outputs.ts, checked.
-
-const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits');
-const file = z.string().min(1);
-const count = z.int().nonnegative();
-const ranked = { top1: file, top5: file, sha256: z.strictObject({ top1: sha256, top5: sha256 }), subnets: count };
-
-export const SelectedSupernetReference: z.ZodType<SelectedSupernet> = z.strictObject({
-  file,
-  sha256,
-  epoch: count,
-  tau: z.number().nullable(),
-  groups: z.int().positive(),
-});
-
-export const StandaloneResultReference: z.ZodType<StandaloneResult> = z.strictObject({
-  file,
-  sha256,
-  arch: z.string(),
-  mean: z.number(),
-});
-
-export const RankingPartReference: z.ZodType<RankingPart> = z.strictObject({
-  ...ranked,
-  set: z.strictObject({ sha256, part: z.int().positive(), parts: z.int().positive() }),
-});
-
-export const RankingReference: z.ZodType<Ranking> = z.strictObject(ranked);
-
-/** Outputs as they could be. */
-export const samples = {
-  supernet: (groups: number): Json => ({
-    file: 'run/stage/0.5_1.safetensors',
-    sha256: SAMPLE_SHA256,
-    epoch: 1,
-    tau: 0.5,
-    groups,
-  }),
-  standalone: (arch: string): Json => ({ file: 'run/stage/result.json', sha256: SAMPLE_SHA256, arch, mean: 50 }),
-  part: (part: number, parts: number): Json => ({
-    top1: 'run/stage/top1_json1.json',
-    top5: 'run/stage/top5_json1.json',
-    sha256: { top1: SAMPLE_SHA256, top5: SAMPLE_SHA256 },
-    subnets: 1,
-    set: { sha256: SAMPLE_SHA256, part, parts },
-  }),
-  ranking: (): Json => ({
-    top1: 'run/stage/top1_json_final.json',
-    top5: 'run/stage/top5_json_final.json',
-    sha256: { top1: SAMPLE_SHA256, top5: SAMPLE_SHA256 },
-    subnets: 1,
-  }),
-  file: (): Json => ({ file: 'run/stage/file', sha256: SAMPLE_SHA256 }),
-} as const;
+function bound<Config>(runs: Runs<Config>, config: Config): Bound {
+  if (runs.as === 'program') return { as: 'program', program: runs.program(config) };
+  if (runs.as !== 'function') return runs;
+  return { ...runs, perform: async (files) => JsonMap.parse(await runs.perform(files, config)) };
+}

@@ -1,11 +1,11 @@
 import path from 'node:path';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { lightActivities } from '../../activities/light.ts';
+import { lightActivities } from '../../activities/stages.ts';
 import { sha256File } from '../../artifacts/files.ts';
 import { readManifest } from '../../artifacts/manifest.ts';
 import { loadPipeline } from '../../pipelines/compile.ts';
-import { RankingPartReference } from '../../pipelines/kinds/kind.ts';
+import { RankingPartReference } from '../../nas/evaluation/merge.ts';
 import { readEvents } from '../support/event-reader.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { withPipelineServer } from '../support/with-pipeline-server.ts';

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { readFileSync, statfsSync } from 'node:fs';
 import { freemem, tmpdir } from 'node:os';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { lightActivities } from '../../activities/light.ts';
+import { lightActivities } from '../../activities/stages.ts';
 import { spaceNamed } from '../../bench/train-task.ts';
 import type { ImageListConfig } from '../../configs/dataset-schema.ts';
 import { loadPipeline } from '../../pipelines/compile.ts';

@@ -12,7 +12,7 @@ import { mergeFiles } from '../../nas/evaluation/merge.ts';
 import { Accuracies } from '../../nas/evaluation/ranking-files.ts';
 import { Supernet } from '../../nas/supernet/network.ts';
 import { saveSupernet } from '../../nas/supernet/weights.ts';
-import { RankingPartReference } from '../../pipelines/kinds/kind.ts';
+import { RankingPartReference } from '../../nas/evaluation/merge.ts';
 import type { RankingPart } from '../../plan/results.ts';
 import { jobOf, startStage } from '../support/stage-process.ts';
 import type { StageProcess } from '../support/stage-process.ts';

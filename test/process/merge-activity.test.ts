@@ -4,10 +4,10 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { expect, test, vi } from 'vitest';
 import { z } from 'zod';
-import { mergeResults } from '../../activities/merge-results.ts';
+import { lightStages } from '../../activities/stages.ts';
 import { JsonMap } from '../../artifacts/json.ts';
 import { readManifest } from '../../artifacts/manifest.ts';
-import { RankingReference } from '../../pipelines/kinds/kind.ts';
+import { RankingReference } from '../../nas/evaluation/merge.ts';
 import type { StageInput, StageResult } from '../../plan/results.ts';
 import { predictionOf } from '../../report/figures.ts';
 import { predictionWords } from '../../report/text.ts';
@@ -27,8 +27,9 @@ async function merge(budget: number | null, smooth: boolean, skipped?: number) {
     round: 1,
     with: JsonMap.parse({ parts, smooth }),
   };
-  const { outputs } = await new MockActivityEnvironment().run<[StageInput], StageResult, typeof mergeResults>(
-    mergeResults,
+  const merging = lightStages['merge-results']!;
+  const { outputs } = await new MockActivityEnvironment().run<[StageInput], StageResult, typeof merging>(
+    merging,
     input,
   );
   const files = (await readManifest(root, 'run/ranking'))?.files ?? [];

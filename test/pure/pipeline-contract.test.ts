@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { fingerprintOf } from '../../pipelines/fingerprint.ts';
 import { graphOf } from '../../pipelines/graph.ts';
-import { kinds } from '../../pipelines/kinds/index.ts';
+import { kinds } from '../../pipelines/kinds/catalogue.ts';
 import { PROJECT_ROOT } from '../../pipelines/project.ts';
 import { editorSchema } from '../../pipelines/schema.ts';
 import { readYaml } from '../../pipelines/yaml.ts';

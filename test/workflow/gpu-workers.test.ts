@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { lightActivities } from '../../activities/light.ts';
+import { lightActivities } from '../../activities/stages.ts';
 import { planOf } from '../support/pipeline-server.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { withPipelineServer } from '../support/with-pipeline-server.ts';

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { lightActivities } from '../../activities/light.ts';
+import { lightActivities } from '../../activities/stages.ts';
 import { performStage } from '../../activities/stage-activity.ts';
 import { runJob } from '../../activities/stage-job.ts';
 import { readManifest } from '../../artifacts/manifest.ts';
@@ -18,8 +18,7 @@ const fixture = path.resolve('test/support/fixture-trainer.ts');
 const trainer = {
   taskQueue: 'gpu',
   activities: {
-    'train-supernet': (input: StageInput) =>
-      performStage(input, (attempt) => runJob('train-supernet', attempt, fixture)),
+    'train-supernet': (input: StageInput) => performStage(input, (attempt) => runJob(attempt, fixture)),
   },
 };
 const server = withPipelineServer(lightActivities);

@@ -2,8 +2,7 @@ import path from 'node:path';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, expect, test } from 'vitest';
-import { command } from '../../activities/command.ts';
-import { lightActivities } from '../../activities/light.ts';
+import { DevicePool, heavyActivities, lightActivities } from '../../activities/stages.ts';
 import { performStage } from '../../activities/stage-activity.ts';
 import { runJob } from '../../activities/stage-job.ts';
 import { StallWatch } from '../../activities/stage-process.ts';
@@ -23,11 +22,9 @@ const LEAST_STALL_MS = 1000;
 const heavy = {
   taskQueue: 'gpu',
   activities: {
+    ...heavyActivities(new DevicePool(Array.from({ length: 8 }, () => 'cpu'))),
     'train-supernet': (input: StageInput) =>
-      performStage(input, (attempt) =>
-        runJob('train-supernet', attempt, fixture, new StallWatch(performance.now(), LEAST_STALL_MS)),
-      ),
-    command: (input: StageInput) => command(input, 'cpu'),
+      performStage(input, (attempt) => runJob(attempt, fixture, new StallWatch(performance.now(), LEAST_STALL_MS))),
   },
   maxHeartbeatThrottleInterval: 100,
 } as const;

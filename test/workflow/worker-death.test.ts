@@ -3,7 +3,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
-import { lightActivities } from '../../activities/light.ts';
+import { lightActivities } from '../../activities/stages.ts';
 import type { Plan } from '../../plan/plan.ts';
 import { identityOf, livenessOf } from '../../runtime/process-identity.ts';
 import { planOf } from '../support/pipeline-server.ts';

@@ -1,0 +1,154 @@
+import { z } from 'zod';
+import { CommandConfig } from './command.ts';
+import { evaluationCost, standaloneTrainingCost, supernetTrainingCost } from './cost.ts';
+import { DAY, defineKind } from './kind.ts';
+import type { Kind } from './kind.ts';
+import { EvaluateSubnetsConfig } from '../../nas/evaluation/config.ts';
+import { GroundTruthTableConfig, groundTruthTable } from '../../nas/evaluation/ground-truth.ts';
+import { MergeResultsConfig, mergeResults } from '../../nas/evaluation/merge.ts';
+import { wrongSubnets } from '../../nas/evaluation/subnet-set.ts';
+import { TrainStandaloneConfig, TrainSupernetConfig } from '../../nas/training/config.ts';
+import { BadInput } from '../../plan/endings.ts';
+import { ReportConfig, report } from '../../report/report.ts';
+
+/**
+ * Every kind of stage that `uses` can name, one entry each: what `with` may hold, what comes out, what it costs, what runs
+ * for it, how it may end. A new kind that a function does is one file and one entry here; one that a process does has its
+ * entry file beside that. CONTRIBUTING.md walks through one.
+ */
+
+/** Hashes that are not known before the run. */
+const SHA256 = '0'.repeat(64);
+
+const sampleFile = { file: 'run/stage/file', sha256: SHA256 };
+const sampleRanking = {
+  top1: 'run/stage/top1_json_final.json',
+  top5: 'run/stage/top5_json_final.json',
+  sha256: { top1: SHA256, top5: SHA256 },
+  subnets: 1,
+};
+
+/** What parts of one ranking may differ in. */
+const OF_A_PART: ReadonlySet<string> = new Set(['part', 'batch_size', 'threads']);
+
+const trainSupernet = defineKind({
+  name: 'train-supernet',
+  codeVersion: 2,
+  summary: 'trains a supernet of K groups, anew or inherited from one of fewer',
+  schema: TrainSupernetConfig,
+  neutral: ['checkpoint_every_steps'],
+  lists: ['ground_truth'],
+  supernets: ['inherit'],
+  hasEpochs: true,
+  runs: { as: 'process', entry: 'nas/training/main.ts' },
+  endings: ['NaNLoss'],
+  samples: ({ groups }) => ({ selected: { ...sampleFile, epoch: 1, tau: 0.5, groups } }),
+  cost: (config, { ground_truth: groundTruth = [] }) => supernetTrainingCost(config, groundTruth),
+});
+
+/** What tau is measured against. */
+const trainStandalone = defineKind({
+  name: 'train-standalone',
+  codeVersion: 2,
+  summary: 'trains one subnet alone, once with each seed',
+  schema: TrainStandaloneConfig,
+  neutral: ['checkpoint_every_steps'],
+  runs: { as: 'process', entry: 'nas/training/main.ts' },
+  endings: ['NaNLoss'],
+  samples: ({ arch }) => ({ result: { ...sampleFile, arch, mean: 50 } }),
+  cost: standaloneTrainingCost,
+});
+
+const evaluateSubnets = defineKind({
+  name: 'evaluate-subnets',
+  codeVersion: 2,
+  summary: "tests one part of a set of subnets with a supernet's weights",
+  schema: EvaluateSubnetsConfig,
+  neutral: ['chunk'],
+  lists: ['subnets'],
+  supernets: ['supernet'],
+  runs: { as: 'process', entry: 'nas/evaluation/main.ts' },
+  samples: ({ part, parts }) => ({ part: { ...sampleRanking, set: { sha256: SHA256, part, parts } } }),
+  cost: (config, { subnets = [] }) => evaluationCost(config, subnets),
+  check: (config, { subnets = [] }) => wrongSubnets(config, subnets),
+  // The original's files lie beside the supernet, in a folder named by its epoch and the test set.
+  outside: ({ supernet = null, test_set: testSet = null, ...config }) => ({
+    place: JSON.stringify(['json_results', supernet, testSet]),
+    content: Object.fromEntries(Object.entries(config).filter(([key]) => !OF_A_PART.has(key))),
+    refusal: (owner) =>
+      `expected one set of subnets on a supernet and test set, got another than ${owner} ranks there: their files would meet; put all into one list, or these into a run of their own`,
+  }),
+});
+
+const merging = defineKind({
+  name: 'merge-results',
+  codeVersion: 1,
+  summary: 'joins the parts of a ranking, all or nothing',
+  schema: MergeResultsConfig,
+  runs: { as: 'function', phase: 'merging', perform: mergeResults },
+  samples: () => ({ ranking: sampleRanking }),
+});
+
+const reporting = defineKind({
+  name: 'report',
+  codeVersion: 2,
+  summary: 'writes the table of chosen supernets beside the baselines',
+  schema: ReportConfig,
+  lists: ['ground_truth'],
+  runs: { as: 'function', phase: 'reporting', perform: report },
+  samples: () => ({ report: sampleFile }),
+});
+
+const tabulating = defineKind({
+  name: 'ground-truth-table',
+  codeVersion: 1,
+  summary: 'writes the accuracies of the subnets trained alone, with their reliability',
+  schema: GroundTruthTableConfig,
+  runs: { as: 'function', phase: 'tabulating', perform: groundTruthTable },
+  samples: () => ({ table: sampleFile }),
+});
+
+const command = defineKind({
+  name: 'command',
+  codeVersion: 1,
+  summary: 'runs a program and keeps the files it promises',
+  schema: CommandConfig,
+  neutral: ['stall_seconds'],
+  // Nobody knows what else its program reads.
+  isReusable: false,
+  runs: { as: 'program', program: (config) => config },
+  startToCloseMs: DAY,
+  samples: ({ outputs }) => ({ files: Object.fromEntries(Object.keys(outputs).map((name) => [name, sampleFile])) }),
+});
+
+/** Its outputs are those of its stages: `${{ stages.<id>.<stage of it>.<output> }}`. */
+const pipeline = defineKind({
+  name: 'pipeline',
+  codeVersion: 1,
+  summary: 'runs another pipeline as one stage',
+  schema: z.strictObject({
+    /** Another pipeline file, relative to the project root. */
+    file: z.string().min(1),
+    /** Its params; those not named keep their values. */
+    params: z.record(z.string(), z.json()).default({}),
+  }),
+  // Its stages are, each by itself.
+  isReusable: false,
+  runs: { as: 'pipeline' },
+  startToCloseMs: 30 * DAY,
+  samples: () => ({}),
+});
+
+export const kinds: ReadonlyMap<string, Kind> = new Map(
+  [trainSupernet, trainStandalone, evaluateSubnets, merging, reporting, tabulating, command, pipeline].map((kind) => [
+    kind.name,
+    kind,
+  ]),
+);
+
+/** The kind of that name. @throws BadInput where there is none */
+export function kindOf(uses: string): Kind {
+  const kind = kinds.get(uses);
+  if (kind) return kind;
+  throw new BadInput(`uses: expected one of ${[...kinds.keys()].join(', ')}, got ${JSON.stringify(uses)}`);
+}
