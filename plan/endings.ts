@@ -53,3 +53,17 @@ export class BadInput extends KnownError {
     super('BadInput', message, options);
   }
 }
+
+/** A file that the system could not read (`EIO`, `ESTALE`, `ENOENT` …). It may at another time, so the stage is tried again. */
+export class FileFault extends KnownError {
+  /** What the system said. */
+  readonly reason: string;
+
+  constructor(file: string, cause: unknown) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    super('Crashed', `${file}: expected a file that can be read, got ${reason}; check that it is there, and its disk`, {
+      cause,
+    });
+    this.reason = reason;
+  }
+}

@@ -24,14 +24,14 @@ export interface Part {
    * Writes the images at `positions` one after the other into `target`, float32, normalised,
    * [positions, resolution, resolution, channels]. With `draw` they are augmented, each a pure function of
    * (draw.seed, draw.epoch, its position); without they are plain. Several reads may be under way at once; one that
-   * `signal` ends leaves the rest of its target as it was. In shared memory `target` is filled by other threads.
-   * @returns which of `positions` could not be read and are left out, as the data set's config allows a few of them
-   * @throws BadInput for an image that cannot be read
+   * `signal` ends leaves the rest of its target as it was. The memory is shared: other threads may fill it.
+   * @returns which of `positions` are broken images and left out, as the data set's config allows a few of them
+   * @throws BadInput for a broken image; FileFault where a file could not be read
    */
   read(
     positions: Int32Array,
     draw: Draw | null,
-    target: Float32Array,
+    target: Float32Array<SharedArrayBuffer>,
     signal?: AbortSignal,
   ): Promise<ReadonlySet<number>>;
 }

@@ -1,4 +1,4 @@
-import { BadInput } from '../../plan/endings.ts';
+import { BadInput, FileFault } from '../../plan/endings.ts';
 import { isErrno } from '../../artifacts/files.ts';
 import path from 'node:path';
 import { readFile } from 'node:fs/promises';
@@ -6,7 +6,6 @@ import { fileURLToPath } from 'node:url';
 import type { ImageListConfig, PartName } from '../../configs/dataset-schema.ts';
 import type { Dataset, Part } from './dataset.ts';
 import { ImageLoader } from './images/loader.ts';
-import type { BrokenImage, LoaderJob } from './images/loader.ts';
 import { readImageList } from './list-file.ts';
 import type { ImageListFile } from './list-file.ts';
 
@@ -16,7 +15,7 @@ interface Opened {
   /** Absolute. */
   readonly root: string;
   readonly loader: ImageLoader;
-  /** Files that could not be read. */
+  /** Files of broken images. */
   readonly broken: Set<string>;
 }
 
@@ -94,8 +93,8 @@ function openPart(name: PartName, opened: Opened, listOf: (file: string) => Imag
     );
   }
   const lines = inTurns(list.labels, config.classes);
-  const { ground_truth_training: alone, training } = config.transforms;
-  const transforms = name === 'ground-truth-training' ? alone : training;
+  const isAlone = name === 'ground-truth-training';
+  const transforms = isAlone ? config.transforms.ground_truth_training : config.transforms.training;
   return {
     name,
     size: list.size,
@@ -104,32 +103,18 @@ function openPart(name: PartName, opened: Opened, listOf: (file: string) => Imag
     labels: Uint16Array.from(lines, (line) => list.labels[line]!),
     async read(positions, draw, target, signal) {
       const files = Array.from(positions, (position) => path.resolve(root, list.path(lines[position]!)));
-      const job = { files, training: draw && { transforms, ...draw, positions } };
-      const broken = await loadInto(target, loader, job, signal);
-      for (const { index, reason } of broken) countBroken(files[index]!, reason, opened);
-      return new Set(broken.map(({ index }) => positions[index]!));
+      const training = draw && { transforms, ...draw, positions };
+      const failed = await loader.load({ files, training, images: target }, signal);
+      for (const { index, reason, isBroken } of failed) {
+        if (!isBroken) throw new FileFault(files[index]!, reason);
+        countBroken(files[index]!, reason, opened);
+      }
+      return new Set(failed.map(({ index }) => positions[index]!));
     },
   };
 }
 
-/** Threads write into shared memory only. */
-async function loadInto(
-  target: Float32Array,
-  loader: ImageLoader,
-  job: Pick<LoaderJob, 'files' | 'training'>,
-  signal?: AbortSignal,
-): Promise<BrokenImage[]> {
-  const { buffer, byteOffset, byteLength } = target;
-  if (buffer instanceof SharedArrayBuffer && byteOffset === 0) {
-    return await loader.load({ ...job, images: buffer }, signal);
-  }
-  const images = new SharedArrayBuffer(byteLength);
-  const broken = await loader.load({ ...job, images }, signal);
-  target.set(new Float32Array(images));
-  return broken;
-}
-
-/** Notes a file that could not be read, once; throws when there are more than the config allows. */
+/** Notes a broken image, once; throws when there are more than the config allows. */
 function countBroken(file: string, reason: string, { config, broken }: Opened): void {
   if (broken.has(file)) return;
   broken.add(file);
@@ -139,7 +124,7 @@ function countBroken(file: string, reason: string, { config, broken }: Opened): 
     return;
   }
   throw new BadInput(
-    `${file}: expected a JPEG or PNG that can be read, got: ${reason}; mend the file, take it off the list, or raise ` +
+    `${file}: expected an image, got one that cannot be decoded (${reason}); mend the file, take it off the list, or raise ` +
       `broken_images of the data set ${config.name} (${allowed})`,
   );
 }

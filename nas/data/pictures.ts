@@ -1,13 +1,12 @@
 import { BadInput } from '../../plan/endings.ts';
-import { readFile } from 'node:fs/promises';
 import type { ImageListConfig, PictureTransform } from '../../configs/dataset-schema.ts';
-import { decodeImage } from './images/decode.ts';
+import { ImageError, readImage } from './images/decode.ts';
 import { Transformer } from './images/transformer.ts';
 
 /**
  * Reads a picture file as a data set's test images are read; of colours, a network for grey images sees the brightness.
  * @returns [crop, crop, channels], normalised
- * @throws BadInput for a file that is no picture
+ * @throws BadInput for a file that is no picture; FileFault where it could not be read
  */
 export async function readPicture(file: string, transform: PictureTransform): Promise<Float32Array> {
   const { channels, resize, crop, mean, std } = transform;
@@ -15,8 +14,8 @@ export async function readPicture(file: string, transform: PictureTransform): Pr
   const normalise = isGrey ? { mean: [0, 0, 0], std: [1, 1, 1] } : { mean: [...mean], std: [...std] };
   const sizes = { resolution: crop, transforms: { evaluation: { resize, crop } } };
   const colours = await testImage(file, { ...sizes, normalise }).catch((cause: unknown) => {
-    const got = cause instanceof Error ? cause.message : String(cause);
-    throw new BadInput(`${file}: expected a picture, got ${got}; give a JPEG or PNG`, { cause });
+    if (!(cause instanceof ImageError)) throw cause;
+    throw new BadInput(`${file}: expected a picture, got ${cause.message}; give a JPEG or PNG`, { cause });
   });
   if (!isGrey) return colours;
   return Float32Array.from({ length: crop * crop }, (_, pixel) => {
@@ -34,11 +33,11 @@ type TestImage = Pick<ImageListConfig, 'resolution' | 'normalise'> & {
 /**
  * One image file as the data set's test images are: decoded, resized, its middle cut out, normalised.
  * @returns float32 [resolution, resolution, 3]
- * @throws ImageError for a file that holds no JPEG or PNG, and the file system's errors
+ * @throws ImageError for bytes that are no image; FileFault where the file could not be read
  */
 export async function testImage(file: string, { resolution, normalise, transforms }: TestImage): Promise<Float32Array> {
   const image = new Float32Array(resolution * resolution * 3);
-  const pixels = await decodeImage(await readFile(file));
+  const pixels = await readImage(file);
   new Transformer(resolution, normalise).test(pixels, transforms.evaluation.resize, image);
   return image;
 }

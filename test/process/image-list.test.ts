@@ -8,6 +8,8 @@ import { ImageList, PartName } from '../../configs/dataset-schema.ts';
 import type { ImageListConfig } from '../../configs/dataset-schema.ts';
 import { plainBatches, trainingBatches } from '../../nas/data/batches.ts';
 import type { Batch, TrainingOrder } from '../../nas/data/batches.ts';
+import type { Draw } from '../../nas/data/dataset.ts';
+import { BadInput, endingOf, isTriedAgain } from '../../plan/endings.ts';
 import { ImageLoader } from '../../nas/data/images/loader.ts';
 import { testImage } from '../../nas/data/pictures.ts';
 import { imagenetConfig, writeImageFolder } from '../support/image-folder.ts';
@@ -51,6 +53,8 @@ async function collect(batches: AsyncIterable<Batch>): Promise<Batch[]> {
   return all;
 }
 
+const digestOf = async (batches: AsyncIterable<Batch>): Promise<string> => digest(await collect(batches)).slice(0, 16);
+
 function digest(batches: readonly Batch[]): string {
   const hash = createHash('sha256');
   for (const batch of batches) hash.update(batch.images).update(batch.labels).update(batch.indices);
@@ -85,22 +89,58 @@ test('plain batches take the classes in turns, and are the test images of their 
   expect(first!.images.slice(image.length, 2 * image.length)).toEqual(image);
 });
 
+test('an image is augmented anew in every epoch, and the same again in the same one', async () => {
+  const part = (await openDataset(configOf())).part('training');
+  const imageOf = async (draw: Draw): Promise<Float32Array> => {
+    const image = new Float32Array(new SharedArrayBuffer(32 * 32 * 3 * 4));
+    await part.read(Int32Array.of(4), draw, image);
+    return image;
+  };
+  const first = await imageOf({ seed: 3, epoch: 1 });
+  expect(await imageOf({ seed: 3, epoch: 1 })).toEqual(first);
+  expect(await imageOf({ seed: 3, epoch: 2 })).not.toEqual(first);
+  expect(await imageOf({ seed: 4, epoch: 1 })).not.toEqual(first);
+});
+
+test('batches hold the same bytes as ever', async () => {
+  const images = ['grey.jpg', 'palette.png', 'plain.png', 'progressive.jpg', 'tall.jpg', 'transparent.png', 'wide.jpg'];
+  const list = path.join(root, 'fixtures.txt');
+  writeFileSync(list, images.map((name, at) => `${name} ${at % CLASSES}\n`).join(''));
+  const fixtures = path.join(import.meta.dirname, '..', 'fixtures', 'images');
+  const dataset = await openDataset({ ...configOf(list, images.length), root: fixtures });
+  const epoch = { ...order, batchSize: 4 };
+  expect(await digestOf(trainingBatches(dataset, dataset.part('training'), epoch))).toBe('88645be23fb899b4');
+  expect(await digestOf(trainingBatches(dataset, dataset.part('ground-truth-training'), epoch))).toBe(
+    '3f9c19957a80e493',
+  );
+  expect(await digestOf(plainBatches(dataset, dataset.part('test'), { batchSize: 4 }))).toBe('065c0304c4523f2b');
+});
+
 async function readSome(broken: number): Promise<Batch[]> {
   const dataset = await openDataset(configOf('some.txt', 4, broken));
   return await collect(plainBatches(dataset, dataset.part('test'), { batchSize: 4 }));
 }
 
-test('an image that cannot be read is an error that names it, or is left out and counted', async () => {
-  vi.stubEnv('NAS_LOADER_THREADS', '2');
-  mkdirSync(path.join(root, 'bad'), { recursive: true });
-  writeFileSync(path.join(root, 'bad', 'half.JPEG'), 'no picture');
+/** A list of four: two good pictures about two that are not. */
+function writeSome(...bad: readonly [string, string]): void {
   const [some] = readdirSync(path.join(root, 'train'), { recursive: true, encoding: 'utf8' }).filter((name) =>
     name.endsWith('.JPEG'),
   );
-  const lines = [`train/${some} 0`, 'bad/half.JPEG 1', 'bad/missing.JPEG 2', `train/${some} 0`];
+  const lines = [`train/${some} 0`, `${bad[0]} 1`, `${bad[1]} 2`, `train/${some} 0`];
   writeFileSync(path.join(root, 'some.txt'), lines.join('\n'));
-  await expect(readSome(1)).rejects.toThrow(
-    /bad\/(half|missing)\.JPEG: expected a JPEG or PNG that can be read, got: .*; mend the file/,
+}
+
+test('a broken image is an error that names it, or is left out and counted', async () => {
+  vi.stubEnv('NAS_LOADER_THREADS', '2');
+  mkdirSync(path.join(root, 'bad'), { recursive: true });
+  writeFileSync(path.join(root, 'bad', 'text.JPEG'), 'no picture');
+  writeFileSync(path.join(root, 'bad', 'empty.JPEG'), '');
+  writeSome('bad/text.JPEG', 'bad/empty.JPEG');
+  const refused = await readSome(1).catch((error: unknown) => error);
+  expect(refused).toBeInstanceOf(BadInput);
+  expect(refused).toHaveProperty(
+    'message',
+    expect.stringMatching(/bad\/(text|empty)\.JPEG: expected an image, got .*; mend the file, take it off the list/),
   );
   const notes = vi.spyOn(console, 'error').mockImplementation(() => {});
   const [batch] = await readSome(2);
@@ -113,6 +153,19 @@ test('an image that cannot be read is an error that names it, or is left out and
   expect(batch!.images.length).toBe(2 * values);
   expect(batch!.images.subarray(0, values)).toEqual(batch!.images.subarray(values));
   vi.unstubAllEnvs();
+});
+
+// A folder in a file's place cannot be read, as a file on a disk that fails.
+test('a file that the system cannot read is no broken image: the stage is tried again, however many may be left out', async () => {
+  mkdirSync(path.join(root, 'bad', 'folder.JPEG'), { recursive: true });
+  writeSome('bad/folder.JPEG', 'bad/folder.JPEG');
+  const fault = await readSome(4).catch((error: unknown) => error);
+  expect(fault).toHaveProperty('message', expect.stringMatching(/bad\/folder\.JPEG: expected a file .*, got EISDIR/));
+  expect(isTriedAgain(endingOf(fault))).toBe(true);
+  writeSome('bad/none.JPEG', 'bad/none.JPEG');
+  const missing = await readSome(4).catch((error: unknown) => error);
+  expect(missing).toHaveProperty('message', expect.stringMatching(/bad\/none\.JPEG: expected a file .*, got ENOENT/));
+  expect(isTriedAgain(endingOf(missing))).toBe(true);
 });
 
 async function openTest(config: ImageListConfig): Promise<unknown> {
@@ -163,7 +216,7 @@ test('a loader whose thread dies fails what is under way, and works again after 
   const job = (count: number) => ({
     files: Array.from({ length: count }, () => path.join(file, picture!)),
     training: null,
-    images: new SharedArrayBuffer(count * 32 * 32 * 3 * 4),
+    images: new Float32Array(new SharedArrayBuffer(count * 32 * 32 * 3 * 4)),
   });
   const long = loader.load(job(4000));
   const failed = expect(long).rejects.toThrow(/image loader: expected its threads to go on, got the end of one/);

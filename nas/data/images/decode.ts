@@ -1,9 +1,11 @@
-import { BadInput } from '../../../plan/endings.ts';
-import sharp from 'sharp';
-import koffi from 'koffi';
+import { readFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import type { OutputInfo } from 'sharp';
+import koffi from 'koffi';
+import sharp from 'sharp';
+import type { Metadata, SharpInput } from 'sharp';
+import { BadInput, FileFault } from '../../../plan/endings.ts';
 
 /** A decoded image: [height, width, 3] bytes, red, green, blue. */
 export interface Pixels {
@@ -13,10 +15,15 @@ export interface Pixels {
 }
 
 /** Gives memory for so many bytes. */
-type Room = (bytes: number) => Uint8Array;
+type Allocate = (bytes: number) => Uint8Array;
 
-/** Bytes that are no image that can be read. */
+/** Bytes that are no image. */
 export class ImageError extends BadInput {}
+
+/** What an image file may be, by its bytes and not by its name, as sharp calls it. */
+const FORMATS: ReadonlySet<string> = new Set(['jpeg', 'png', 'webp', 'gif', 'tiff', 'heif']);
+
+const PNG_START = 0x89;
 
 /** Coordinates are 16-bit numbers with 16 bits behind the point. */
 const LARGEST_SIDE = 32_767;
@@ -24,18 +31,56 @@ const LARGEST_SIDE = 32_767;
 /** Pixels beyond which a file is taken for a mistake (or an attack): some 400 MB of work. */
 const LARGEST_IMAGE = 100_000_000;
 
-// One image at a time a thread, each of them another one: nothing to share out, nothing to find again.
+// Each thread decodes one image at a time, and never the same one twice.
 sharp.concurrency(1);
 sharp.cache(false);
 
 /**
- * Decodes a JPEG or PNG to the same bytes as Pillow's `Image.open(…).convert('RGB')`: neither turned by its EXIF
- * orientation nor changed by a colour profile, transparency left out. CMYK alone comes out a little different.
- * @param room for the pixels, if there is some to be used again; they may also come elsewhere
+ * Reads and decodes an image file, as `decodeImage` does.
+ * @throws ImageError for bytes that are no image; FileFault where the file could not be read
+ */
+export async function readImage(file: string, allocate?: Allocate): Promise<Pixels> {
+  return await decodeImage(readBytes(file), allocate);
+}
+
+/** Synchronously: a thread that reads images has nothing else to do meanwhile. */
+function readBytes(file: string): Uint8Array {
+  try {
+    return readFileSync(file);
+  } catch (cause) {
+    throw new FileFault(file, cause);
+  }
+}
+
+/**
+ * Looks at the beginning of an image file only.
+ * @throws ImageError where it is of no format that can be read; FileFault where the file could not be read
+ */
+export async function readHeader(file: string): Promise<void> {
+  try {
+    const handle = await open(file);
+    try {
+      await handle.read(Buffer.alloc(1));
+    } finally {
+      await handle.close();
+    }
+  } catch (cause) {
+    throw new FileFault(file, cause);
+  }
+  await formatOf(file);
+}
+
+/**
+ * Decodes an image to the same bytes as Pillow's `Image.open(…).convert('RGB')`: neither turned by its EXIF orientation
+ * nor changed by a colour profile, transparency left out, of several pictures the first.
+ * @param allocate gives the memory for the pixels, if there is some to be used again; they may also come elsewhere
  * @throws ImageError for what is no image, cut off, or too large
  */
-export async function decodeImage(bytes: Uint8Array, room: Room = (size) => new Uint8Array(size)): Promise<Pixels> {
-  const pixels = decodeJpeg(bytes, LARGEST_IMAGE, room) ?? (await decodeWithSharp(bytes));
+export async function decodeImage(
+  bytes: Uint8Array,
+  allocate: Allocate = (size) => new Uint8Array(size),
+): Promise<Pixels> {
+  const pixels = decodeJpeg(bytes, LARGEST_IMAGE, allocate) ?? (await decodeWithSharp(bytes));
   const { width, height } = pixels;
   if (Math.max(width, height) > LARGEST_SIDE) {
     throw new ImageError(`expected sides of at most ${LARGEST_SIDE} pixels, got ${width}×${height}`);
@@ -45,11 +90,41 @@ export async function decodeImage(bytes: Uint8Array, room: Room = (size) => new 
 
 /** What is no JPEG, or one that has to be looked at more closely; says what is wrong with a broken image. */
 async function decodeWithSharp(bytes: Uint8Array): Promise<Pixels> {
-  const { data, info } = await rawOf(bytes).catch((cause: unknown) => {
-    throw new ImageError(cause instanceof Error ? cause.message : String(cause), { cause });
+  // A PNG cannot have four inks: the one format that need not be asked.
+  const isInks = bytes[0] !== PNG_START && (await formatOf(bytes)).space === 'cmyk';
+  // Not read in strips: these images are small, and the lines between threads would cost more than they save.
+  const options = { failOn: 'error', ignoreIcc: true, limitInputPixels: LARGEST_IMAGE, sequentialRead: false } as const;
+  const { data, info } = await bySharp(async () => {
+    const image = sharp(bytes, options);
+    if (isInks) image.pipelineColourspace('cmyk').toColourspace('cmyk');
+    return await image.raw().toBuffer({ resolveWithObject: true });
   });
   const { width, height, channels } = info;
+  if (isInks)
+    return {
+      width,
+      height,
+      data: withoutInks(
+        data.map((ink) => 255 - ink),
+        new Uint8Array(width * height * 3),
+      ),
+    };
   return { width, height, data: channels === 3 ? data : coloured(data, channels) };
+}
+
+async function formatOf(image: SharpInput): Promise<Metadata> {
+  const metadata = await bySharp(async () => await sharp(image).metadata());
+  if (FORMATS.has(metadata.format)) return metadata;
+  throw new ImageError(`expected a picture of pixels, got ${metadata.format.toUpperCase()}`);
+}
+
+/** What sharp makes of an image; what it throws says what is wrong with that. */
+async function bySharp<Result>(work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (cause) {
+    throw new ImageError(cause instanceof Error ? cause.message : String(cause), { cause });
+  }
 }
 
 /** Grey to red, green and blue alike, and alpha left out: `channels` are 1, 2 or 4. */
@@ -64,10 +139,20 @@ function coloured(data: Uint8Array, channels: number): Uint8Array {
   return colours;
 }
 
-async function rawOf(bytes: Uint8Array): Promise<{ data: Buffer; info: OutputInfo }> {
-  // Not read in strips: these images are small, and the lines between threads would cost more than they save.
-  const options = { failOn: 'error', ignoreIcc: true, limitInputPixels: LARGEST_IMAGE, sequentialRead: false } as const;
-  return await sharp(bytes, options).raw().toBuffer({ resolveWithObject: true });
+/**
+ * Cyan, magenta, yellow and black to red, green and blue as Pillow does it: by arithmetic, without a colour profile.
+ * @param inks four bytes a pixel, 255 for no ink, as JPEGs have them
+ */
+function withoutInks(inks: Uint8Array, colours: Uint8Array): Uint8Array {
+  for (let from = 0, to = 0; from < inks.length; from += 4, to += 3) {
+    const light = inks[from + 3]!;
+    for (let channel = 0; channel < 3; channel++) {
+      const product = (255 - inks[from + channel]!) * light + 128;
+      // A product of bytes over 255, rounded.
+      colours[to + channel] = light - (((product >> 8) + product) >> 8);
+    }
+  }
+  return colours;
 }
 
 // JPEGs by libjpeg-turbo, called directly: Pillow has the same one inside, and sharp takes twice as long to the same bytes.
@@ -78,32 +163,52 @@ const STOP_ON_WARNING = 0;
 const [WIDTH, HEIGHT, COLOUR_SPACE] = [5, 6, 8];
 const FOUR_INKS = 3;
 const RGB = 0;
+const CMYK = 11;
 
 const require = createRequire(import.meta.url);
 const folder = dirname(require.resolve('@julusian/jpeg-turbo/package.json'));
 const library = koffi.load(join(folder, 'prebuilds', `jpeg-turbo-linux-${process.arch}`, 'libturbojpeg.so.0'));
 const createHandle = library.func('void *tj3Init(int purpose)');
+const destroyHandle = library.func('void tj3Destroy(void *handle)');
 const setParameter = library.func('int tj3Set(void *handle, int name, int value)');
 const parameter = library.func('int tj3Get(void *handle, int name)');
-const readHeader = library.func('int tj3DecompressHeader(void *handle, const uint8_t *bytes, size_t size)');
+const readJpegHeader = library.func('int tj3DecompressHeader(void *handle, const uint8_t *bytes, size_t size)');
 const decompress = library.func(
   'int tj3Decompress8(void *handle, const uint8_t *bytes, size_t size, _Out_ uint8_t *pixels, int pitch, int format)',
 );
 
-// One for each thread, for as long as it lives.
-const handle: unknown = createHandle(DECOMPRESS);
-setParameter(handle, STOP_ON_WARNING, 1);
+// One for each thread.
+let handle = startedHandle();
+
+function startedHandle(): unknown {
+  const started: unknown = createHandle(DECOMPRESS);
+  setParameter(started, STOP_ON_WARNING, 1);
+  return started;
+}
 
 /**
- * Decodes a JPEG of at most `most` pixels into `room(bytes)`; undefined for what is none, has four inks, or makes
- * libjpeg-turbo complain.
+ * Decodes a JPEG of at most `most` pixels into `allocate(bytes)`; undefined for what is none, or makes libjpeg-turbo
+ * complain.
  */
-export function decodeJpeg(bytes: Uint8Array, most: number, room: Room): Pixels | undefined {
-  if (readHeader(handle, bytes, bytes.length) !== 0) return undefined;
+export function decodeJpeg(bytes: Uint8Array, most: number, allocate: Allocate): Pixels | undefined {
+  const pixels = decompressed(bytes, most, allocate);
+  if (pixels !== undefined) return pixels;
+  // A handle that has complained in the middle of a header complains of every JPEG after it.
+  destroyHandle(handle);
+  handle = startedHandle();
+  return undefined;
+}
+
+function decompressed(bytes: Uint8Array, most: number, allocate: Allocate): Pixels | undefined {
+  if (readJpegHeader(handle, bytes, bytes.length) !== 0) return undefined;
   const width: number = parameter(handle, WIDTH);
   const height: number = parameter(handle, HEIGHT);
-  if (width * height > most || parameter(handle, COLOUR_SPACE) >= FOUR_INKS) return undefined;
-  const data = room(width * height * 3);
-  if (decompress(handle, bytes, bytes.length, data, 0, RGB) !== 0) return undefined;
-  return { width, height, data };
+  if (width * height > most) return undefined;
+  const data = allocate(width * height * 3);
+  if (parameter(handle, COLOUR_SPACE) < FOUR_INKS) {
+    return decompress(handle, bytes, bytes.length, data, 0, RGB) === 0 ? { width, height, data } : undefined;
+  }
+  const inks = new Uint8Array(width * height * 4);
+  if (decompress(handle, bytes, bytes.length, inks, 0, CMYK) !== 0) return undefined;
+  return { width, height, data: withoutInks(inks, data) };
 }

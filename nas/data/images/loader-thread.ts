@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { drawAugmentation } from './augmentation.ts';
-import { decodeImage, ImageError } from './decode.ts';
-import type { BrokenImage, LoaderAnswer, LoaderJob, LoaderSettings } from './loader.ts';
+import { ImageError, readImage } from './decode.ts';
+import type { FailedImage, LoaderAnswer, LoaderJob, LoaderSettings } from './loader.ts';
+import { FileFault } from '../../../plan/endings.ts';
 import { Transformer } from './transformer.ts';
 import { randomOf } from '../../space/random.ts';
 
@@ -15,31 +15,30 @@ const { resolution, normalise, resize }: LoaderSettings = workerData;
 const transformer = new Transformer(resolution, normalise);
 const values = resolution * resolution * 3;
 
-// One job after the other, in the order they came; an error that is no image's ends the thread, and so the whole read.
+// One job after the other, in the order they came; an error that is no image's or file's ends the thread, and so the whole read.
 let last = Promise.resolve();
 port.on('message', (job: LoaderJob) => {
   last = last.then(async () => port.postMessage(await work(job)));
 });
 
 async function work(job: LoaderJob): Promise<LoaderAnswer> {
-  const broken: BrokenImage[] = [];
+  const failed: FailedImage[] = [];
   const next = new Int32Array(job.next);
   for (let index = Atomics.add(next, 0, 1); index < job.files.length; index = Atomics.add(next, 0, 1)) {
     try {
       await makeImage(job, index);
     } catch (error) {
-      // Of the decoder, or of the file system.
-      if (!(error instanceof ImageError || (error instanceof Error && 'syscall' in error))) throw error;
-      broken.push({ index, reason: error.message });
+      if (error instanceof ImageError) failed.push({ index, reason: error.message, isBroken: true });
+      else if (error instanceof FileFault) failed.push({ index, reason: error.reason, isBroken: false });
+      else throw error;
     }
   }
-  return { id: job.id, broken };
+  return { id: job.id, failed };
 }
 
 async function makeImage({ files, training, images }: LoaderJob, index: number): Promise<void> {
-  // This thread has nothing else to do while it reads.
-  const pixels = await decodeImage(readFileSync(files[index]!), (bytes) => transformer.room(bytes));
-  const target = new Float32Array(images, index * values * 4, values);
+  const pixels = await readImage(files[index]!, (bytes) => transformer.memoryFor(bytes));
+  const target = images.subarray(index * values, (index + 1) * values);
   if (training === null) transformer.test(pixels, resize, target);
   else {
     const random = randomOf(training.seed, 'image', training.epoch, training.positions[index]!);

@@ -4,10 +4,10 @@ import type { ImageListConfig, TrainingTransforms } from '../../../configs/datas
 
 /** A job under way. */
 interface Pending {
-  readonly broken: BrokenImage[];
+  readonly failed: FailedImage[];
   /** Threads that have not answered. */
   waiting: number;
-  readonly resolve: (broken: BrokenImage[]) => void;
+  readonly resolve: (failed: FailedImage[]) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -38,10 +38,10 @@ export class ImageLoader {
   /**
    * Makes all images of a job, which fill `job.images`; several jobs may be under way, and are done in turn.
    * @param signal leaves out what has not been begun
-   * @returns the images that could not be read, in order
+   * @returns the images that could not be made, in order
    * @throws what ended a thread
    */
-  async load(job: Omit<LoaderJob, 'id' | 'next'>, signal?: AbortSignal): Promise<BrokenImage[]> {
+  async load(job: Omit<LoaderJob, 'id' | 'next'>, signal?: AbortSignal): Promise<FailedImage[]> {
     if (job.files.length === 0 || signal?.aborted === true) return [];
     const workers = this.#started();
     const next = new SharedArrayBuffer(4);
@@ -50,15 +50,15 @@ export class ImageLoader {
     signal?.addEventListener('abort', stop);
     const id = this.#jobs++;
     try {
-      const broken = await new Promise<BrokenImage[]>((resolve, reject) => {
-        this.#pending.set(id, { broken: [], waiting: workers.length, resolve, reject });
+      const failed = await new Promise<FailedImage[]>((resolve, reject) => {
+        this.#pending.set(id, { failed: [], waiting: workers.length, resolve, reject });
         for (const worker of workers) {
           worker.ref();
           // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread is no window
           worker.postMessage({ ...job, id, next } satisfies LoaderJob);
         }
       });
-      return broken.toSorted((a, b) => a.index - b.index);
+      return failed.toSorted((a, b) => a.index - b.index);
     } finally {
       signal?.removeEventListener('abort', stop);
       this.#settle(id);
@@ -77,11 +77,11 @@ export class ImageLoader {
 
   #start(): Worker {
     const worker = new Worker(new URL('loader-thread.mjs', import.meta.url), { workerData: this.#settings });
-    worker.on('message', ({ id, broken }: LoaderAnswer) => {
+    worker.on('message', ({ id, failed }: LoaderAnswer) => {
       const pending = this.#pending.get(id);
       if (!pending) return;
-      pending.broken.push(...broken);
-      if (--pending.waiting === 0) pending.resolve(pending.broken);
+      pending.failed.push(...failed);
+      if (--pending.waiting === 0) pending.resolve(pending.failed);
     });
     worker.on('error', (error) => this.#fail(worker, error instanceof Error ? error : new Error(String(error))));
     worker.on('exit', () =>
@@ -120,28 +120,30 @@ export interface LoaderJob {
   readonly id: number;
   /** Absolute paths. */
   readonly files: readonly string[];
-  /** How they are changed in training; null for test images. */
+  /** How they are augmented in training; null for test images. */
   readonly training: {
     readonly transforms: TrainingTransforms;
     readonly seed: number;
     readonly epoch: number;
-    /** What, with seed and epoch, an image's change is a pure function of. */
+    /** What, with seed and epoch, an image's augmentation is a pure function of. */
     readonly positions: Int32Array;
   } | null;
   /** float32 [files, resolution, resolution, 3] */
-  readonly images: SharedArrayBuffer;
+  readonly images: Float32Array<SharedArrayBuffer>;
   /** One int32: the image that is taken next. */
   readonly next: SharedArrayBuffer;
 }
 
-/** An image that could not be read, and why. */
-export interface BrokenImage {
+/** An image that could not be made. */
+export interface FailedImage {
   readonly index: number;
   readonly reason: string;
+  /** Whether its bytes are no image; otherwise its file could not be read, which says nothing about the image. */
+  readonly isBroken: boolean;
 }
 
 /** A thread has found nothing left to do in a job. */
 export interface LoaderAnswer {
   readonly id: number;
-  readonly broken: readonly BrokenImage[];
+  readonly failed: readonly FailedImage[];
 }

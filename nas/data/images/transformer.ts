@@ -34,8 +34,8 @@ export class Transformer {
     this.#meanAndStd = Float32Array.of(...mean, 0, ...std, 1);
   }
 
-  /** Where the pixels of the next image may be put, so that they need not be copied there. */
-  room(bytes: number): Uint8Array {
+  /** Memory for the pixels of the next image: those that are put there need not be copied. */
+  memoryFor(bytes: number): Uint8Array {
     const { pixels } = place(this.#kernels, { pixels: bytes + PAST });
     return new Uint8Array(this.#kernels.memory.buffer, pixels, bytes);
   }
@@ -75,7 +75,7 @@ export class Transformer {
     const middlePitch = rowsFirst ? pitch.gathered : pitch.resized;
     const entry = { columns: entryWords(columns) * 4, rows: entryWords(rows) * 4 };
     const at = place(this.#kernels, {
-      // First, as in room().
+      // First, as in memoryFor().
       pixels: width * height * 3 + PAST,
       colours: UNCHANGED.length,
       meanAndStd: this.#meanAndStd.byteLength,
