@@ -1,3 +1,4 @@
+import { BadInput } from '../plan/endings.ts';
 import path from 'node:path';
 import { ApplicationFailure, heartbeat } from '@temporalio/activity';
 import { existsSync } from 'node:fs';
@@ -114,11 +115,12 @@ async function adopt(
   { directory, manifest }: CataloguedStage,
   why: string,
 ): Promise<Manifest> {
-  // What lies in the stage's folder goes to ours; what it put elsewhere in its run (rankings) goes there in our run.
-  const moved = (file: string): string =>
-    file.startsWith(`${directory}/`)
-      ? input.directory + file.slice(directory.length)
-      : runOf(input.directory) + file.slice(runOf(directory).length);
+  const moved = (file: string): string => {
+    if (file.startsWith(`${directory}/`)) return input.directory + file.slice(directory.length);
+    throw new BadInput(
+      `${directory}: expected results in its own folder, got ${file}, as version 0.1.0 made them; start from an earlier stage`,
+    );
+  };
   const named = filesOf(manifest).map(({ file }) => file);
   const names = [...new Set([...named, ...(await plotsOf(root, directory))])];
   const placements = await Promise.all(

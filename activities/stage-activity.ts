@@ -1,21 +1,21 @@
 import { endingOf } from '../plan/endings.ts';
 import path from 'node:path';
 import { activityInfo, ApplicationFailure, CancelledFailure, log } from '@temporalio/activity';
-import { mkdir } from 'node:fs/promises';
 import { failure } from './endings.ts';
 import { PhaseClock } from './phase-clock.ts';
 import { becauseSame, findFinished, resultOf, takeOver } from './reuse.ts';
+import { runOf } from '../artifacts/catalogue.ts';
 import { claimStage, closeAttempt, commit } from '../artifacts/fence.ts';
-import { atomicWrite, temporaryName } from '../artifacts/files.ts';
+import { atomicPlace, atomicWrite, temporaryName } from '../artifacts/files.ts';
 import type { Manifest } from '../artifacts/manifest.ts';
 import { placeOf, resultsRoot } from '../artifacts/paths.ts';
 import { sha256Of } from '../artifacts/stage-files.ts';
-import type { ResultText, StageFiles } from '../artifacts/stage-files.ts';
+import type { StageFiles } from '../artifacts/stage-files.ts';
 import type { Token } from '../artifacts/token.ts';
 import { fingerprintOf } from '../pipelines/fingerprint.ts';
 import { kindOf } from '../pipelines/kinds/catalogue.ts';
 import type { Task } from '../pipelines/kinds/kind.ts';
-import type { FileReference, StageInput, StageResult } from '../plan/results.ts';
+import type { StageInput, StageResult } from '../plan/results.ts';
 import type { JsonObject } from '../plan/json.ts';
 
 /** One attempt at a stage that has claimed its folder. */
@@ -67,6 +67,7 @@ export async function performStage(input: StageInput, work: StageWork, device = 
     };
     await claim(claimed);
     const made = await carryOut(claimed, work);
+    await nameAgain(claimed, made);
     return resultOf(made, root, attempt, made.reused?.why ?? null);
   } catch (error) {
     throw errorOfStage(error, attempt);
@@ -78,6 +79,13 @@ async function claim({ input, root, token, fingerprint, device }: StageAttempt):
   const queued = new Date(activityInfo().currentAttemptScheduledTimestampMs).toISOString();
   const { uses, directory, with: config } = input;
   await claimStage(root, directory, token, { uses, fingerprint, config, environment, device, queued });
+}
+
+/** Gives files the further names that their kind has for people, whether they were made or taken over. */
+async function nameAgain({ input, root }: StageAttempt, { outputs }: Manifest): Promise<void> {
+  for (const [name, file] of Object.entries(kindOf(input.uses).alsoNamed(outputs ?? {}))) {
+    await atomicPlace(placeOf(root, file), placeOf(root, `${runOf(input.directory)}/${name}`));
+  }
 }
 
 // From the claim on, however the attempt ends stands in the ledger.
@@ -120,29 +128,19 @@ function nameOfEnding(error: Error): string {
 
 /** What work in the worker itself may do with files. */
 export function stageFilesOf({ root, input: { directory }, folder, token }: StageAttempt): StageFiles {
-  const publish = async (texts: readonly ResultText[]): Promise<string[]> => {
-    const placements = await Promise.all(
-      texts.map(async ({ file, text }) => {
-        const from = temporaryName(path.join(folder, path.basename(file)));
-        await mkdir(path.dirname(placeOf(root, file)), { recursive: true });
-        await atomicWrite(from, text);
-        return { from, to: file, sha256: sha256Of(text) };
-      }),
-    );
-    await commit(root, directory, token, (manifest) => manifest, placements);
-    return placements.map(({ sha256 }) => sha256);
-  };
   return {
     root,
     directory,
-    publish,
-    async put<Name extends string>(texts: Readonly<Record<Name, string>>) {
-      const named = Object.entries<string>(texts).map(([name, text]) => ({ name, file: `${directory}/${name}`, text }));
-      const hashes = await publish(named);
-      const entries = named.map(({ name, file }, at) => [name, { file, sha256: hashes[at] ?? '' }]);
-      // Object.entries forgets the names' type.
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-      return Object.fromEntries(entries) as Record<Name, FileReference>;
+    async put(texts) {
+      const placements = await Promise.all(
+        Object.entries(texts).map(async ([name, text]) => {
+          const from = temporaryName(path.join(folder, name));
+          await atomicWrite(from, text);
+          return { name, from, to: `${directory}/${name}`, sha256: sha256Of(text) };
+        }),
+      );
+      await commit(root, directory, token, (manifest) => manifest, placements);
+      return Object.fromEntries(placements.map(({ name, to, sha256 }) => [name, { file: to, sha256 }]));
     },
   };
 }

@@ -13,7 +13,7 @@ export interface CataloguedStage {
 
 /** Runs lie below the root, stages below them; a program's own folders may lie deeper still and hold anything. */
 const DEEPEST = 6;
-const notStages: ReadonlySet<string> = new Set([fileNames.setAside, fileNames.checkpoints, 'json_results', 'chunks']);
+const notStages: ReadonlySet<string> = new Set([fileNames.setAside, fileNames.checkpoints, 'chunks']);
 
 /** By absolute path: what was read, and the state of the file then. */
 const known = new Map<string, { readonly stamp: string; readonly found: CataloguedStage | null }>();

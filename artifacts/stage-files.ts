@@ -12,16 +12,7 @@ export interface StageFiles {
   /** The stage's folder, relative to the results root. */
   readonly directory: string;
   /** Puts texts into the stage's folder, by their names there, in one commit under the attempt's token. */
-  put<Name extends string>(texts: Readonly<Record<Name, string>>): Promise<Record<Name, FileReference>>;
-  /** Puts texts anywhere below the results root, in one commit under the attempt's token; their sha256 in the same order. */
-  publish(texts: readonly ResultText[]): Promise<string[]>;
-}
-
-/** A text to put below the results root. */
-export interface ResultText {
-  /** Relative to the results root. */
-  readonly file: string;
-  readonly text: string;
+  put(texts: Readonly<Record<string, string>>): Promise<Readonly<Record<string, FileReference>>>;
 }
 
 /**

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Batch } from '../nas/data/batches.ts';
 import { referenceLogits } from '../nas/evaluation/reference.ts';
-import { prefixTree, walkOrder } from '../nas/space/prefix-tree.ts';
+import { walk } from '../nas/evaluation/prefix-tree.ts';
 import { randomOf } from '../nas/space/random.ts';
 import { maxArchitecture } from '../nas/space/sampling.ts';
 import { subnetOf } from '../nas/space/space.ts';
@@ -42,7 +42,7 @@ const CLASSES = 10;
 export function competitionSubnets(space: Space): Subnet[] {
   const file = join(root, 'configs', 'subnets', 'cvpr2022-track1.txt');
   const all = parseSubnetList(space, readFileSync(file, 'utf8'), file).map(({ subnet }) => subnet);
-  return walkOrder(prefixTree(space, all)).map((position) => all[position]!);
+  return walk(space, all, 1).map(({ subnet }) => all[subnet]!);
 }
 
 /** A space of configs/spaces at another resolution. */

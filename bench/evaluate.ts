@@ -6,9 +6,9 @@ import { competitionSubnets, forPython, spaceAt, writeTask } from './evaluate-ta
 import { benchPython } from './python.ts';
 import { interleave, median, startRunner } from './runner.ts';
 import type { Runner } from './runner.ts';
-import { kendallTau } from '../nas/evaluation/agreement.ts';
+import { kendallTau } from '../nas/evaluation/correlation.ts';
 import { macs } from '../nas/space/cost.ts';
-import { prefixTree, siblingSharedMacs } from '../nas/space/prefix-tree.ts';
+import { siblingSharedMacs } from './sibling-macs.ts';
 import type { Space, Subnet } from '../nas/space/space.ts';
 
 // npm run bench:evaluate [-- --json --subnets 100 --repetitions 3 --growth 50,200,1000]: testing many subnets against
@@ -99,7 +99,7 @@ async function againstPeer() {
   }));
   const oneByOne = alone!.took * (totalMacs(space, task.subnets) / totalMacs(space, sample));
   const images = task.calibrated + task.labels.length;
-  const shared = siblingSharedMacs(prefixTree(space, task.subnets), Number(options.side));
+  const shared = siblingSharedMacs(space, task.subnets, 1, Number(options.side));
   const tested = task.labels.length;
   return (['float32', 'bf16'] as const).map((precision, index) => {
     const mine = [float32!, bf16!][index]!;

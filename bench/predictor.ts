@@ -6,8 +6,9 @@ import { gunzipSync } from 'node:zlib';
 import { z } from 'zod';
 import { median } from './runner.ts';
 import { spaceNamed } from './train-task.ts';
-import { baselines, kendallTau, pearson } from '../nas/evaluation/agreement.ts';
-import type { Statistic } from '../nas/evaluation/agreement.ts';
+import { baselines } from '../nas/evaluation/agreement.ts';
+import { kendallTau, pearson } from '../nas/evaluation/correlation.ts';
+import type { Statistic } from '../nas/evaluation/correlation.ts';
 import { chooseSubnets, fitPredictor, predictAll } from '../nas/evaluation/predictor/predictor.ts';
 import type { Subnet } from '../nas/space/space.ts';
 import { parseSubnetList } from '../nas/space/subnet-list.ts';
@@ -104,7 +105,7 @@ function benchmark(budget: number, goal: number) {
 
 /** Log parameters and depth: what needs no evaluation. */
 function untrained(some: readonly Subnet[]): Float64Array {
-  return baselines(space, some, { classes: 1000, resolution: space.resolutions.at(-1)! }).blend;
+  return baselines(space, some, { classes: 1000, resolution: space.resolutions.at(-1)! })['log parameters and depth'];
 }
 
 /** A mean over seeds and its 95 % interval, 1.96 standard errors to either side. */

@@ -2,16 +2,18 @@ import path from 'node:path';
 import pc from 'picocolors';
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { readdir, readFile } from 'node:fs/promises';
-import { checkRunId, fileNames, placeOf, resultsRoot } from '../artifacts/paths.ts';
+import { catalogue, runOf } from '../artifacts/catalogue.ts';
+import { resultsRoot } from '../artifacts/paths.ts';
+import { readResult } from '../artifacts/stage-files.ts';
 import { Failure } from './failure.ts';
 import { jsonOption, output, positiveNumber, positiveWhole } from './options.ts';
 import { columns, gmacs } from './view/format.ts';
 import { bestFirst, paretoFront, under } from '../nas/evaluation/pareto.ts';
 import type { Candidate, CostName } from '../nas/evaluation/pareto.ts';
-import { readPredictor } from '../nas/evaluation/predictor/predictor.ts';
-import { isEvaluated, parseRankedTable, rankingNames } from '../nas/evaluation/ranking-files.ts';
-import type { RankedRow } from '../nas/evaluation/ranking-files.ts';
+import { parsePredictor } from '../nas/evaluation/predictor/predicted-ranking.ts';
+import { isEvaluated, parseTable, rankingFiles } from '../nas/evaluation/ranking.ts';
+import type { TableRow } from '../nas/evaluation/ranking.ts';
+import type { FileReference } from '../plan/results.ts';
 
 interface TopOptions {
   readonly underGmacs?: number;
@@ -88,48 +90,64 @@ export interface RankingOfRun {
  */
 export async function readRanking(run: string, folder: string | undefined, smoothed: boolean): Promise<RankingOfRun> {
   const root = resultsRoot();
-  const names = rankingNames('final');
-  const entries = await readdir(path.join(root, checkRunId(run)), { recursive: true }).catch(() => []);
-  const tables = entries
-    .map((entry) => [run, ...entry.split(path.sep)])
-    .filter((segments) => segments.at(-1) === names.table && !segments.includes(fileNames.setAside))
-    .map((segments) => segments.join('/'));
-  // `epoch3` is a part of `epoch3_all_test` too: a whole name goes first.
-  const whole = tables.filter((name) => folder !== undefined && path.posix.dirname(name).endsWith(`/${folder}`));
-  const [table, ...others] = whole.length > 0 ? whole : tables.filter((name) => name.includes(folder ?? ''));
-  if (table === undefined) {
-    const got = tables.length > 0 ? tables.join(', ') : 'none';
-    throw new Failure(
-      `run ${run}: expected a merged ranking${folder ? ` in ${folder}` : ''}, got ${got}; see \`nas status ${run}\``,
-      2,
-    );
-  }
-  if (others.length > 0) {
-    throw new Failure(
-      `run ${run}: expected one ranking, got ${[table, ...others].join(', ')}; choose with --ranking`,
-      2,
-    );
-  }
-  const rows = parseRankedTable(await readFile(placeOf(root, table), 'utf8'), table);
+  const { table, predictor } = chosenRanking(run, await rankingsOf(root, run), folder);
+  const rows = parseTable(await readResult(root, table), table.file);
   if (!smoothed && rows.every(isEvaluated)) {
-    return { table, score: 'measured', subnets: rows.map((row) => subnetOf(row, row.top1, row.standardError)) };
+    return {
+      table: table.file,
+      score: 'measured',
+      subnets: rows.map((row) => subnetOf(row, row.top1, row.standardError)),
+    };
   }
-  const predictor = await readPredictor(root, path.posix.dirname(table));
-  if (predictor === null) {
+  if (predictor === undefined) {
     throw new Failure(
-      `run ${run}: expected predicted accuracies in ${table}, got none; merge with \`smooth: true\``,
+      `run ${run}: expected predicted accuracies in ${table.file}, got none; merge with \`smooth: true\``,
       2,
     );
   }
-  const { estimate } = predictor.top1.leaveOut.rmse;
+  const { estimate } = parsePredictor(await readResult(root, predictor), predictor.file).top1.leaveOut.rmse;
   return {
-    table,
+    table: table.file,
     score: 'predicted',
     subnets: rows.map((row) => subnetOf(row, row.predicted?.top1 ?? NaN, estimate)),
   };
 }
 
-function subnetOf(row: RankedRow, score: number, error: number): RankedSubnet {
+interface RankingOnDisk {
+  readonly table: FileReference;
+  readonly predictor: FileReference | undefined;
+}
+
+/** The rankings that a run has merged, as its manifests name their files; those of version 0.1.0 lie beside the supernet. */
+async function rankingsOf(root: string, run: string): Promise<RankingOnDisk[]> {
+  const stages = (await catalogue(root)).filter(({ directory }) => runOf(directory) === run);
+  return stages.flatMap(({ manifest }) => {
+    const named = (name: string): FileReference | undefined =>
+      manifest.files.find(({ file }) => path.posix.basename(file) === name);
+    const table = manifest.state === 'done' ? named(rankingFiles.table) : undefined;
+    return table === undefined ? [] : [{ table, predictor: named(rankingFiles.predictor) }];
+  });
+}
+
+function chosenRanking(run: string, rankings: readonly RankingOnDisk[], folder: string | undefined): RankingOnDisk {
+  const namesOf = (some: readonly RankingOnDisk[]): string => some.map(({ table }) => table.file).join(', ') || 'none';
+  // `epoch3` is a part of `epoch3_all_test` too: a whole name goes first.
+  const whole = rankings.filter(
+    ({ table }) => folder !== undefined && path.posix.dirname(table.file).endsWith(`/${folder}`),
+  );
+  const found = whole.length > 0 ? whole : rankings.filter(({ table }) => table.file.includes(folder ?? ''));
+  const [ranking, ...others] = found;
+  if (ranking === undefined) {
+    throw new Failure(
+      `run ${run}: expected a merged ranking${folder ? ` in ${folder}` : ''}, got ${namesOf(rankings)}; see \`nas status ${run}\``,
+      2,
+    );
+  }
+  if (others.length === 0) return ranking;
+  throw new Failure(`run ${run}: expected one ranking, got ${namesOf(found)}; choose with --ranking`, 2);
+}
+
+function subnetOf(row: TableRow, score: number, error: number): RankedSubnet {
   const { id, code, depth, parameters, macs } = row;
   return { id, code, depth, parameters, macs, score, error, evaluated: isEvaluated(row) };
 }

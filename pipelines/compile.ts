@@ -13,7 +13,6 @@ import { nearest, PipelineError, problem } from './problems.ts';
 import type { Path, Place, Problem } from './problems.ts';
 import { Project, PROJECT_ROOT } from './project.ts';
 import { PipelineFile, StageFile } from './schema.ts';
-import { sharedResultProblems } from './shared-results.ts';
 import { compileStage } from './stage.ts';
 import type { SubPlan, SubRequest } from './stage.ts';
 import { LARGEST_BYTES, readYaml } from './yaml.ts';
@@ -111,7 +110,6 @@ export function compilePipeline(source: Source, compiling: Compiling): Compiled 
   const params = paramsOf(file, source, compiling.settings, report);
   const { stages, samples } = compileStages({ ...compiling, source, file, params, given, report });
   report(...directoryProblems(stages, (id) => source.place(['stages', id, 'directory'])));
-  report(...sharedResultProblems(stages, (id) => source.place(['stages', id])));
   const plan: Plan = {
     version: 1,
     name: file.name,

@@ -5,7 +5,7 @@ import type { Json, JsonObject } from '../plan/json.ts';
 /** What a stage's result depends on, as one hash: equal fingerprints, equal results. */
 
 /** Beside a sha256 they say where a file lies, not what it is. */
-const PLACES = new Set(['file', 'origin', 'top1', 'top5']);
+const PLACES = new Set(['file', 'origin']);
 
 /**
  * sha256 over the kind, its code version and the fully resolved `with` of one cell. A file counts by its sha256 and not by
@@ -32,7 +32,7 @@ function canonical(value: Json): string {
 /** How the `with` of two stages differ, in what their results depend on. */
 
 /** Beside a sha256 they say where a file lies, not what it is. */
-const NOT_COMPARED: ReadonlySet<string> = new Set(['file', 'top1', 'top5']);
+const NOT_COMPARED: ReadonlySet<string> = new Set(['file', 'origin']);
 
 /** One value that differs; null where there is none. */
 interface Change {

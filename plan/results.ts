@@ -66,29 +66,24 @@ export interface SelectedSupernet extends FileReference {
   readonly groups: number;
 }
 
-/** `train-standalone` → `result`: a JSON file with one accuracy a seed. */
-export interface StandaloneResult extends FileReference {
-  readonly arch: string;
-  /** Mean top-1 over the seeds, in percent. */
-  readonly mean: number;
-}
-
-/** `evaluate-subnets` → `part`: one part of the ranking. */
-export interface RankingPart {
-  /** Files in the original's form, `{"archN": {"arch": …, "acc": …}}`. */
-  readonly top1: string;
-  readonly top5: string;
-  readonly sha256: { readonly top1: string; readonly top5: string };
-  /** How many subnets this part holds. */
+/** `evaluate-subnets` → `part`: one part of a ranking, its table and the record of the set that it is a part of. */
+export interface RankingPart extends FileReference {
+  /** How many subnets were evaluated. */
   readonly subnets: number;
-  /** sha256 of the whole set the part was cut from, and which part of how many it is. */
-  readonly set: { readonly sha256: string; readonly part: number; readonly parts: number };
+  readonly set: FileReference & { readonly part: number; readonly parts: number };
+  /** Where the original puts the ranking, relative to the run's folder: `7_from_6/json_results/epoch4_all_test`. */
+  readonly json_results: string;
 }
 
-/** `merge-results` → `ranking`. */
+/** `merge-results` → `ranking`: its table, and the accuracies in the original's form, `{"archN": {"arch": …, "acc": …}}`. */
 export interface Ranking {
-  readonly top1: string;
-  readonly top5: string;
-  readonly sha256: { readonly top1: string; readonly top5: string };
+  readonly table: FileReference;
+  readonly top1: FileReference;
+  readonly top5: FileReference;
+  /** How sure predicted accuracies are; null where no predictor had a part in the ranking. */
+  readonly predictor: FileReference | null;
+  /** How many are ranked. */
   readonly subnets: number;
+  /** As of its parts. */
+  readonly json_results: string;
 }

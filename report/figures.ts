@@ -1,29 +1,19 @@
-import path from 'node:path';
 import type { EpochRecord } from '../artifacts/manifest.ts';
 import {
   baselines,
   bootstrapInterval,
   compareRankings,
-  kendallTau,
   noiseCeiling,
-  pearson,
   reliability,
-  spearman,
 } from '../nas/evaluation/agreement.ts';
 import type { Comparison, Interval } from '../nas/evaluation/agreement.ts';
-import { readPredictor } from '../nas/evaluation/predictor/predictor.ts';
-import { parseRankedTable, rankingNames, readResult } from '../nas/evaluation/ranking-files.ts';
-import type { Space, Subnet } from '../nas/space/space.ts';
-import type { Ranking } from '../plan/results.ts';
+import { kendallTau, pearson, spearman } from '../nas/evaluation/correlation.ts';
+import type { Statistic } from '../nas/evaluation/correlation.ts';
+import type { GroundTruth } from '../nas/evaluation/ground-truth.ts';
+import { parsePredictor } from '../nas/evaluation/predictor/predicted-ranking.ts';
+import type { Space } from '../nas/space/space.ts';
 
-/** What everything is measured against. */
-export interface Truth {
-  readonly subnets: readonly Subnet[];
-  /** Top-1 in percent. */
-  readonly accuracies: readonly number[];
-  /** By seed, then by subnet; null where the file has no single runs. */
-  readonly bySeed: readonly (readonly number[])[] | null;
-}
+// The figures of a report: pure functions of the ground truth, of what a supernet made of it, and of what a predictor left.
 
 export interface SupernetFigures {
   readonly tau: Interval;
@@ -49,15 +39,15 @@ const SEED = 1;
 /** Rank agreement of each baseline with the truth, the best first. */
 export function baselineFigures(
   space: Space,
-  truth: Truth,
+  truth: GroundTruth,
   classes: number,
 ): { figures: BaselineFigures; scores: Float64Array }[] {
-  const resolution = space.resolutions.at(-1) ?? 0;
+  const resolution = space.resolutions.at(-1)!;
   const all: [string, Float64Array][] = Object.entries(baselines(space, truth.subnets, { classes, resolution }));
   return all
     .map(([name, scores]) => {
       const tau = bootstrapInterval(kendallTau, truth.accuracies, scores, { seed: SEED });
-      return { figures: { name: wordsOf(name), tau }, scores };
+      return { figures: { name, tau }, scores };
     })
     .toSorted((a, b) => b.figures.tau.estimate - a.figures.tau.estimate);
 }
@@ -66,28 +56,26 @@ export function baselineFigures(
  * Rank agreement of a supernet's chosen epoch with the truth, and how far it passes the best baseline.
  * @param seed of its training: the interval of tau is then the one recorded with the epoch
  */
-export function supernetFigures(truth: Truth, epoch: EpochRecord, best: Float64Array, seed: number): SupernetFigures {
-  const { accuracies } = truth;
-  const of = (statistic: typeof kendallTau): Interval =>
-    bootstrapInterval(statistic, accuracies, epoch.groundTruth, { seed });
+export function supernetFigures(
+  { accuracies }: GroundTruth,
+  { groundTruth: scores }: EpochRecord,
+  best: Float64Array,
+  seed: number,
+): SupernetFigures {
+  const of = (statistic: Statistic): Interval => bootstrapInterval(statistic, accuracies, scores, { seed });
   return {
     tau: of(kendallTau),
     spearman: of(spearman),
     pearson: of(pearson),
-    overBaseline: compareRankings(kendallTau, accuracies, epoch.groundTruth, best, { seed }),
+    overBaseline: compareRankings(kendallTau, accuracies, scores, best, { seed }),
   };
 }
 
 /** What a perfect ranking would reach against these labels; null where their noise is not known. */
-export function ceilingOf({ bySeed }: Truth): Ceiling | null {
-  if (bySeed === null || bySeed.length < 2) return null;
+export function ceilingOf({ bySeed }: GroundTruth): Ceiling | null {
+  if (bySeed === null) return null;
   const share = reliability(bySeed);
   return { reliability: share, ...noiseCeiling(share) };
-}
-
-/** A baseline's name as people say it: logMacs → log MACs. */
-function wordsOf(name: string): string {
-  return name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`).replace('macs', 'MACs');
 }
 
 /** What a predictor did for a ranking, and how well it does on subnets that its fit did not see. */
@@ -100,23 +88,17 @@ export interface Prediction {
   /** In percent points. */
   readonly rmse: Interval;
   /** What sizes alone reach on the same subnets, the best first. */
-  readonly baselines: readonly { readonly name: string; readonly tau: Interval }[];
+  readonly baselines: readonly BaselineFigures[];
 }
 
-/** The predictor's part in a ranking; null where it is made of measured accuracies alone. */
-export async function predictionOf(root: string, ranking: Ranking): Promise<Prediction | null> {
-  const folder = path.posix.dirname(ranking.top1);
-  const table = `${folder}/${rankingNames('final').table}`;
-  // An account that an earlier merge left counts for nothing: the table says whether this one had a predictor.
-  const [first] = parseRankedTable(await readResult(root, table), table);
-  const account = first?.predicted == null ? null : await readPredictor(root, folder);
-  if (account === null) return null;
-  const { subnets, top1, baselines: withoutSupernet } = account;
+/** The predictor's part in a ranking, from the text of its `predictor.json`. */
+export function predictionOf(text: string, where: string): Prediction {
+  const { subnets, top1, baselines: untrained } = parsePredictor(text, where);
   return {
     subnets,
     ...top1.leaveOut,
-    baselines: Object.entries(withoutSupernet)
-      .map(([name, { tau }]) => ({ name: wordsOf(name), tau }))
+    baselines: Object.entries(untrained)
+      .map(([name, { tau }]) => ({ name, tau }))
       .toSorted((a, b) => b.tau.estimate - a.tau.estimate),
   };
 }

@@ -1,5 +1,4 @@
 import type { Interval } from '../nas/evaluation/agreement.ts';
-import type { Ranking } from '../plan/results.ts';
 import type { BaselineFigures, Ceiling, Prediction, SupernetFigures } from './figures.ts';
 
 export interface SupernetRow extends SupernetFigures {
@@ -18,7 +17,8 @@ export interface Report {
   /** The best first. */
   readonly baselines: readonly BaselineFigures[];
   readonly supernets: readonly SupernetRow[];
-  readonly ranking: Ranking | null;
+  /** Files in the original's form; null where nothing is ranked. */
+  readonly ranking: { readonly top1: string; readonly top5: string; readonly subnets: number } | null;
   /** A predictor's part in the ranking; null where it had none, absent from reports of version 0.1.0. */
   readonly prediction?: Prediction | null;
 }

@@ -1,69 +1,165 @@
 import { z } from 'zod';
-import { noiseCeiling, reliability } from './agreement.ts';
+import { groupsOf, noiseCeiling, reliability } from './agreement.ts';
 import { readResult } from '../../artifacts/stage-files.ts';
 import type { StageFiles } from '../../artifacts/stage-files.ts';
 import { SpaceConfig } from '../../configs/space-schema.ts';
-import type { FileReference, StandaloneResult as ResultReference } from '../../plan/results.ts';
-import { StandaloneResult } from '../training/standalone-result.ts';
+import { BadInput } from '../../plan/endings.ts';
+import type { FileReference } from '../../plan/results.ts';
+import { projectFile } from '../process/stage-io.ts';
+import type { Space, Subnet } from '../space/space.ts';
+import { parseSubnetList } from '../space/subnet-list.ts';
+
+// The ground truth of a space: subnets that were trained alone, what they reached, and how far those figures can be trusted.
+
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits');
+
+/** `result.json` of `train-standalone`: how one subnet does alone, in percent. */
+export const StandaloneResult = z.strictObject({
+  version: z.literal(1),
+  arch: z.string(),
+  /** Images each accuracy was measured on. */
+  images: z.int().positive(),
+  runs: z.array(z.strictObject({ seed: z.int(), top1: z.number(), top5: z.number() })).min(1),
+  /** Of top-1 over the runs. */
+  mean: z.number(),
+  /** Of that mean; null for a single run. */
+  standardError: z.number().nonnegative().nullable(),
+});
+export type StandaloneResult = z.infer<typeof StandaloneResult>;
 
 /** What `${{ stages.<standalone>.result }}` gives. */
-const StandaloneResultReference: z.ZodType<ResultReference> = z.strictObject({
+const StandaloneResultReference = z.strictObject({
   file: z.string().min(1),
-  sha256: z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits'),
+  sha256,
   arch: z.string(),
   mean: z.number(),
 });
 
 /** `with` of `ground-truth-table`. */
-export const GroundTruthTableConfig = z.strictObject({
-  space: SpaceConfig,
-  n_classes: z.int().positive(),
-  /** Usually `${{ stages.<standalone>.result }}`. */
-  results: z.array(StandaloneResultReference).min(1),
-});
-type GroundTruthTableConfig = z.infer<typeof GroundTruthTableConfig>;
+export const GroundTruthTableConfig = z
+  .strictObject({
+    space: SpaceConfig,
+    n_classes: z.int().positive(),
+    /** Subnets of any size, usually `${{ stages.<standalone>.result }}`. */
+    results: z.array(StandaloneResultReference),
+    /** Subnets of equal size, by the name of their band: within a band, counting parameters cannot rank them. */
+    bands: z.record(z.string().min(1), z.array(StandaloneResultReference).min(1)).optional(),
+  })
+  .refine(({ results, bands = {} }) => results.length + Object.keys(bands).length > 0, {
+    path: ['results'],
+    message: 'expected the result of at least one subnet, got none',
+  });
+export type GroundTruthTableConfig = z.infer<typeof GroundTruthTableConfig>;
 
-/** `ground-truth-table`: the accuracies of subnets that were trained alone, in the form of a ground truth, with what noise allows. */
+interface TableEntry {
+  readonly result: StandaloneResult;
+  readonly band: string | null;
+}
+
+/** `ground-truth-table`: the accuracies of subnets trained alone, in the form of a ground truth, with what their noise allows. */
 export async function groundTruthTable(
-  files: StageFiles,
-  { results }: GroundTruthTableConfig,
+  stage: StageFiles,
+  { results, bands = {} }: GroundTruthTableConfig,
 ): Promise<{ table: FileReference }> {
-  const read = results.map(async (result) => StandaloneResult.parse(JSON.parse(await readResult(files.root, result))));
-  const { 'ground-truth.json': table } = await files.put(tableTexts(await Promise.all(read)));
-  return { table };
-}
-
-function tableTexts(results: readonly StandaloneResult[]): Record<'ground-truth.json' | 'ground-truth.md', string> {
-  const entries = results.map(({ arch, mean, standardError, runs }, index) => [
-    `arch${index + 1}`,
-    { arch, acc: mean, standard_error: standardError, runs: runs.map(({ top1 }) => top1) },
-  ]);
-  return {
-    'ground-truth.json': `${JSON.stringify(Object.fromEntries(entries), null, 1)}\n`,
-    'ground-truth.md': `${markdownOf(results)}\n`,
-  };
-}
-
-function markdownOf(results: readonly StandaloneResult[]): string {
-  const means = results.map(({ mean }) => mean);
-  const seeds = Math.min(...results.map(({ runs }) => runs.length));
-  const lines = [
-    `${results.length} subnets trained alone, ${seeds} seeds each: ${Math.min(...means).toFixed(2)} to ${Math.max(...means).toFixed(2)} %.`,
+  const listed = [
+    ...results.map((reference) => ({ reference, band: null })),
+    ...Object.entries(bands).flatMap(([band, some]) => some.map((reference) => ({ reference, band }))),
   ];
-  if (seeds > 1 && results.length > 2) {
-    const bySeed = Array.from({ length: seeds }, (_, seed) => results.map(({ runs }) => runs[seed]?.top1 ?? NaN));
-    const share = reliability(bySeed);
-    const ceiling = noiseCeiling(share);
-    lines.push(
-      `Reliability of the means ${share.toFixed(3)} (correlation between seeds, Spearman-Brown): a perfect ranking reaches ` +
-        `a tau of ${ceiling.kendallTau.toFixed(3)} and a Pearson correlation of ${ceiling.pearson.toFixed(3)} on average.`,
+  const entries = await Promise.all(
+    listed.map(async ({ reference, band }): Promise<TableEntry> => {
+      const text = await readResult(stage.root, reference);
+      return { result: StandaloneResult.parse(JSON.parse(text)), band };
+    }),
+  );
+  const files = await stage.put({
+    'ground-truth.json': `${JSON.stringify(tableOf(entries), null, 1)}\n`,
+    'ground-truth.md': `${textOf(entries)}\n`,
+  });
+  return { table: files['ground-truth.json']! };
+}
+
+function tableOf(entries: readonly TableEntry[]): object {
+  return Object.fromEntries(
+    entries.map(({ result: { arch, mean, standardError, runs }, band }, index) => [
+      `arch${index + 1}`,
+      {
+        arch,
+        acc: mean,
+        standard_error: standardError,
+        runs: runs.map(({ top1 }) => top1),
+        ...(band === null ? {} : { band }),
+      },
+    ]),
+  );
+}
+
+function textOf(entries: readonly TableEntry[]): string {
+  const hasBands = entries.some(({ band }) => band !== null);
+  const head = ['subnet', ...(hasBands ? ['band'] : []), 'code', 'top-1 %', 'standard error'];
+  const rows = entries.map(({ result: { arch, mean, standardError }, band }, index) => [
+    `arch${index + 1}`,
+    ...(hasBands ? [band ?? ''] : []),
+    `\`${arch}\``,
+    mean.toFixed(2),
+    standardError?.toFixed(2) ?? '',
+  ]);
+  const table = [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`);
+  return [...noiseText(entries, hasBands), '', ...table].join('\n');
+}
+
+/** What the noise of the accuracies allows: of all subnets, and of those of each band among themselves. */
+function noiseText(entries: readonly TableEntry[], hasBands: boolean): string[] {
+  const means = entries.map(({ result }) => result.mean);
+  const seeds = Math.min(...entries.map(({ result }) => result.runs.length));
+  const all = `${entries.length} subnets trained alone, ${seeds} seeds each: ${Math.min(...means).toFixed(2)} to ${Math.max(...means).toFixed(2)} %.`;
+  if (seeds < 2 || entries.length < 3) return [all];
+  const shareOf = (positions: readonly number[]): number =>
+    reliability(
+      Array.from({ length: seeds }, (_, seed) => positions.map((at) => entries[at]!.result.runs[seed]!.top1)),
     );
-  }
-  const rows = results.map(
-    ({ arch, mean, standardError }, index) =>
-      `| arch${index + 1} | \`${arch}\` | ${mean.toFixed(2)} | ${standardError?.toFixed(2) ?? ''} |`,
-  );
-  return [...lines, '', '| subnet | code | top-1 % | standard error |', '| --- | --- | --- | --- |', ...rows].join(
-    '\n',
-  );
+  const share = shareOf([...entries.keys()]);
+  const ceiling = noiseCeiling(share);
+  const groups = groupsOf(entries.map(({ band }) => band)).filter((group) => group.length > 2);
+  return [
+    all,
+    `Reliability of the means ${share.toFixed(3)} (correlation between seeds, Spearman-Brown): a perfect ranking reaches ` +
+      `a tau of ${ceiling.kendallTau.toFixed(3)} and a Pearson correlation of ${ceiling.pearson.toFixed(3)} on average.`,
+    ...(hasBands ? ['Within the bands:'] : []),
+    ...groups.map((group) => {
+      const own = shareOf(group);
+      return `${entries[group[0]!]!.band}: ${group.length} subnets, reliability ${own.toFixed(3)}, tau at most ${noiseCeiling(own).kendallTau.toFixed(3)} on average.`;
+    }),
+  ];
+}
+
+/** Subnets whose accuracy, each trained alone, is known: what rankings are measured against. Lists are in the file's order. */
+export interface GroundTruth {
+  readonly subnets: readonly Subnet[];
+  /** Top-1 in percent. */
+  readonly accuracies: Float64Array;
+  /** By seed, then by subnet, in percent; null where the file has no single runs, as the competition's. */
+  readonly bySeed: readonly (readonly number[])[] | null;
+}
+
+const Runs = z.record(z.string(), z.object({ runs: z.array(z.number()).optional() }));
+
+/**
+ * Reads the ground truth that a config names, in JSON.
+ * @throws BadInput or SubnetListError where it is no such thing
+ */
+export async function readGroundTruth(space: Space, source: FileReference): Promise<GroundTruth> {
+  const text = await projectFile(source);
+  const listed = parseSubnetList(space, text, source.file);
+  const accuracies = Float64Array.from(listed, ({ id, accuracy }) => {
+    if (accuracy !== null) return accuracy;
+    throw new BadInput(`${source.file}: ${id}: expected an accuracy (acc), got none; train it alone`);
+  });
+  const runs = Runs.parse(JSON.parse(text));
+  const bySubnet = listed.map(({ id }) => runs[id]?.runs ?? []);
+  const seeds = Math.min(...bySubnet.map((list) => list.length));
+  return {
+    subnets: listed.map(({ subnet }) => subnet),
+    accuracies,
+    bySeed: seeds < 2 ? null : Array.from({ length: seeds }, (_, seed) => bySubnet.map((list) => list[seed]!)),
+  };
 }

@@ -1,18 +1,31 @@
-import { plainBatches } from '../data/batches.ts';
+import path from 'node:path';
+import { mkdir, readFile } from 'node:fs/promises';
+import { z } from 'zod';
 import { EvaluateSubnetsConfig } from './config.ts';
 import { evaluateSubnets } from './evaluate.ts';
+import type { Score } from './evaluate.ts';
+import { listText, originalFolder, partFiles, rowOf, tableText } from './ranking.ts';
+import type { RankingSet } from './ranking.ts';
 import { readSubnets, shareOut } from './subnet-set.ts';
+import type { NamedSubnet } from './subnet-set.ts';
+import { commit } from '../../artifacts/fence.ts';
+import { atomicWrite, temporaryName } from '../../artifacts/files.ts';
+import type { Manifest } from '../../artifacts/manifest.ts';
+import { placeOf } from '../../artifacts/paths.ts';
+import { sha256Of } from '../../artifacts/stage-files.ts';
+import type { FileReference, RankingPart } from '../../plan/results.ts';
+import { plainBatches } from '../data/batches.ts';
+import type { Dataset, Part } from '../data/dataset.ts';
+import { openDataset } from '../data/open.ts';
 import { parseInput } from '../process/harness.ts';
 import type { Outputs, ProcessLine } from '../process/harness.ts';
 import type { Job } from '../process/protocol.ts';
 import { claimJob, supernetFile } from '../process/stage-io.ts';
 import { loadSupernet } from '../supernet/weights.ts';
-import { commitRanking, rankingSet, rowOf, commitChunk, recordedScores } from './part-files.ts';
-import { openDataset } from '../data/open.ts';
 
 /**
  * `evaluate-subnets`: one part of a set of subnets on one supernet (method, section 5). Chunk after chunk is recorded, so
- * that a killed part goes on at the last finished one; the ranking's files are written when the part is whole.
+ * that a killed part goes on at the last finished one; the part's files are written when it is whole.
  */
 export async function evaluatePart(job: Job, line: ProcessLine): Promise<Outputs | 'stopped'> {
   const config = parseInput(EvaluateSubnetsConfig, job.with, 'with');
@@ -20,11 +33,12 @@ export async function evaluatePart(job: Job, line: ProcessLine): Promise<Outputs
   const counts = { epoch: supernet.epoch, epochs: 0, step: 0, steps: 0 };
   line.send({ type: 'progress', phase: 'loading', ...counts });
   const subnets = await readSubnets(space, config.subnets);
-  const cut = shareOut(
+  const shares = shareOut(
     config,
     subnets.map(({ subnet }) => subnet),
   );
-  const part = cut[config.part - 1]!.map((position) => subnets[position]!);
+  const { evaluated, listed } = shares[config.part - 1]!;
+  const part = evaluated.map((position) => subnets[position]!);
   const file = await supernetFile(job.results, supernet);
   const dataset = await openDataset(config.dataset);
   const tested = dataset.part(config.test_set === 1 ? 'test' : 'selection');
@@ -78,10 +92,95 @@ export async function evaluatePart(job: Job, line: ProcessLine): Promise<Outputs
   }
 
   line.send({ type: 'progress', phase: 'saving', ...counts, subnets: part.length, subnetsTotal: part.length });
-  const set = rankingSet(config, dataset, subnets, cut);
-  const rows = part.map((subnet, index) => rowOf(config, subnet, scores[index]!));
-  return { part: await commitRanking(job, config, set, rows) };
+  const rows = [
+    ...part.map((subnet, index) => rowOf(config, subnet, scores[index]!)),
+    ...listed.map((position) => rowOf(config, subnets[position]!, null)),
+  ];
+  const set = await commitFile(
+    job,
+    partFiles.set,
+    `${JSON.stringify(rankingSet(config, dataset, tested, subnets), null, 1)}\n`,
+  );
+  const table = await commitFile(job, partFiles.table, tableText(rows));
+  const made: RankingPart = {
+    ...table,
+    subnets: part.length,
+    set: { ...set, part: config.part, parts: config.parts },
+    json_results: originalFolder(config),
+  };
+  return { part: made };
 }
 
-// Finished pieces of a part, on disk and in the manifest: what a killed evaluation goes on at.
+function rankingSet(
+  { space, n_classes, supernet, calibration, precision, parts, budget }: EvaluateSubnetsConfig,
+  dataset: Dataset,
+  tested: Part,
+  subnets: readonly NamedSubnet[],
+): RankingSet {
+  return {
+    version: 2,
+    space,
+    n_classes,
+    supernet: { sha256: supernet.sha256, epoch: supernet.epoch, groups: supernet.groups },
+    test: { part: tested.name, sha256: tested.sha256 },
+    calibration: { ...calibration, sha256: dataset.part(calibration.part).sha256 },
+    precision,
+    parts,
+    budget,
+    subnets: { count: subnets.length, sha256: sha256Of(listText(subnets)) },
+  };
+}
+
+async function commitFile(job: Job, name: string, text: string): Promise<FileReference> {
+  const file = `${job.directory}/${name}`;
+  const from = temporaryName(placeOf(job.results, file));
+  await atomicWrite(from, text);
+  const sha256 = sha256Of(text);
+  await commit(job.results, job.directory, job.token, (manifest) => manifest, [{ from, to: file, sha256 }]);
+  return { file, sha256 };
+}
+
+const count = z.int().nonnegative();
+
 // JSON has no NaN; a broken net's cross-entropy is written as null.
+const number = z
+  .number()
+  .nullable()
+  .transform((value) => value ?? NaN);
+
+const Scores = z.array(z.strictObject({ top1: count, top5: count, images: count, crossEntropy: number }));
+
+/** Records the scores of the part's subnets from position `from` on, durably and under the job's token. */
+async function commitChunk(job: Job, from: number, scores: readonly Score[]): Promise<void> {
+  const to = from + scores.length;
+  const file = `${job.directory}/chunks/${from}-${to}.json`;
+  const text = `${JSON.stringify(scores)}\n`;
+  const place = placeOf(job.results, file);
+  await mkdir(path.dirname(place), { recursive: true });
+  const temporary = temporaryName(place);
+  await atomicWrite(temporary, text);
+  const chunk = { from, to, file, sha256: sha256Of(text) };
+  await commit(
+    job.results,
+    job.directory,
+    job.token,
+    (manifest) => ({ ...manifest, chunks: [...manifest.chunks.filter((earlier) => earlier.to <= from), chunk] }),
+    [{ from: temporary, to: file }],
+  );
+}
+
+/** The scores that earlier attempts recorded, from the part's beginning to the first gap or damaged file. */
+async function recordedScores(job: Job, { chunks }: Manifest): Promise<Score[]> {
+  const scores: Score[] = [];
+  for (const { from, to, file, sha256 } of chunks.toSorted((a, b) => a.from - b.from)) {
+    const text = await readFile(placeOf(job.results, file), 'utf8').catch(() => '');
+    if (from !== scores.length || sha256Of(text) !== sha256) {
+      console.warn(
+        `${file}: expected sha256 ${sha256} and a first subnet ${scores.length}; evaluated again from there`,
+      );
+      break;
+    }
+    scores.push(...Scores.parse(JSON.parse(text)).slice(0, to - from));
+  }
+  return scores;
+}

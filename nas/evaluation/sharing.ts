@@ -1,6 +1,6 @@
 // What the subnets of a prefix tree share in a forward pass. The channels of a narrow convolution are a prefix of a wide one's,
 // and BN works on each channel alone: siblings share the stem and conv1 at the widest, and those with the same mid the whole block.
-import type { BlockNode, PrefixTree } from '../space/prefix-tree.ts';
+import type { BlockNode, PrefixTree } from './prefix-tree.ts';
 import { hasShortcut } from '../space/space.ts';
 import { Statistics } from './statistics.ts';
 

@@ -3,7 +3,7 @@ import type { Branch, Family, Member, Trunk } from './sharing.ts';
 import { convolve, formsOf, reformed, WeightCache } from './stage-form.ts';
 import type { Forms, StageForm } from './stage-form.ts';
 import type { Statistics } from './statistics.ts';
-import { prefixTree } from '../space/prefix-tree.ts';
+import { prefixTree } from './prefix-tree.ts';
 import type { Subnet } from '../space/space.ts';
 import { lanes } from '../supernet/lanes.ts';
 import type { BlockModule, ConvNorm } from '../supernet/modules.ts';

@@ -4,6 +4,7 @@ import { DatasetConfig, PartName, partImages } from '../../configs/dataset-schem
 import { SpaceConfig } from '../../configs/space-schema.ts';
 import { ArchCodeError, parseArchCode } from '../space/arch-code.ts';
 import type { Space } from '../space/space.ts';
+import type { SelectedSupernet } from '../../plan/results.ts';
 
 const positive = z.int().positive();
 const fraction = z.number().min(0).max(1);
@@ -18,6 +19,15 @@ const SupernetReference = z.object({
   file: z.string().min(1),
   origin: z.literal('project').optional(),
   sha256: z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits'),
+  groups: positive,
+});
+
+/** What `${{ stages.X.selected }}` gives, whole: the chosen epoch of a supernet. */
+export const SelectedSupernetReference: z.ZodType<SelectedSupernet> = z.strictObject({
+  file: z.string().min(1),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits'),
+  epoch: z.int().nonnegative(),
+  tau: z.number().nullable(),
   groups: positive,
 });
 

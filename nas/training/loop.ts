@@ -16,7 +16,8 @@ import { metricsFiles } from './epoch-metrics.ts';
 import type { Metrics } from './epoch-metrics.ts';
 import { lrFactor, Sgd } from './sgd.ts';
 import { sandwich } from './step.ts';
-import { baselineTaus, readGroundTruth, testEpoch } from './test-epoch.ts';
+import { readGroundTruth } from '../evaluation/ground-truth.ts';
+import { baselineTaus, testEpoch } from './test-epoch.ts';
 import { trainEpoch } from './train-epoch.ts';
 import type { Training } from './train-epoch.ts';
 import { openDataset } from '../data/open.ts';
@@ -30,7 +31,7 @@ export async function trainSupernet(job: Job, line: ProcessLine): Promise<Output
   const config = parseInput(TrainSupernetConfig, job.with, 'with');
   const { seed, epochs } = config;
   line.send({ type: 'progress', phase: 'loading', epoch: 0, epochs, step: 0, steps: 0 });
-  const truth = await readGroundTruth(config);
+  const truth = await readGroundTruth(config.space, config.ground_truth);
   const dataset = await openDataset(config.dataset);
   const net = await startOf(config, job.results);
   const sgd = new Sgd(net.parameters, config, (parameter) => lrFactor(config, parameter));

@@ -14,7 +14,7 @@ import { TrainStandaloneConfig } from './config.ts';
 import { metricsFiles } from './epoch-metrics.ts';
 import type { Metrics } from './epoch-metrics.ts';
 import { Sgd } from './sgd.ts';
-import type { StandaloneResult } from './standalone-result.ts';
+import type { StandaloneResult } from '../evaluation/ground-truth.ts';
 import { testSubnets } from './test-epoch.ts';
 import { trainEpoch } from './train-epoch.ts';
 import { openDataset } from '../data/open.ts';

@@ -1,14 +1,13 @@
-import { BadInput } from '../../plan/endings.ts';
 import { plainBatches } from '../data/batches.ts';
 import type { Dataset } from '../data/dataset.ts';
-import { baselines, bootstrapInterval, kendallTau } from '../evaluation/agreement.ts';
+import { baselines, bootstrapInterval } from '../evaluation/agreement.ts';
+import { kendallTau } from '../evaluation/correlation.ts';
 import { evaluateSubnets } from '../evaluation/evaluate.ts';
 import type { Score } from '../evaluation/evaluate.ts';
-import { projectFile } from '../process/stage-io.ts';
+import type { GroundTruth } from '../evaluation/ground-truth.ts';
 import { maxArchitecture, minArchitecture } from '../space/sampling.ts';
 import { subnetOf } from '../space/space.ts';
 import type { Subnet } from '../space/space.ts';
-import { parseSubnetList } from '../space/subnet-list.ts';
 import type { Supernet } from '../supernet/network.ts';
 import type { TrainSupernetConfig } from './config.ts';
 import type { Measured } from './loop.ts';
@@ -82,27 +81,10 @@ function fractions({ top1, top5, images }: Score): { top1: number; top5: number 
   return { top1: top1 / images, top5: top5 / images };
 }
 
-/** Subnets whose accuracy, each trained alone, is known: what a supernet's ranking is measured against. */
-interface GroundTruth {
-  readonly subnets: readonly Subnet[];
-  /** Top-1 in percent. */
-  readonly accuracies: Float64Array;
-}
-
 /** A tau with its 95 % bootstrap interval; null where it is not defined (all subnets tie). */
 interface Agreement {
   readonly tau: number | null;
   readonly interval: [low: number, high: number] | null;
-}
-
-/** Reads the ground truth that the config names; throws BadInput or SubnetListError where it is no such thing. */
-export async function readGroundTruth({ ground_truth: source, space }: TrainSupernetConfig): Promise<GroundTruth> {
-  const listed = parseSubnetList(space, await projectFile(source), source.file);
-  const accuracies = Float64Array.from(listed, ({ id, accuracy }) => {
-    if (accuracy !== null) return accuracy;
-    throw new BadInput(`${source.file}: ${id}: expected an accuracy (acc), got none; train it alone`);
-  });
-  return { subnets: listed.map(({ subnet }) => subnet), accuracies };
 }
 
 /** How well scores of the ground truth's subnets agree with their accuracies: Kendall's tau-b. A pure function. */

@@ -6,6 +6,7 @@ import type { Kind } from './kind.ts';
 import { EvaluateSubnetsConfig } from '../../nas/evaluation/config.ts';
 import { GroundTruthTableConfig, groundTruthTable } from '../../nas/evaluation/ground-truth.ts';
 import { MergeResultsConfig, mergeResults } from '../../nas/evaluation/merge.ts';
+import { originalNames, RankingReference } from '../../nas/evaluation/ranking.ts';
 import { wrongSubnets } from '../../nas/evaluation/subnet-set.ts';
 import { TrainStandaloneConfig, TrainSupernetConfig } from '../../nas/training/config.ts';
 import { BadInput } from '../../plan/endings.ts';
@@ -22,14 +23,13 @@ const SHA256 = '0'.repeat(64);
 
 const sampleFile = { file: 'run/stage/file', sha256: SHA256 };
 const sampleRanking = {
-  top1: 'run/stage/top1_json_final.json',
-  top5: 'run/stage/top5_json_final.json',
-  sha256: { top1: SHA256, top5: SHA256 },
+  table: sampleFile,
+  top1: sampleFile,
+  top5: sampleFile,
+  predictor: null,
   subnets: 1,
+  json_results: 'stage/json_results/epoch1',
 };
-
-/** What parts of one ranking may differ in. */
-const OF_A_PART: ReadonlySet<string> = new Set(['part', 'batch_size', 'threads']);
 
 const trainSupernet = defineKind({
   name: 'train-supernet',
@@ -61,40 +61,38 @@ const trainStandalone = defineKind({
 
 const evaluateSubnets = defineKind({
   name: 'evaluate-subnets',
-  codeVersion: 2,
+  codeVersion: 3,
   summary: "tests one part of a set of subnets with a supernet's weights",
   schema: EvaluateSubnetsConfig,
   neutral: ['chunk'],
   lists: ['subnets'],
   supernets: ['supernet'],
   runs: { as: 'process', entry: 'nas/evaluation/main.ts' },
-  samples: ({ part, parts }) => ({ part: { ...sampleRanking, set: { sha256: SHA256, part, parts } } }),
+  samples: ({ part, parts }) => ({
+    part: { ...sampleFile, subnets: 1, set: { ...sampleFile, part, parts }, json_results: sampleRanking.json_results },
+  }),
   cost: (config, { subnets = [] }) => evaluationCost(config, subnets),
   check: (config, { subnets = [] }) => wrongSubnets(config, subnets),
-  // The original's files lie beside the supernet, in a folder named by its epoch and the test set.
-  outside: ({ supernet = null, test_set: testSet = null, ...config }) => ({
-    place: JSON.stringify(['json_results', supernet, testSet]),
-    content: Object.fromEntries(Object.entries(config).filter(([key]) => !OF_A_PART.has(key))),
-    refusal: (owner) =>
-      `expected one set of subnets on a supernet and test set, got another than ${owner} ranks there: their files would meet; put all into one list, or these into a run of their own`,
-  }),
 });
 
 const merging = defineKind({
   name: 'merge-results',
-  codeVersion: 1,
+  codeVersion: 2,
   summary: 'joins the parts of a ranking, all or nothing',
   schema: MergeResultsConfig,
   runs: { as: 'function', phase: 'merging', perform: mergeResults },
   samples: () => ({ ranking: sampleRanking }),
+  alsoNamed: ({ ranking }) => originalNames(RankingReference.parse(ranking)),
 });
 
 const reporting = defineKind({
   name: 'report',
-  codeVersion: 2,
+  codeVersion: 3,
   summary: 'writes the table of chosen supernets beside the baselines',
   schema: ReportConfig,
   lists: ['ground_truth'],
+  // It names files of its run: that of another run would lead astray.
+  isReusable: false,
   runs: { as: 'function', phase: 'reporting', perform: report },
   samples: () => ({ report: sampleFile }),
 });

@@ -4,7 +4,7 @@ import { evaluatedPositions } from '../../nas/evaluation/predictor/predictor.ts'
 import { sampledSubnets } from '../../nas/evaluation/subnet-set.ts';
 import { parseArchCode } from '../../nas/space/arch-code.ts';
 import { activations, convolutions, macs, parameterCount, supernetParameterCount } from '../../nas/space/cost.ts';
-import { prefixTree, sharedMacs } from '../../nas/space/prefix-tree.ts';
+import { sharedMacs } from '../../nas/evaluation/prefix-tree.ts';
 import { randomOf } from '../../nas/space/random.ts';
 import { maxArchitecture, minArchitecture, randomArchitecture, randomResolution } from '../../nas/space/sampling.ts';
 import { subnetOf } from '../../nas/space/space.ts';
@@ -162,12 +162,8 @@ function meanOfDrawn(space: Space, classes: number): { macs: number; maps: numbe
 
 /** What an evaluation costs in multiply-accumulates, operations, memory and disk, as good as it can be known before the run. */
 
-/** A prefix tree of so many subnets takes about 0.1 s. Of more, so many in a row at some places stand for all. */
-const LARGEST_TREE = 5000;
-const PLACES = 5;
-/** Of a subnet in the files of a part, and in the list of the whole set that lies beside each part. */
-const RESULT_BYTES = 400;
-const LISTED_BYTES = 90;
+/** Of a subnet in the files of a part. */
+const RESULT_BYTES = 300;
 
 /** One part of a set of subnets, walked as a prefix tree. */
 export function evaluationCost(config: EvaluateSubnetsConfig, listed: readonly ListedSubnet[]): Cost {
@@ -187,7 +183,7 @@ export function evaluationCost(config: EvaluateSubnetsConfig, listed: readonly L
     memory:
       supernetParameterCount(space, supernet.groups, classes) * FLOAT_BYTES +
       (Math.max(config.batch_size, calibration.batch_size) * path * bytesOf(config)) / 2,
-    disk: (count / parts) * RESULT_BYTES + count * LISTED_BYTES,
+    disk: (count / parts) * RESULT_BYTES,
     note: `${count} subnets / ${parts} × ${images} images${shared < alone ? `, ${(alone / shared).toFixed(2)} × fewer MACs by shared prefixes` : ''}`,
   };
 }
@@ -214,7 +210,7 @@ function treeCost(config: EvaluateSubnetsConfig, listed: readonly ListedSubnet[]
     const subnets = evaluatedPositions(space, all, budget).map((position) => all[position]!);
     const native = space.resolutions.at(-1) ?? 0;
     const alone = aloneMacs(space, subnets, native);
-    const shared = alone * sharedPart(space, subnets, supernet.groups, native);
+    const shared = sharedMacs(space, subnets, supernet.groups, native);
     latest = {
       of,
       cost: {
@@ -231,26 +227,4 @@ function treeCost(config: EvaluateSubnetsConfig, listed: readonly ListedSubnet[]
 
 function aloneMacs(space: Space, subnets: readonly Subnet[], native: number): number {
   return subnets.reduce((sum, subnet) => sum + macs(space, subnet, native), 0);
-}
-
-/** What is left of the MACs where common beginnings are computed once: at most 1. */
-function sharedPart(space: Space, subnets: readonly Subnet[], groups: number, native: number): number {
-  const samples = subnets.length <= LARGEST_TREE ? [subnets] : neighbours(subnets);
-  const total = (of: (sample: readonly Subnet[]) => number): number =>
-    samples.reduce((sum, sample) => sum + of(sample), 0);
-  return (
-    total((sample) => sharedMacs(prefixTree(space, sample, groups), native)) /
-    total((sample) => aloneMacs(space, sample, native))
-  );
-}
-
-/** Runs of subnets that begin alike, as those of one chunk of an evaluation do. */
-function neighbours(subnets: readonly Subnet[]): Subnet[][] {
-  const named = subnets.map((subnet) => ({ subnet, key: JSON.stringify([subnet.stem, subnet.stages]) }));
-  const sorted = named.toSorted((a, b) => (a.key < b.key ? -1 : 1)).map(({ subnet }) => subnet);
-  const length = LARGEST_TREE / PLACES;
-  return Array.from({ length: PLACES }, (_, place) => {
-    const start = Math.floor((place * (sorted.length - length)) / (PLACES - 1));
-    return sorted.slice(start, start + length);
-  });
 }

@@ -69,17 +69,11 @@ interface Description<Schema extends z.ZodObject> {
   readonly cost?: (config: z.output<Schema>, lists: Lists) => Cost;
   /** What the schema cannot see: a message `expected …, got …; remedy` for each wrong key. */
   readonly check?: (config: z.output<Schema>, lists: Lists) => readonly Wrong[];
-  /** Results outside of the stage's own folder, of a `with` in which references to other stages still stand. */
-  readonly outside?: (config: JsonObject) => Outside;
+  /** Further names for files of the outputs, relative to the run's folder, for people who know the original. Nothing reads them. */
+  readonly alsoNamed?: AlsoNamed;
 }
 
-/** Stages that have a place in common must agree in the content, or one overwrites the other. */
-interface Outside {
-  readonly place: string;
-  readonly content: JsonObject;
-  /** What is said where they do not, `expected …, got …; remedy`; `owner` is the stage or cell that came first. */
-  readonly refusal: (owner: string) => string;
-}
+type AlsoNamed = (outputs: JsonObject) => Readonly<Record<string, string>>;
 
 interface Wrong {
   readonly key: string;
@@ -117,7 +111,7 @@ export interface Kind {
   readonly supernets: readonly string[];
   readonly hasEpochs: boolean;
   readonly isReusable: boolean;
-  readonly outside: ((config: JsonObject) => Outside) | null;
+  readonly alsoNamed: AlsoNamed;
   readonly runsAs: Bound['as'];
   /** `heavy`: on a device, minutes to days; `light`: seconds. */
   readonly work: 'heavy' | 'light';
@@ -175,7 +169,7 @@ export function defineKind<Schema extends z.ZodObject>(description: Description<
     supernets: description.supernets ?? [],
     hasEpochs: description.hasEpochs ?? false,
     isReusable: description.isReusable ?? true,
-    outside: description.outside ?? null,
+    alsoNamed: description.alsoNamed ?? (() => ({})),
     runsAs: runs.as,
     timeout: { ...sort.timeout, ...(startToCloseMs === undefined ? {} : { startToCloseMs }) },
     endings: [...sort.endings, ...endings],

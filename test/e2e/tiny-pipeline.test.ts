@@ -1,11 +1,11 @@
 import path from 'node:path';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { lightActivities } from '../../activities/stages.ts';
 import { sha256File } from '../../artifacts/files.ts';
 import { readManifest } from '../../artifacts/manifest.ts';
 import { loadPipeline } from '../../pipelines/compile.ts';
-import { RankingPartReference } from '../../nas/evaluation/merge.ts';
+import { RankingPartReference } from '../../nas/evaluation/ranking.ts';
 import { readEvents } from '../support/event-reader.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { withPipelineServer } from '../support/with-pipeline-server.ts';
@@ -47,10 +47,11 @@ test('a pipeline goes from images to the merged ranking and its report', { timeo
   expect(chosen?.selection).toMatchObject({ epoch: 0, by: 'person', who: 'ada' });
   expect(await sha256File(path.join(root, 'tiny/2/supernet_max_kt.safetensors'))).toBe(chosen?.epochs[0]?.sha256);
 
-  const merged = readJson(root, 'tiny/2/json_results/epoch0_all_test/top1_json_final.json');
+  const merged = readJson(root, 'tiny/ranking/top1_json_final.json');
   expect(Object.keys(merged)).toHaveLength(12);
   expect(merged['arch1']).toEqual({ arch: expect.stringMatching(/^1\d{11}$/), acc: expect.any(Number) });
-  expect(existsSync(path.join(root, 'tiny/2/json_results/epoch0_all_test/top5_json_final.json'))).toBe(true);
+  // For people who know the original.
+  expect(readJson(root, 'tiny/2/json_results/epoch0_all_test/top1_json_final.json')).toEqual(merged);
 
   const report = readJson(root, 'tiny/report/report.json');
   expect(report).toMatchObject({
@@ -68,8 +69,7 @@ test('a pipeline goes from images to the merged ranking and its report', { timeo
 
   // One part's scores are damaged: the next run evaluates that part alone, and merges to the same bytes.
   const part = (await readManifest(root, 'tiny/evaluate/2'))?.outputs?.['part'];
-  const { top1 } = RankingPartReference.parse(part);
-  writeFileSync(path.join(root, top1), '{}');
+  writeFileSync(path.join(root, RankingPartReference.parse(part).file), 'damaged');
   const again = await server.start({ ...plan, id: 'again' });
   await again.handle.result();
   const { stages } = await again.status();
@@ -81,6 +81,7 @@ test('a pipeline goes from images to the merged ranking and its report', { timeo
   expect(stages.find(({ id }) => id === 'evaluate')?.reason).toBe(
     '2 of 3 cells reused; evaluate.1: reused from tiny/evaluate/1, because inputs, config and code are the same',
   );
+  expect(readJson(root, 'again/ranking/top1_json_final.json')).toEqual(merged);
   expect(readJson(root, 'again/2/json_results/epoch0_all_test/top1_json_final.json')).toEqual(merged);
 
   // What was not trained again has its curves in the new run all the same.
@@ -111,13 +112,13 @@ test(
     expect(new Set(Object.values(await run.states()))).toEqual(new Set(['done']));
     expect(outputs).toMatchObject({ predicted: { ranking: { subnets: 40 } }, smoothed: { ranking: { subnets: 24 } } });
 
-    const folder = path.join(root, 'predicted/one-shot/json_results');
-    const table = readFileSync(path.join(folder, 'epoch0_all_test/table_final.csv'), 'utf8');
+    const folder = path.join(root, 'predicted');
+    const table = readFileSync(path.join(folder, 'predicted/table_final.csv'), 'utf8');
     expect(table.match(/,true,/g)).toHaveLength(24);
     expect(table.match(/,false,/g)).toHaveLength(16);
-    expect(Object.keys(readJson(folder, 'epoch0_all_test/top1_json_final.json'))).toHaveLength(40);
+    expect(Object.keys(readJson(folder, 'predicted/top1_json_final.json'))).toHaveLength(40);
     const [measured, smoothed] = ['top1_json_final.json', 'top1_json_final_smoothed.json'].map((name) =>
-      readJson(folder, 'epoch0', name),
+      readJson(folder, 'smoothed', name),
     );
     expect(Object.keys(smoothed!)).toEqual(Object.keys(measured!));
     expect(smoothed).not.toEqual(measured);

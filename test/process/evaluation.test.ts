@@ -8,12 +8,14 @@ import { claimStage } from '../../artifacts/fence.ts';
 import { atomicWrite } from '../../artifacts/files.ts';
 import { readManifest } from '../../artifacts/manifest.ts';
 import type { EvaluateSubnetsConfig } from '../../nas/evaluation/config.ts';
-import { mergeFiles } from '../../nas/evaluation/merge.ts';
-import { Accuracies } from '../../nas/evaluation/ranking-files.ts';
+import { mergeResults } from '../../nas/evaluation/merge.ts';
+import { isEvaluated, parseTable, RankingPartReference, RankingSet } from '../../nas/evaluation/ranking.ts';
+import type { TableRow } from '../../nas/evaluation/ranking.ts';
+import { openDataset } from '../../nas/data/open.ts';
 import { Supernet } from '../../nas/supernet/network.ts';
 import { saveSupernet } from '../../nas/supernet/weights.ts';
-import { RankingPartReference } from '../../nas/evaluation/merge.ts';
-import type { RankingPart } from '../../plan/results.ts';
+import type { Ranking, RankingPart } from '../../plan/results.ts';
+import { plainStageFiles } from '../support/plain-stage-files.ts';
 import { jobOf, startStage } from '../support/stage-process.ts';
 import type { StageProcess } from '../support/stage-process.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -21,7 +23,6 @@ import { tinySupernet } from '../support/training-configs.ts';
 
 const { space, dataset } = tinySupernet();
 const SUPERNET = 'run/one-shot/0.5_1.safetensors';
-const RANKING = 'run/one-shot/json_results/epoch1_all_test';
 let weights: Buffer;
 let sha256: string;
 
@@ -74,14 +75,19 @@ async function partOf(process: StageProcess): Promise<RankingPart> {
   return RankingPartReference.parse(done.outputs['part']);
 }
 
-/** Every file of the ranking with its text. */
-function ranking(results: string): Record<string, string> {
-  const folder = path.join(results, RANKING);
-  return Object.fromEntries(readdirSync(folder).map((file) => [file, readFileSync(path.join(folder, file), 'utf8')]));
+const PART_FILES = ['set.json', 'table.csv'];
+
+/** The files of part 1 with their texts. */
+function filesIn(results: string): Record<string, string> {
+  const folder = path.join(results, 'run/evaluate/1');
+  return Object.fromEntries(PART_FILES.map((file) => [file, readFileSync(path.join(folder, file), 'utf8')]));
 }
 
-function accuraciesIn(text: string): Accuracies {
-  return Accuracies.parse(JSON.parse(text));
+/** Both parts merged. */
+async function merged(results: string, parts: RankingPart[]): Promise<{ ranking: Ranking; rows: TableRow[] }> {
+  const { ranking } = await mergeResults(plainStageFiles(results, 'run/ranking'), { parts, smooth: false });
+  const { file } = ranking.table;
+  return { ranking, rows: parseTable(readFileSync(path.join(results, file), 'utf8'), file) };
 }
 
 async function afterChunks(results: string, count: number): Promise<void> {
@@ -99,37 +105,53 @@ function straight(): Promise<Evaluated> {
   return (evaluated ??= (async () => {
     const results = await resultsWithSupernet();
     const part = await partOf(evaluate(results));
-    return { part, files: ranking(results) };
+    return { part, files: filesIn(results) };
   })());
 }
 
-test("an evaluation writes the original's files and says what they hold", async () => {
-  const { part, files: text } = await straight();
-  expect(Object.keys(text)).toEqual(['set.json', 'table1.csv', 'top1_json1.json', 'top5_json1.json']);
-  expect(part).toMatchObject({ top1: `${RANKING}/top1_json1.json`, set: { part: 1, parts: 2 } });
-  const top1 = accuraciesIn(text['top1_json1.json']!);
-  for (const [id, { arch, acc }] of Object.entries(top1)) {
+test('an evaluation writes one table of its part, and what the part has in common with the others', async () => {
+  const { part, files } = await straight();
+  expect(part).toMatchObject({
+    file: 'run/evaluate/1/table.csv',
+    set: { file: 'run/evaluate/1/set.json', part: 1, parts: 2 },
+    json_results: 'one-shot/json_results/epoch1_all_test',
+  });
+  const rows = parseTable(files['table.csv']!, 'table.csv');
+  expect(rows).toHaveLength(part.subnets);
+  for (const { id, code, top1 } of rows) {
     expect(id).toMatch(/^arch\d+$/);
-    expect(arch).toMatch(/^1\d+$/);
+    expect(code).toMatch(/^1\d+$/);
     // 200 images: half a percent each.
-    expect(acc * 2).toBe(Math.round(acc * 2));
+    expect(top1 * 2).toBe(Math.round(top1 * 2));
   }
-  expect(text['table1.csv']!.trim().split('\n')).toHaveLength(Object.keys(top1).length + 1);
+  const set = RankingSet.parse(JSON.parse(files['set.json']!));
+  expect(set).toMatchObject({ parts: 2, test: { part: 'test' }, subnets: { count: 24 } });
+  expect(set.test.sha256).not.toBe(set.calibration.sha256);
+});
+
+test('the ranking is made on the images that epochs are not selected by, unless the selection is asked for', async () => {
+  const tests = await Promise.all(
+    ([1, 0] as const).map(async (testSet) => {
+      const results = await resultsWithSupernet();
+      await partOf(evaluate(results, { test_set: testSet, chunk: 100 }));
+      return RankingSet.parse(JSON.parse(filesIn(results)['set.json']!)).test;
+    }),
+  );
+  const opened = await openDataset(dataset);
+  const expected = (['test', 'selection'] as const).map((name) => ({ part: name, sha256: opened.part(name).sha256 }));
+  expect(tests).toEqual(expected);
 });
 
 test('two parts merge into what one alone finds, but for the odd rounding', async () => {
-  const { part, files } = await straight();
   const results = await resultsWithSupernet();
-  const second = await partOf(evaluate(results, { part: 2 }));
-  for (const [name, text] of Object.entries(files)) await writeFile(path.join(results, RANKING, name), text);
-  const merged = await mergeFiles(results, [second, part]);
+  const parts = await Promise.all([2, 1].map((part) => partOf(evaluate(results, { part }))));
+  const { ranking, rows } = await merged(results, parts);
   const whole = await resultsWithSupernet();
   await partOf(evaluate(whole, { parts: 1, chunk: 100 }));
-  const alone = accuraciesIn(ranking(whole)['top1_json1.json']!);
-  expect(merged.subnets).toBe(24);
-  for (const [id, { acc }] of Object.entries(accuraciesIn(merged.top1.text))) {
-    expect(Math.abs(acc - alone[id]!.acc), id).toBeLessThanOrEqual(0.5);
-  }
+  const alone = new Map(parseTable(filesIn(whole)['table.csv']!, 'table.csv').map((row) => [row.id, row]));
+  expect(ranking.subnets).toBe(24);
+  expect(rows.map(({ id }) => id)).toEqual(Array.from({ length: 24 }, (_, index) => `arch${index + 1}`));
+  for (const { id, top1 } of rows) expect(Math.abs(top1 - alone.get(id)!.top1), id).toBeLessThanOrEqual(0.5);
 });
 
 test('within a budget the parts evaluate that many, and the ranking predicts the others', async () => {
@@ -137,10 +159,10 @@ test('within a budget the parts evaluate that many, and the ranking predicts the
   const within = { budget: 20, chunk: 100 };
   const parts = await Promise.all([1, 2].map((part) => partOf(evaluate(results, { ...within, part }))));
   expect(parts.map(({ subnets }) => subnets).reduce((sum, count) => sum + count, 0)).toBe(20);
-  const { top1, table } = await mergeFiles(results, parts);
-  expect(Object.keys(accuraciesIn(top1.text))).toEqual(Array.from({ length: 24 }, (_, index) => `arch${index + 1}`));
-  expect(table.text.match(/,true,/g)).toHaveLength(20);
-  expect(table.text.match(/,false,/g)).toHaveLength(4);
+  const { rows } = await merged(results, parts);
+  expect(rows.map(({ id }) => id)).toEqual(Array.from({ length: 24 }, (_, index) => `arch${index + 1}`));
+  expect(rows.filter(isEvaluated)).toHaveLength(20);
+  expect(rows.every(({ predicted }) => Number.isFinite(predicted?.top1))).toBe(true);
 });
 
 test('killed, it goes on at its last recorded chunk, to the same bytes', async () => {
@@ -152,7 +174,7 @@ test('killed, it goes on at its last recorded chunk, to the same bytes', async (
   const { chunks } = (await readManifest(results, 'run/evaluate/1'))!;
   const second = evaluate(results, {}, 2);
   expect(await partOf(second)).toEqual((await straight()).part);
-  expect(ranking(results)).toEqual((await straight()).files);
+  expect(filesIn(results)).toEqual((await straight()).files);
   const after = (await readManifest(results, 'run/evaluate/1'))!.chunks;
   expect(after.slice(0, chunks.length)).toEqual(chunks);
   const seen = second.messages.flatMap((message) => (message.type === 'progress' ? (message.subnets ?? []) : []));
@@ -171,10 +193,10 @@ test('asked to stop, it says so, and the next attempt redoes a damaged chunk', a
   const second = evaluate(results, {}, 2);
   expect(await partOf(second)).toEqual((await straight()).part);
   expect((await second.ended).log).toContain(`${chunks[1]!.file}: expected sha256`);
-  expect(ranking(results)).toEqual((await straight()).files);
+  expect(filesIn(results)).toEqual((await straight()).files);
 });
 
-test('an attempt that was overtaken is refused and leaves no ranking', async () => {
+test('an attempt that was overtaken is refused and leaves no table', async () => {
   const results = await resultsWithSupernet();
   const stale = evaluate(results);
   await afterChunks(results, 1);
@@ -183,7 +205,7 @@ test('an attempt that was overtaken is refused and leaves no ranking', async () 
   await claimStage(results, job.directory, job.token, { ...claim, device: 'cpu', queued: new Date().toISOString() });
   expect(await stale.ended).toMatchObject({ code: 1 });
   expect(stale.messages.at(-1)).toMatchObject({ type: 'failed', ending: 'Fenced' });
-  expect(readdirSync(path.join(results, 'run/one-shot'))).toEqual(['0.5_1.safetensors']);
+  expect(readdirSync(path.join(results, 'run/evaluate/1'))).not.toContain('table.csv');
 });
 
 test('bad input is told as such', async () => {

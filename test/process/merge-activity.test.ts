@@ -1,25 +1,24 @@
 import path from 'node:path';
 import { MockActivityEnvironment } from '@temporalio/testing';
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test, vi } from 'vitest';
 import { z } from 'zod';
 import { lightStages } from '../../activities/stages.ts';
+import { sha256File } from '../../artifacts/files.ts';
 import { JsonMap } from '../../artifacts/json.ts';
 import { readManifest } from '../../artifacts/manifest.ts';
-import { RankingReference } from '../../nas/evaluation/merge.ts';
+import { readResult } from '../../artifacts/stage-files.ts';
+import { RankingReference } from '../../nas/evaluation/ranking.ts';
 import type { StageInput, StageResult } from '../../plan/results.ts';
 import { predictionOf } from '../../report/figures.ts';
 import { predictionWords } from '../../report/text.ts';
 import { evaluated, partsOnDisk } from '../support/evaluated-ranking.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
-const FOLDER = 'run/one-shot/json_results/epoch1_all_test';
-
 async function merge(budget: number | null, smooth: boolean, skipped?: number) {
   const root = temporaryFolder();
   vi.stubEnv('NAS_RESULTS', root);
-  const parts = partsOnDisk(root, FOLDER, evaluated(budget)).map((part, at) => (at + 1 === skipped ? null : part));
+  const parts = partsOnDisk(root, evaluated(budget)).map((part, at) => (at + 1 === skipped ? null : part));
   const input = {
     stage: 'ranking',
     uses: 'merge-results',
@@ -27,27 +26,22 @@ async function merge(budget: number | null, smooth: boolean, skipped?: number) {
     round: 1,
     with: JsonMap.parse({ parts, smooth }),
   };
-  const merging = lightStages['merge-results']!;
-  const { outputs } = await new MockActivityEnvironment().run<[StageInput], StageResult, typeof merging>(
-    merging,
+  const activity = lightStages['merge-results']!;
+  const { outputs } = await new MockActivityEnvironment().run<[StageInput], StageResult, typeof activity>(
+    activity,
     input,
   );
   const files = (await readManifest(root, 'run/ranking'))?.files ?? [];
-  for (const { file, sha256 } of files) {
-    expect(
-      createHash('sha256')
-        .update(readFileSync(path.join(root, file)))
-        .digest('hex'),
-    ).toBe(sha256);
-  }
+  for (const { file, sha256 } of files) expect(await sha256File(path.join(root, file))).toBe(sha256);
   const { ranking } = z.object({ ranking: RankingReference }).parse(outputs);
-  const prediction = await predictionOf(root, ranking);
-  return { prediction, outputs, files: files.map(({ file }) => path.posix.basename(file)).toSorted() };
+  const { predictor } = ranking;
+  const prediction = predictor && predictionOf(await readResult(root, predictor), predictor.file);
+  return { root, prediction, ranking, files: files.map(({ file }) => path.posix.basename(file)).toSorted() };
 }
 
 test('a merge within a budget ranks all subnets, and its manifest names the account of the predictor', async () => {
-  const { prediction, outputs, files } = await merge(40, false);
-  expect(outputs).toMatchObject({ ranking: { top1: `${FOLDER}/top1_json_final.json`, subnets: 90 } });
+  const { prediction, ranking, files } = await merge(40, false);
+  expect(ranking).toMatchObject({ top1: { file: 'run/ranking/top1_json_final.json' }, subnets: 90 });
   expect(files).toEqual(['predictor.json', 'table_final.csv', 'top1_json_final.json', 'top5_json_final.json']);
   expect(prediction).toMatchObject({ subnets: { evaluated: 40, predicted: 50 }, folds: 10 });
   const words = predictionWords(prediction!, ({ estimate }) => estimate.toFixed(2));
@@ -56,8 +50,8 @@ test('a merge within a budget ranks all subnets, and its manifest names the acco
 });
 
 test('a merge with smooth has the smoothed ranking beside the measured one', async () => {
-  const { prediction, outputs, files } = await merge(null, true);
-  expect(outputs).toMatchObject({ ranking: { subnets: 90 } });
+  const { prediction, ranking, files } = await merge(null, true);
+  expect(ranking).toMatchObject({ subnets: 90 });
   expect(files).toEqual([
     'predictor.json',
     'table_final.csv',
@@ -68,6 +62,15 @@ test('a merge with smooth has the smoothed ranking beside the measured one', asy
   ]);
   expect(prediction).toMatchObject({ subnets: { evaluated: 90, predicted: 0 } });
   expect(predictionWords(prediction!, () => 'x')).toContain('beside the measured accuracies stand smoothed ones');
+});
+
+test('the accuracies have the names of the original too, beside the supernet', async () => {
+  const { root, ranking } = await merge(null, false);
+  const read = (file: string): string => readFileSync(path.join(root, file), 'utf8');
+  const folder = 'run/one-shot/json_results/epoch1_all_test';
+  expect(readdirSync(path.join(root, folder)).toSorted()).toEqual(['top1_json_final.json', 'top5_json_final.json']);
+  expect(read(`${folder}/top1_json_final.json`)).toBe(read(ranking.top1.file));
+  expect(read(`${folder}/top5_json_final.json`)).toBe(read(ranking.top5.file));
 });
 
 test('a merge of measured accuracies alone says nothing of a predictor', async () => {

@@ -14,7 +14,7 @@ const written: Report = {
   groundTruth: { file: 'truth.json', sha256: '', subnets: 30 },
   ceiling: { reliability: 0.9, kendallTau: 0.795, pearson: 0.95 },
   baselines: [
-    { name: 'blend', tau: interval(0.55) },
+    { name: 'log parameters and depth', tau: interval(0.55) },
     { name: 'depth', tau: interval(NaN) },
   ],
   supernets: [
@@ -30,7 +30,7 @@ const written: Report = {
       overBaseline: { ...interval(0.05), notBetter: 0.2 },
     },
   ],
-  ranking: { top1: 'r/ranking/top1_json_final.json', top5: 'x', sha256: { top1: '', top5: '' }, subnets: 320 },
+  ranking: { top1: 'r/ranking/top1_json_final.json', top5: 'x', subnets: 320 },
   prediction: {
     subnets: { evaluated: 100, predicted: 220 },
     folds: 10,
@@ -52,8 +52,8 @@ test('the summary sets every tau beside its interval, the baselines and the ceil
     one-shot  1  7      0.600 [0.500, 0.700]  0.050 [-0.050, 0.150]   results/r/one-shot/0.6_7.safetensors
 
     without any training
-    blend  0.550 [0.450, 0.650]
-    depth  undefined
+    log parameters and depth  0.550 [0.450, 0.650]
+    depth                     undefined
 
     a perfect ranking reaches 0.795 on average, for the labels have a reliability of 0.900
     320 subnets are ranked in results/r/ranking/top1_json_final.json

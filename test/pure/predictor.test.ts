@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { kendallTau } from '../../nas/evaluation/agreement.ts';
+import { kendallTau } from '../../nas/evaluation/correlation.ts';
 import { chooseSubnets, featuresOf, fitPredictor, predictAll } from '../../nas/evaluation/predictor/predictor.ts';
 import type { Observation, Predictor } from '../../nas/evaluation/predictor/predictor.ts';
 import { sampledSubnets } from '../../nas/evaluation/subnet-set.ts';

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
-import { rankingFolder } from '../../nas/evaluation/ranking-files.ts';
-import { cutSet, readSubnets, sampledSubnets } from '../../nas/evaluation/subnet-set.ts';
-import { prefixTree, sharedMacs } from '../../nas/space/prefix-tree.ts';
+import { evaluatedPositions } from '../../nas/evaluation/predictor/predictor.ts';
+import { sharedMacs } from '../../nas/evaluation/prefix-tree.ts';
+import { originalFolder } from '../../nas/evaluation/ranking.ts';
+import { cutSet, readSubnets, sampledSubnets, shareOut } from '../../nas/evaluation/subnet-set.ts';
 import { committedSpace } from '../support/spaces.ts';
 
 const space = committedSpace('fashion');
@@ -43,11 +44,9 @@ test('a part is in the order of a walk, so that its chunks share most', () => {
       (sum, chunk) =>
         sum +
         sharedMacs(
-          prefixTree(
-            space,
-            chunk.map((i) => subnets[i]!),
-            6,
-          ),
+          space,
+          chunk.map((i) => subnets[i]!),
+          6,
           28,
         ),
       0,
@@ -70,7 +69,22 @@ test('a list that changed after the plan was made is refused', async () => {
   );
 });
 
-test('a ranking lies below the stage of its supernet, in the run that makes it', () => {
-  expect(rankingFolder('quick/evaluate/3', supernet, 0)).toBe('quick/6_from_5/json_results/epoch4');
-  expect(rankingFolder('again/evaluate/3', supernet, 1)).toBe('again/6_from_5/json_results/epoch4_all_test');
+const tree = { cut: 'tree' as const, space };
+
+test('a budget shares out what is evaluated, and lists the others: every subnet in exactly one part', () => {
+  const subnets = sampledSubnets(space, { count: 101, seed: 1, way: 'random' }).map(({ subnet }) => subnet);
+  const shares = shareOut({ ...tree, supernet, parts: 8, budget: 20 }, subnets);
+  const evaluated = shares.flatMap((share) => share.evaluated);
+  expect(evaluated.toSorted((a, b) => a - b)).toEqual(evaluatedPositions(space, subnets, 20));
+  expect([...evaluated, ...shares.flatMap(({ listed }) => listed)].toSorted((a, b) => a - b)).toEqual([
+    ...subnets.keys(),
+  ]);
+  expect(shares.map(({ listed }) => listed.length)).toEqual([10, 10, 10, 10, 10, 10, 10, 11]);
+  const all = shareOut({ ...tree, supernet, parts: 8, budget: null }, subnets);
+  expect(all.every(({ listed }) => listed.length === 0)).toBe(true);
+});
+
+test('the original puts a ranking below the stage of its supernet', () => {
+  expect(originalFolder({ supernet, test_set: 0 })).toBe('6_from_5/json_results/epoch4');
+  expect(originalFolder({ supernet, test_set: 1 })).toBe('6_from_5/json_results/epoch4_all_test');
 });

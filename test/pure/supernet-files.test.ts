@@ -2,7 +2,7 @@ import path from 'node:path';
 import { cpSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { sha256File } from '../../artifacts/files.ts';
-import { rankingFolder } from '../../nas/evaluation/ranking-files.ts';
+import { originalFolder } from '../../nas/evaluation/ranking.ts';
 import { parameterLayout } from '../../nas/space/layout.ts';
 import { writeSafetensors } from '../../nas/weights/safetensors.ts';
 import { loadPipeline } from '../../pipelines/compile.ts';
@@ -65,8 +65,8 @@ test('a stage starts from a supernet that is named by its file, with K and hash 
   }
   const [evaluate] = planIn(root, evaluation('original.safetensors')).stages;
   expect(evaluate?.with['supernet']).toEqual(reference);
-  expect(rankingFolder('run/evaluate', { ...reference, origin: 'project' }, 1)).toBe(
-    'run/original/json_results/epoch0_all_test',
+  expect(originalFolder({ supernet: { ...reference, origin: 'project' }, test_set: 1 })).toBe(
+    'original/json_results/epoch0_all_test',
   );
 });
 

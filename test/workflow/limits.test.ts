@@ -33,19 +33,21 @@ const activities = {
   },
   'evaluate-subnets': gives(({ directory, with: { part, parts } }) => ({
     part: {
-      top1: `${directory}/json_results/epoch99_all_test/top1_json8.json`,
-      top5: `${directory}/json_results/epoch99_all_test/top5_json8.json`,
-      sha256: { top1: sha256, top5: sha256 },
+      file: `${directory}/table.csv`,
+      sha256,
       subnets: 5625,
-      set: { sha256, part: part ?? 0, parts: parts ?? 0 },
+      set: { file: `${directory}/set.json`, sha256, part: part ?? 0, parts: parts ?? 0 },
+      json_results: '7_from_6/json_results/epoch99_all_test',
     },
   })),
   'merge-results': gives(({ directory }) => ({
     ranking: {
-      top1: `${directory}/a.json`,
-      top5: `${directory}/b.json`,
-      sha256: { top1: sha256, top5: sha256 },
+      table: { file: `${directory}/table_final.csv`, sha256 },
+      top1: { file: `${directory}/top1_json_final.json`, sha256 },
+      top5: { file: `${directory}/top5_json_final.json`, sha256 },
+      predictor: null,
       subnets: 45_000,
+      json_results: '7_from_6/json_results/epoch99_all_test',
     },
   })),
   report: gives(({ directory }) => ({ report: { file: `${directory}/report.md`, sha256 } })),

@@ -1,17 +1,21 @@
-import { setImmediate as turn } from 'node:timers/promises';
-import { baselines, bootstrapInterval, kendallTau, pearson } from '../agreement.ts';
-import type { Interval } from '../agreement.ts';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { z } from 'zod';
 import { fitPredictor, predictAll } from './predictor.ts';
 import type { Predictor } from './predictor.ts';
 import { resamples } from './ridge.ts';
 import type { LeaveOut } from './ridge.ts';
-import type { PredictedRow, RankingSet, TableRow } from '../ranking-files.ts';
+import { BadInput } from '../../../plan/endings.ts';
 import { parseArchCode } from '../../space/arch-code.ts';
 import { subnetOf } from '../../space/space.ts';
 import type { Subnet } from '../../space/space.ts';
-import { rowOf } from '../part-files.ts';
+import { baselines, bootstrapInterval } from '../agreement.ts';
+import type { Interval } from '../agreement.ts';
+import { kendallTau, pearson } from '../correlation.ts';
+import { isEvaluated } from '../ranking.ts';
+import type { RankingSet, TableRow } from '../ranking.ts';
 
-/** `predictor.json`: what the predicted scores stand on, and how sure they are. */
+// A ranking whose scores are predicted, and `predictor.json`, which says what they stand on and how sure they are.
+
 interface PredictorRecord {
   readonly version: 1;
   /** Those whose scores it was fitted on, and those that have none but the predicted one. */
@@ -37,23 +41,18 @@ interface Agreement {
 const SEED = 0;
 
 /**
- * Predicts top-1 and top-5 of every subnet of a set, in its order, from those that were evaluated: of them too, for in a
- * list of both kinds noise would stand against none.
- * @param measured rows of the evaluated subnets
- * @throws BadInput for fewer than 20 of them
+ * Predicts top-1 and top-5 of every subnet, in their order, from those that were evaluated: of them too, since a list of
+ * measured and predicted scores would compare what is noisy with what is not.
+ * @throws BadInput for fewer than 20 evaluated ones
  */
 export async function predictRanking(
   set: RankingSet,
-  measured: readonly TableRow[],
-): Promise<{ rows: PredictedRow[]; record: PredictorRecord }> {
-  const rows = new Map(measured.map((row) => [row.id, row]));
-  const listed = Object.entries(set.subnets).map(([id, { arch: code }]) => {
-    const subnet = subnetOf(set.space, parseArchCode(set.space, code));
-    return { subnet, row: rows.get(id) ?? rowOf(set, { id, code, subnet }, UNKNOWN) };
-  });
-  const evaluated = listed.filter(({ row }) => rows.has(row.id));
+  rows: readonly TableRow[],
+): Promise<{ predictions: { top1: number; top5: number }[]; record: PredictorRecord }> {
+  const listed = rows.map((row) => ({ row, subnet: subnetOf(set.space, parseArchCode(set.space, row.code)) }));
+  const evaluated = listed.filter(({ row }) => isEvaluated(row));
   const fit = async (of: 'top1' | 'top5'): Promise<Predictor> => {
-    await turn(); // Seconds of work for a long list: whoever else lives in this process gets a turn in between.
+    await nextTurn(); // A long list takes seconds: other work of this process gets a turn in between.
     const observations = evaluated.map(({ subnet, row }) => ({ subnet, score: row[of] }));
     return fitPredictor(set.space, observations, { seed: SEED });
   };
@@ -61,7 +60,7 @@ export async function predictRanking(
   const subnets = listed.map(({ subnet }) => subnet);
   const [top1, top5] = [predictAll(first, subnets), predictAll(five, subnets)];
   return {
-    rows: listed.map(({ row }, at) => ({ ...row, predicted: { top1: top1[at]!, top5: top5[at]! } })),
+    predictions: rows.map((_, at) => ({ top1: top1[at]!, top5: top5[at]! })),
     record: {
       version: 1,
       subnets: { evaluated: evaluated.length, predicted: listed.length - evaluated.length },
@@ -74,8 +73,6 @@ export async function predictRanking(
   };
 }
 
-const UNKNOWN = { top1: NaN, top5: NaN, images: 1, crossEntropy: NaN };
-
 async function agreements(
   { space, n_classes: classes }: RankingSet,
   evaluated: readonly { readonly subnet: Subnet; readonly row: TableRow }[],
@@ -86,11 +83,42 @@ async function agreements(
   const found: Record<string, Agreement> = {};
   const untrained = baselines(space, subnets, { classes, resolution: space.resolutions.at(-1)! });
   for (const [name, scores] of Object.entries(untrained)) {
-    await turn();
+    await nextTurn();
     found[name] = {
       tau: bootstrapInterval(kendallTau, measured, scores, options),
       pearson: bootstrapInterval(pearson, measured, scores, options),
     };
   }
   return found;
+}
+
+// JSON has no NaN: a figure that is not defined is null there.
+const figure = z
+  .number()
+  .nullable()
+  .transform((value) => value ?? NaN);
+const IntervalRecord: z.ZodType<Interval> = z.object({
+  estimate: figure,
+  low: figure,
+  high: figure,
+  standardError: figure,
+  level: figure,
+});
+
+/** What is read again of `predictor.json`: how sure predicted top-1 accuracies are. */
+const PredictorFigures = z.object({
+  subnets: z.object({ evaluated: z.int(), predicted: z.int() }),
+  top1: z.object({ leaveOut: z.object({ folds: z.int(), tau: IntervalRecord, rmse: IntervalRecord }) }),
+  baselines: z.record(z.string(), z.object({ tau: IntervalRecord })),
+});
+type PredictorFigures = z.infer<typeof PredictorFigures>;
+
+/** Reads the text of a `predictor.json`. @throws BadInput for one that is none */
+export function parsePredictor(text: string, where: string): PredictorFigures {
+  try {
+    return PredictorFigures.parse(JSON.parse(text));
+  } catch (cause) {
+    const got = cause instanceof z.ZodError ? z.prettifyError(cause) : String(cause);
+    throw new BadInput(`${where}: expected a predictor's account, got ${got}; merge the parts again`, { cause });
+  }
 }

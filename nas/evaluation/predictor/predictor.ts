@@ -1,12 +1,6 @@
 import { BadInput } from '../../../plan/endings.ts';
-import { readFile } from 'node:fs/promises';
-import { z } from 'zod';
-import { isErrno } from '../../../artifacts/files.ts';
-import { placeOf } from '../../../artifacts/paths.ts';
-import type { Interval } from '../agreement.ts';
 import { fitRidge, leaveOut, momentsOf, valueOf } from './ridge.ts';
 import type { LeaveOut } from './ridge.ts';
-import { rankingNames } from '../ranking-files.ts';
 import { macs, parameterCount } from '../../space/cost.ts';
 import { randomOf } from '../../space/random.ts';
 import { depthOf, STEM, widths } from '../../space/space.ts';
@@ -97,45 +91,6 @@ export function chooseSubnets(space: Space, subnets: readonly Subnet[], budget: 
     const from = start(stratum);
     return order[from + random.integer(start(stratum + 1) - from)]!;
   }).toSorted((a, b) => a - b);
-}
-
-// What is read again of `predictor.json`, the account beside a ranking that a predictor had a part in.
-
-// JSON has no NaN: a figure that is not defined is null there.
-const figure = z
-  .number()
-  .nullable()
-  .transform((value) => value ?? NaN);
-const IntervalRecord: z.ZodType<Interval> = z.object({
-  estimate: figure,
-  low: figure,
-  high: figure,
-  standardError: figure,
-  level: figure,
-});
-
-const PredictorFile = z.object({
-  subnets: z.object({ evaluated: z.int(), predicted: z.int() }),
-  top1: z.object({ leaveOut: z.object({ folds: z.int(), tau: IntervalRecord, rmse: IntervalRecord }) }),
-  baselines: z.record(z.string(), z.object({ tau: IntervalRecord })),
-});
-
-/** How sure predicted top-1 accuracies are. */
-type PredictorFigures = z.infer<typeof PredictorFile>;
-
-/**
- * The account in the folder of a ranking, relative to the results root; null where there is none.
- * @throws BadInput for a file that is none
- */
-export async function readPredictor(root: string, folder: string): Promise<PredictorFigures | null> {
-  const file = `${folder}/${rankingNames('final').predictor}`;
-  try {
-    return PredictorFile.parse(JSON.parse(await readFile(placeOf(root, file), 'utf8')));
-  } catch (cause) {
-    if (isErrno(cause, 'ENOENT')) return null;
-    const got = cause instanceof z.ZodError ? z.prettifyError(cause) : String(cause);
-    throw new BadInput(`${file}: expected a predictor's account, got ${got}; merge the parts anew`, { cause });
-  }
 }
 
 /** What the predictor knows of a subnet. */

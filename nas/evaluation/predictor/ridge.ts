@@ -1,6 +1,8 @@
 import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
-import { bootstrapInterval, kendallTau, pearson } from '../agreement.ts';
-import type { Interval, Statistic, Values } from '../agreement.ts';
+import { bootstrapInterval } from '../agreement.ts';
+import { kendallTau, pearson } from '../correlation.ts';
+import type { Interval } from '../agreement.ts';
+import type { Statistic, Values } from '../correlation.ts';
 import { randomOf } from '../../space/random.ts';
 
 /** A linear function of features. */

@@ -1,0 +1,211 @@
+import path from 'node:path';
+import { z } from 'zod';
+import type { EvaluateSubnetsConfig } from './config.ts';
+import type { Score } from './evaluate.ts';
+import type { NamedSubnet } from './subnet-set.ts';
+import { SpaceConfig } from '../../configs/space-schema.ts';
+import { BadInput } from '../../plan/endings.ts';
+import type { Ranking, RankingPart } from '../../plan/results.ts';
+import { macs, parameterCount } from '../space/cost.ts';
+import { depthOf } from '../space/space.ts';
+
+// What the files of a ranking are called and what stands in them. A table is the truth; the other files are made of it.
+
+/** In the folder of a part. */
+export const partFiles = { set: 'set.json', table: 'table.csv' } as const;
+
+/** In the folder of a merged ranking. Accuracies have the original's names. */
+export const rankingFiles = {
+  table: 'table_final.csv',
+  top1: 'top1_json_final.json',
+  top5: 'top5_json_final.json',
+  /** Predicted accuracies, where all subnets have measured ones too. */
+  smoothedTop1: 'top1_json_final_smoothed.json',
+  smoothedTop5: 'top5_json_final_smoothed.json',
+  predictor: 'predictor.json',
+} as const;
+
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits');
+const count = z.int().nonnegative();
+const file = z.strictObject({ file: z.string().min(1), sha256 });
+
+/** What `${{ stages.<evaluation>.part }}` gives. */
+export const RankingPartReference: z.ZodType<RankingPart> = z.strictObject(
+  {
+    ...file.shape,
+    subnets: count,
+    set: z.strictObject({ ...file.shape, part: z.int().positive(), parts: z.int().positive() }),
+    json_results: z.string().min(1),
+  },
+  { error: ofAnotherVersion },
+);
+
+/** What `${{ stages.<merge>.ranking }}` gives. */
+export const RankingReference: z.ZodType<Ranking> = z.strictObject(
+  {
+    table: file,
+    top1: file,
+    top5: file,
+    predictor: file.nullable(),
+    subnets: count,
+    json_results: z.string().min(1),
+  },
+  { error: ofAnotherVersion },
+);
+
+function ofAnotherVersion({ code }: { readonly code: string }): string | undefined {
+  if (code !== 'unrecognized_keys') return undefined;
+  return 'expected what this version evaluates, got a result of another version; cancel the run and start it again: what it trained is kept';
+}
+
+/** What the parts of one ranking have in common; only parts with the same are merged. It holds contents and no places, so that parts of several runs fit together. */
+export const RankingSet = z.strictObject({
+  version: z.literal(2),
+  space: SpaceConfig,
+  n_classes: z.int().positive(),
+  supernet: z.strictObject({ sha256, epoch: count, groups: z.int().positive() }),
+  test: z.strictObject({ part: z.string(), sha256 }),
+  calibration: z.strictObject({ part: z.string(), sha256, batches: z.int(), batch_size: z.int() }),
+  precision: z.enum(['float32', 'bf16']),
+  parts: z.int().positive(),
+  budget: z.int().positive().nullable(),
+  /** How many subnets there are, and which: the sha256 of `listText`. */
+  subnets: z.strictObject({ count: z.int().positive(), sha256 }),
+});
+export type RankingSet = z.infer<typeof RankingSet>;
+
+/** Names and arch codes by ascending number, one a line: what tells one list of subnets from another. */
+export function listText(subnets: readonly Pick<NamedSubnet, 'id' | 'code'>[]): string {
+  return byNumber(subnets)
+    .map(({ id, code }) => `${id} ${code}\n`)
+    .join('');
+}
+
+/** Subnets by the number in their names: arch2 before arch10. */
+export function byNumber<Named extends { readonly id: string }>(subnets: readonly Named[]): Named[] {
+  const numberOf = ({ id }: Named): number => Number(id.slice('arch'.length));
+  return subnets.toSorted((a, b) => numberOf(a) - numberOf(b));
+}
+
+/**
+ * Where the original puts a ranking, relative to the run: below the stage that trained the supernet, or below the name of
+ * the file that the supernet was given by.
+ */
+export function originalFolder({
+  supernet: { file: name, origin, epoch },
+  test_set: testSet,
+}: Pick<EvaluateSubnetsConfig, 'supernet' | 'test_set'>): string {
+  const { dir, name: stem } = path.posix.parse(name);
+  const stage = origin === 'project' ? [stem] : dir.split('/').slice(1);
+  return [...stage, 'json_results', `epoch${epoch}${testSet === 1 ? '_all_test' : ''}`].join('/');
+}
+
+/** The names that the original gives to the accuracies of a merged ranking, relative to the run, each with the file it stands for. */
+export function originalNames({ json_results: folder, top1, top5 }: Ranking): Record<string, string> {
+  return { [`${folder}/${rankingFiles.top1}`]: top1.file, [`${folder}/${rankingFiles.top5}`]: top5.file };
+}
+
+/** A line of a table: a subnet, what it costs, and its scores, which are NaN where it was not evaluated. */
+export interface TableRow {
+  readonly id: string;
+  readonly code: string;
+  /** Number of blocks. */
+  readonly depth: number;
+  readonly parameters: number;
+  /** Of one image at the native resolution. */
+  readonly macs: number;
+  /** Accuracies in percent. */
+  readonly top1: number;
+  readonly top5: number;
+  /** In nats. */
+  readonly crossEntropy: number;
+  /** Of top-1: what the number of test images leaves open. */
+  readonly standardError: number;
+  /** Accuracies in percent; null where no predictor had a part in the ranking. */
+  readonly predicted: { readonly top1: number; readonly top5: number } | null;
+}
+
+/** The line of a subnet in a part's table; `score` is null where the budget left it out. */
+export function rowOf(
+  { space, n_classes: classes }: Pick<EvaluateSubnetsConfig, 'space' | 'n_classes'>,
+  { id, code, subnet }: NamedSubnet,
+  score: Score | null,
+): TableRow {
+  const { top1, top5, images, crossEntropy } = score ?? { top1: NaN, top5: NaN, images: 1, crossEntropy: NaN };
+  const share = top1 / images;
+  return {
+    id,
+    code,
+    depth: depthOf(subnet),
+    parameters: parameterCount(space, subnet, classes),
+    macs: macs(space, subnet, space.resolutions.at(-1)!, classes),
+    top1: (100 * top1) / images,
+    top5: (100 * top5) / images,
+    crossEntropy,
+    standardError: 100 * Math.sqrt((share * (1 - share)) / images),
+    predicted: null,
+  };
+}
+
+export function isEvaluated({ top1 }: TableRow): boolean {
+  return !Number.isNaN(top1);
+}
+
+const COLUMNS = 'id,code,depth,parameters,macs,top1,top5,cross_entropy,standard_error';
+const PREDICTED_COLUMNS = ',evaluated,predicted_top1,predicted_top5';
+
+/** A table as CSV; with the columns of a predictor where it had a part in the rows. */
+export function tableText(rows: readonly TableRow[]): string {
+  const hasPredictions = rows.some(({ predicted }) => predicted !== null);
+  const lines = rows.map((row) => {
+    const { id, code, depth, parameters, macs: cost, top1, top5, crossEntropy, standardError, predicted } = row;
+    const own = [id, code, depth, parameters, cost, top1, top5, crossEntropy, standardError];
+    return [...own, ...(predicted === null ? [] : [isEvaluated(row), predicted.top1, predicted.top5])].join();
+  });
+  return [COLUMNS + (hasPredictions ? PREDICTED_COLUMNS : ''), ...lines, ''].join('\n');
+}
+
+/** Reads a table, with or without predictions. @throws BadInput at the first line that is none of one */
+export function parseTable(text: string, where: string): TableRow[] {
+  const [header, ...lines] = text.trimEnd().split('\n');
+  const hasPredictions = header === COLUMNS + PREDICTED_COLUMNS;
+  if (header !== COLUMNS && !hasPredictions) {
+    throw new BadInput(`${where}:1: expected ${COLUMNS}, got ${header}; evaluate the subnets again`);
+  }
+  const columns = header.split(',').length;
+  return lines.map((line, index) => {
+    const cells = line.split(',');
+    const [id = '', code = '', ...rest] = cells;
+    const [depth, parameters, cost, top1, top5, crossEntropy, standardError, , ...predicted] = rest.map(Number);
+    const numbers = [...rest.slice(0, 7), ...rest.slice(8)];
+    if (cells.length !== columns || !numbers.every(isNumber) || predicted.some(Number.isNaN)) {
+      throw new BadInput(`${where}:${index + 2}: expected ${columns} values, got ${line}; evaluate the subnets again`);
+    }
+    return {
+      id,
+      code,
+      depth: depth!,
+      parameters: parameters!,
+      macs: cost!,
+      top1: top1!,
+      top5: top5!,
+      crossEntropy: crossEntropy!,
+      standardError: standardError!,
+      predicted: hasPredictions ? { top1: predicted[0]!, top5: predicted[1]! } : null,
+    };
+  });
+}
+
+// A net without a single finite logit has NaN as its cross-entropy.
+function isNumber(value: string): boolean {
+  return value === 'NaN' || (value !== '' && !Number.isNaN(Number(value)));
+}
+
+/** Accuracies in the original's form, in percent, by the subnet's name. */
+export const Accuracies = z.record(z.string(), z.strictObject({ arch: z.string(), acc: z.number() }));
+
+/** A score of each subnet as the original writes it: `{"archN": {"arch": …, "acc": …}}`, four spaces a level. */
+export function accuraciesText(rows: readonly TableRow[], scoreOf: (row: TableRow) => number): string {
+  const accuracies = Object.fromEntries(rows.map((row) => [row.id, { arch: row.code, acc: scoreOf(row) }]));
+  return `${JSON.stringify(accuracies, null, 4)}\n`;
+}
