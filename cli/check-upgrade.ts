@@ -1,7 +1,7 @@
 import pc from 'picocolors';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import type { Command } from 'commander';
-import { withServer } from './connection.ts';
+import { withServer } from './server.ts';
 import { jsonOption, output } from './options.ts';
 import { PIPELINE } from '../plan/messages.ts';
 import { workflowBundle } from '../workers/workers.ts';

@@ -9,6 +9,27 @@ export class Failure extends KnownError {
   }
 }
 
+/** The user has asked this process to end before it had anything to show. */
+class Interrupted extends KnownError {
+  constructor() {
+    super('Interrupted', 'stopped as asked, before everything was up');
+  }
+}
+
+/** What asks a process to end: Ctrl-C, an init system, a terminal that closes. */
+const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** A signal that is raised once this process is asked to end; asked a second time, it ends at once. */
+export function interruption(): AbortSignal {
+  const controller = new AbortController();
+  const interrupt = (): void => {
+    for (const signal of ENDING_SIGNALS) process.off(signal, interrupt);
+    controller.abort(new Interrupted());
+  };
+  for (const signal of ENDING_SIGNALS) process.on(signal, interrupt);
+  return controller.signal;
+}
+
 interface Explanation {
   readonly message: string;
   readonly exitCode: 1 | 2;
@@ -17,7 +38,7 @@ interface Explanation {
 }
 
 /** What to tell a user of anything that can be thrown. Errors are told by name, so that what throws them need not be loaded. */
-export function explain(error: unknown): Explanation {
+export function inWords(error: unknown): Explanation {
   if (error instanceof KnownError) {
     const problems = 'problems' in error ? { problems: error.problems } : {};
     return { message: error.message, exitCode: error.ending === 'BadInput' ? 2 : 1, ...problems };

@@ -1,6 +1,6 @@
 import packageJson from '../package.json' with { type: 'json' };
 import { Command, CommanderError } from 'commander';
-import { explain } from './failure.ts';
+import { inWords } from './failure.ts';
 
 /** Adds a verb's arguments, options and action to its command. Every verb's file exports one as `define`. */
 type Define = (command: Command) => void;
@@ -55,7 +55,7 @@ export async function main(argv: readonly string[]): Promise<void> {
 }
 
 function complain(error: unknown, json: boolean): void {
-  const { message, ...rest } = explain(error);
+  const { message, ...rest } = inWords(error);
   if (json) process.stdout.write(`${JSON.stringify({ error: message, ...rest }, null, 2)}\n`);
   else process.stderr.write(`${message}\n`);
   if (process.env['NAS_DEBUG'] === '1') console.error(error);

@@ -24,3 +24,5 @@ const { register } = await import('tsx/esm/api');
 register();
 const { main } = await import('./main.ts');
 await main(process.argv.slice(2));
+// A start that failed half-way leaves native threads behind, which would keep the process.
+process.exit();

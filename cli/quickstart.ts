@@ -3,7 +3,7 @@ import type { Client } from '@temporalio/client';
 import type { Command } from 'commander';
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { withEverythingUp } from './bring-up.ts';
-import { answered, serverHome, withServer } from './connection.ts';
+import { interruption } from './failure.ts';
 import { follow } from './follow.ts';
 import { defineForPipeline, loadPlan } from './load.ts';
 import type { LoadOptions } from './load.ts';
@@ -11,11 +11,11 @@ import { output } from './options.ts';
 import { readReport, summaryOf } from './report.ts';
 import { endInWords, readRun } from './run.ts';
 import type { RunView } from './run.ts';
+import { answered, withServer } from './server.ts';
 import { startOrAttach } from './start.ts';
 import { statusTable } from './view/stages.ts';
-import { interruption, prepareWorkers } from './workforce.ts';
 import { retryStageUpdate } from '../plan/messages.ts';
-import { root } from '../runtime/layout.ts';
+import { root, serverHome } from '../runtime/layout.ts';
 
 export function define(command: Command): void {
   const file = path.join(root, 'pipelines/quickstart.yml');
@@ -26,10 +26,9 @@ export function define(command: Command): void {
 async function quickstart(pipeline: string, { json, ...options }: LoadOptions): Promise<void> {
   const plan = loadPlan(pipeline, options);
   const signal = interruption();
-  prepareWorkers(toFile(path.join(serverHome, 'worker.log')));
   const tell = json === true ? () => {} : (line: string) => process.stdout.write(`${line}\n`);
   tell(`run ${plan.id}: bringing up a server and workers`);
-  await withEverythingUp(({ place }) =>
+  await withEverythingUp({ signal, warn: toLog }, ({ place }) =>
     withServer(async (server) => {
       const { client } = server;
       const outcome = await startOrAttach(server, plan);
@@ -47,6 +46,12 @@ async function quickstart(pipeline: string, { json, ...options }: LoadOptions): 
       );
     }, place),
   );
+}
+
+// The terminal shows the run.
+function toLog(line: string): void {
+  mkdirSync(serverHome, { recursive: true });
+  appendFileSync(path.join(serverHome, 'worker.log'), line);
 }
 
 // Without a terminal there is nobody to ask.
@@ -67,9 +72,4 @@ async function retryParked(client: Client, run: string): Promise<void> {
   )) {
     await answered(client, () => handle.executeUpdate(retryStageUpdate, { args: [{ stage: stage.id }] }));
   }
-}
-
-function toFile(file: string): (line: string) => void {
-  mkdirSync(path.dirname(file), { recursive: true });
-  return (line) => appendFileSync(file, line);
 }

@@ -1,6 +1,6 @@
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
-import { answered } from './connection.ts';
+import { answered } from './server.ts';
 import { duration } from './view/format.ts';
 import { Progress } from '../nas/process/protocol.ts';
 import { parseActivityId, statusQuery } from '../plan/messages.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { answered, withServer } from './connection.ts';
+import { answered, withServer } from './server.ts';
 import { jsonOption, output, wholeNumber } from './options.ts';
 import { tau } from './view/format.ts';
 import { selectEpochUpdate } from '../plan/messages.ts';

@@ -1,7 +1,7 @@
 import type { WorkflowHandle } from '@temporalio/client';
 import type { UpdateDefinition } from '@temporalio/common';
 import type { Command } from 'commander';
-import { answered, withServer } from './connection.ts';
+import { answered, withServer } from './server.ts';
 import { jsonOption, output } from './options.ts';
 import type { StageMessage } from '../plan/messages.ts';
 

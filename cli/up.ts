@@ -1,15 +1,14 @@
 import type { Command } from 'commander';
-import { withEverythingUp } from './bring-up.ts';
+import { toStderr, withEverythingUp } from './bring-up.ts';
+import { interruption } from './failure.ts';
 import { jsonOption, output } from './options.ts';
-import { prepareWorkers } from './workforce.ts';
 
 export function define(command: Command): void {
   command.addOption(jsonOption()).action(up);
 }
 
 async function up({ json }: { json?: true }): Promise<void> {
-  prepareWorkers((line) => process.stderr.write(line));
-  await withEverythingUp(async ({ place, devices, stopped }) => {
+  await withEverythingUp({ signal: interruption(), warn: toStderr }, async ({ place, devices, stopped }) => {
     const { address } = place.config.connectionOptions;
     output(json, { address, ui: place.ui, devices }, () =>
       [

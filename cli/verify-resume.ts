@@ -2,13 +2,13 @@ import path from 'node:path';
 import type { Command } from 'commander';
 import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
+import { interruption } from './failure.ts';
 import { collected, jsonOption, output, wholeNumber } from './options.ts';
 import { compareResults, killsByPhase, killTable, phaseTable, stageTable } from './verify/compare.ts';
 import { drawKills } from './verify/kills.ts';
 import { carryOut, hurried } from './verify/side.ts';
-import { interruption } from './workforce.ts';
 import { loadPipeline } from '../pipelines/compile.ts';
-import { root } from '../runtime/layout.ts';
+import { cacheFolder } from '../runtime/layout.ts';
 
 interface Options {
   readonly kills: number;
@@ -33,7 +33,7 @@ export function define(command: Command): void {
  */
 async function verifyResume(pipeline: string, { kills, seed, set, json }: Options): Promise<void> {
   const plan = hurried(loadPipeline(pipeline, set === undefined ? {} : { set }));
-  const folder = path.join(root, '.cache', `verify-resume-${randomBytes(4).toString('hex')}`);
+  const folder = path.join(cacheFolder(), `verify-resume-${randomBytes(4).toString('hex')}`);
   const [straight, killed] = [path.join(folder, 'straight'), path.join(folder, 'killed')];
   const signal = interruption();
   const { pieces } = await carryOut(plan, straight, [], told('straight'), signal);

@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
-import { withServer } from './connection.ts';
-import type { Server } from './connection.ts';
+import { withServer } from './server.ts';
+import type { Server } from './server.ts';
 import { follow } from './follow.ts';
 import { output } from './options.ts';
 import { endInWords } from './run.ts';
 import { defineForRun } from './steer.ts';
-import { interruption } from './workforce.ts';
+import { interruption } from './failure.ts';
 
 export function define(command: Command): void {
   defineForRun(command).action(async (run: string, { json }: { json?: true }) => {

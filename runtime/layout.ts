@@ -1,11 +1,52 @@
+import { accessSync, constants, existsSync } from 'node:fs';
+import { homedir, tmpdir, userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+
+// Where everything lies that is not a result. A relative path in a variable counts from the clone, whatever the current folder is.
 
 /** The clone this code lies in. */
 export const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** What npm cannot install lies here: `.runtime/` of the clone, or the folder that NAS_RUNTIME names. */
+/** What npm cannot install: `.runtime/` of the clone, or the folder that NAS_RUNTIME names. */
 export const home = resolve(root, process.env['NAS_RUNTIME'] || '.runtime');
+
+/** The state of the embedded Temporal server: `.nas/` of the clone, or the folder that NAS_HOME names. */
+export const serverHome = resolve(root, process.env['NAS_HOME'] || '.nas');
+
+/**
+ * What can be made anew, such as data sets as they are read and the speed of the machine: `.cache/` of the clone, or the
+ * folder that NAS_CACHE names. Where the clone cannot be written, the user's own cache folder.
+ */
+export function cacheFolder(): string {
+  const named = process.env['NAS_CACHE'];
+  if (named) return resolve(root, named);
+  const own = join(root, '.cache');
+  const users = process.env['XDG_CACHE_HOME'] || join(userHome(), '.cache');
+  const places = [own, join(users, 'fewshot-nas')];
+  return places.find(isWritable) ?? join(tmpdir(), `fewshot-nas-${process.getuid?.() ?? userInfo().username}`);
+}
+
+// A user that the system does not know has none.
+function userHome(): string {
+  try {
+    return homedir();
+  } catch {
+    return '/';
+  }
+}
+
+/** Whether a folder can be written, or made if it is missing. */
+export function isWritable(folder: string): boolean {
+  const nearest = existsSync(folder) ? folder : resolve(folder, '..');
+  if (nearest !== folder && !existsSync(nearest)) return isWritable(nearest);
+  try {
+    accessSync(nearest, constants.W_OK | constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 export type Device = 'cpu' | 'gpu';
 

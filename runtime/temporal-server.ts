@@ -1,15 +1,25 @@
-import { KnownError } from '../plan/endings.ts';
 import path from 'node:path';
 import { Connection } from '@temporalio/client';
 import { spawn } from 'node:child_process';
-import { mkdir, open, readFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { atomicWrite, isErrno } from '../artifacts/files.ts';
-import { withLock } from '../artifacts/lock.ts';
-import { freePort, untilFree } from './free-port.ts';
-import { root, temporalCli } from './layout.ts';
-import { identityOf, livenessOf, ProcessIdentity } from './process-identity.ts';
+import { KnownError } from '../plan/endings.ts';
+import { isLocked, tryLock } from './file-lock.ts';
+import { untilFree } from './free-port.ts';
+import { temporalCli } from './layout.ts';
+
+// The Temporal server of a folder as a process: started, found, ended. server-keeper.ts says when.
 
 /**
  * Arguments of a server for a few workers. By default a queue has four partitions; one or two workers that poll at some
@@ -20,27 +30,10 @@ export const ONE_PARTITION = ['Read', 'Write'].flatMap((way) => [
   `matching.numTaskqueue${way}Partitions=1`,
 ]);
 
-const HOST = '127.0.0.1';
-const START_MS = 30_000;
+export const HOST = '127.0.0.1';
+export const START_MS = 30_000;
 /** A port that is taken for longer belongs to somebody else. */
 const PORT_MS = 5000;
-const LOOK_EVERY_MS = 500;
-
-/** `.nas/server.json`: the server of this clone, and the process that ends it. */
-const State = z.object({ server: ProcessIdentity, owner: ProcessIdentity, port: z.int(), uiPort: z.int() });
-type State = z.infer<typeof State>;
-
-interface EmbeddedServer {
-  /** `127.0.0.1:<port>`. */
-  readonly address: string;
-  /** Where a browser finds the Temporal UI. */
-  readonly ui: string;
-}
-
-export interface ServerKeeper extends EmbeddedServer {
-  /** Stops looking after it, and the server too unless another process owns it. */
-  stop(): Promise<void>;
-}
 
 /** A server that could not be brought up, or does not answer. */
 export class ServerError extends KnownError {
@@ -49,159 +42,211 @@ export class ServerError extends KnownError {
   }
 }
 
-/** The server of this clone if it runs, else null. */
-export async function findServer(home = path.join(root, '.nas')): Promise<EmbeddedServer | null> {
-  const state = await readState(home);
-  return state !== null && livenessOf(state.server) === 'alive' ? addressesOf(state) : null;
-}
+/** `server.json`: where the server of its folder is, or was when it ran last. */
+const ServerState = z.object({
+  /** In a copy of the folder it is not the copy's own path: then all of it is about another server. */
+  folder: z.string(),
+  pid: z.int(),
+  port: z.int(),
+  uiPort: z.int(),
+});
+export type ServerState = z.infer<typeof ServerState>;
 
-/**
- * Brings this clone's own Temporal server up, or takes the one that runs, and keeps it up: one that dies is started
- * again on its database and its ports, where workers and runs find it again. Each clone has its own free ports.
- */
-export async function keepServer(home = path.join(root, '.nas')): Promise<ServerKeeper> {
-  await mkdir(home, { recursive: true });
-  let state = await ensure(home, 'may move');
-  const stopping = new AbortController();
-  const watch = async (): Promise<void> => {
-    while (!stopping.signal.aborted) {
-      await sleep(LOOK_EVERY_MS, undefined, { signal: stopping.signal, ref: false }).catch(() => undefined);
-      if (!stopping.signal.aborted && livenessOf(state.server) === 'dead') {
-        state = await ensure(home, 'stays').catch((error: unknown) => {
-          console.error(String(error));
-          return state;
-        });
-      }
-    }
-  };
-  const watching = watch();
+/** What lies in the folder. */
+export function serverFiles(home: string) {
+  const at = (name: string): string => path.join(home, name);
   return {
-    ...addressesOf(state),
-    async stop() {
-      stopping.abort();
-      await watching;
-      if (state.owner.pid === process.pid) await end(state.server);
-    },
+    state: at('server.json'),
+    /** Its lock is held by the server. */
+    serverLock: at('server.lock'),
+    /** Its lock is held by the process that starts and ends the server. */
+    keeperLock: at('keeper.lock'),
+    log: at('server.log'),
+    database: at('temporal.db'),
   };
 }
 
-// One process at a time looks and starts, so that a clone never has two servers.
-async function ensure(home: string, where: 'may move' | 'stays'): Promise<State> {
-  return await withLock(
-    path.join(home, 'server.lock'),
-    async () => {
-      const before = await readState(home);
-      if (before !== null && livenessOf(before.server) === 'alive') {
-        await answers(addressesOf(before).address, before.server.pid);
-        if (livenessOf(before.owner) !== 'dead') return before;
-        return await writeState(home, { ...before, owner: identityOf() });
-      }
-      return await start(home, await portOf(before?.port, where), await portOf(before?.uiPort, where));
-    },
-    2 * START_MS,
-  );
+type EmbeddedServer = ServerState & ReturnType<typeof addressesOf>;
+
+/** The server that runs in a folder; null where none does. */
+export function findServer(home: string): EmbeddedServer | null {
+  const state = isLocked(serverFiles(home).serverLock) ? lastServer(home) : null;
+  return state === null ? null : { ...state, ...addressesOf(state) };
 }
 
-// Its own port of before. Workers that know a server never find it elsewhere.
-async function portOf(before: number | undefined, where: 'may move' | 'stays'): Promise<number> {
-  if (before === undefined) return await freePort(HOST);
-  if (await untilFree(HOST, before, PORT_MS)) return before;
-  if (where === 'may move') return await freePort(HOST);
-  throw new ServerError(
-    `embedded server: expected port ${before} to be free again, got it in use; end what listens there`,
-  );
+/** The server that ran last in this very folder, whether it still does or not; null where none did. */
+export function lastServer(home: string): ServerState | null {
+  const state = ServerState.safeParse(readJson(serverFiles(home).state)).data;
+  return state?.folder === realpathSync(home) ? state : null;
 }
 
-async function start(home: string, port: number, uiPort: number): Promise<State> {
-  const logFile = path.join(home, 'server.log');
-  const log = await open(logFile, 'a');
-  const database = path.join(home, 'temporal.db');
-  const child = spawn(
-    temporalCli(),
-    [
-      'server',
-      'start-dev',
-      '--ip',
-      HOST,
-      '--port',
-      `${port}`,
-      '--ui-port',
-      `${uiPort}`,
-      '--db-filename',
-      database,
-      '--log-level',
-      'error',
-      ...ONE_PARTITION,
-    ],
-    // A group of its own: Ctrl-C in the terminal must reach the workers first, which still have to report.
-    { detached: true, stdio: ['ignore', log.fd, log.fd] },
-  );
-  const failed = new Promise<never>((_, reject) => child.once('error', reject));
-  await log.close();
-  child.unref();
+/** `127.0.0.1:<port>`, and where a browser finds the Temporal UI. */
+export function addressesOf({ port, uiPort }: Pick<ServerState, 'port' | 'uiPort'>): { address: string; ui: string } {
+  return { address: `${HOST}:${port}`, ui: `http://${HOST}:${uiPort}` };
+}
+
+/** Makes the folder. @throws ServerError where it cannot be written, or an older version's server still runs in it */
+export function openFolder(home: string): void {
   try {
-    await Promise.race([answers(`${HOST}:${port}`, child.pid), failed]);
+    mkdirSync(home, { recursive: true });
+    writeFileSync(serverFiles(home).serverLock, '', { flag: 'a' });
   } catch (error) {
-    child.kill('SIGKILL');
-    const said = (await readFile(logFile, 'utf8').catch(() => '')).trim().split('\n').slice(-5).join('\n');
     throw new ServerError(
-      `embedded server: expected it to answer on ${HOST}:${port} within ${START_MS / 1000} s, got ${String(error)}; its last words (${logFile}):\n${said}`,
+      `embedded server: expected a folder for its state that can be written, got: ${messageOf(error)}; name another by NAS_HOME`,
+      { cause: error },
     );
   }
-  return await writeState(home, { server: identityOf(child.pid), owner: identityOf(), port, uiPort });
-}
-
-// Ready means that the namespace answers, not only the port.
-async function answers(address: string, pid: number | undefined): Promise<void> {
-  const deadline = Date.now() + START_MS;
-  for (;;) {
-    try {
-      const connection = await Connection.connect({ address, connectTimeout: 1000 });
-      try {
-        await connection.workflowService.describeNamespace({ namespace: 'default' });
-        return;
-      } finally {
-        await connection.close();
-      }
-    } catch (error) {
-      if (Date.now() > deadline) throw error;
-      if (pid === undefined || !isRunning(pid)) throw new Error('the server ended at once', { cause: error });
-      await sleep(100);
-    }
+  // Version 0.1.0 had no lock: its server is known by its process alone.
+  const old = z.object({ server: z.object({ pid: z.int() }) }).safeParse(readJson(serverFiles(home).state)).data;
+  if (old !== undefined && commandOf(old.server.pid).includes(serverFiles(home).database)) {
+    throw new ServerError(
+      `embedded server: expected none of version 0.1.0 to run any more, got process ${old.server.pid}; end the \`nas up\` that started it`,
+    );
   }
 }
 
-function isRunning(pid: number): boolean {
-  return livenessOf(identityOf(pid)) === 'alive';
+/** Starts a server, which holds the folder's lock from now on, and waits until it answers. */
+export async function startServer(
+  home: string,
+  { port, uiPort }: Pick<ServerState, 'port' | 'uiPort'>,
+  signal?: AbortSignal,
+): Promise<ServerState> {
+  const { serverLock, log, database } = serverFiles(home);
+  for (const one of [port, uiPort]) await mustBecomeFree(one);
+  const lock = await lockOf(serverLock);
+  const output = openSync(log, 'a');
+  const saidBefore = statSync(log).size;
+  const server = ['server', 'start-dev', '--ip', HOST, '--port', `${port}`, '--ui-port', `${uiPort}`];
+  const child = spawn(
+    temporalCli(),
+    [...server, '--db-filename', database, '--log-level', 'error', ...ONE_PARTITION],
+    // A group of its own: Ctrl-C in the terminal must reach the workers first, which still have to report.
+    { detached: true, stdio: ['ignore', output, output, lock] },
+  );
+  closeSync(output);
+  closeSync(lock);
+  child.unref();
+  try {
+    await once(child, 'spawn');
+    const state = writeState(home, { folder: realpathSync(home), pid: child.pid ?? 0, port, uiPort });
+    await untilItAnswers(
+      addressesOf(state).address,
+      () => child.exitCode === null && child.signalCode === null,
+      signal,
+    );
+    return state;
+  } catch (error) {
+    child.kill('SIGKILL');
+    signal?.throwIfAborted();
+    throw whyNotStarted(error, home, readFileSync(log).subarray(saidBefore).toString());
+  }
 }
 
-async function end(server: ProcessIdentity): Promise<void> {
+async function mustBecomeFree(port: number): Promise<void> {
+  if (await untilFree(HOST, port, PORT_MS)) return;
+  throw new ServerError(`embedded server: expected port ${port} to be free, got it in use; end what listens there`);
+}
+
+// Somebody who only looks at the lock takes it for a moment.
+async function lockOf(file: string): Promise<number> {
+  for (let tried = 1; tried <= 20; tried++) {
+    const lock = tryLock(file);
+    if (lock !== null) return lock;
+    await sleep(50);
+  }
+  throw new ServerError(`embedded server: expected ${file} to be free, got it locked; end the server that holds it`);
+}
+
+/** One sentence: the last that the server itself said, and what helps. */
+function whyNotStarted(error: unknown, home: string, said: string): ServerError {
+  const { database, log } = serverFiles(home);
+  const last =
+    said
+      .trimEnd()
+      .split('\n')
+      .at(-1)
+      ?.replace(/^Error: /, '') ?? '';
+  const remedy = /ENOENT|EACCES/.test(messageOf(error))
+    ? 'run `npm run setup`'
+    : /database|SQL/i.test(last)
+      ? `move ${database} away (finished results stay; runs under way are started again under their ids)`
+      : `its log is ${log}`;
+  return new ServerError(`embedded server: expected it to start, got: ${last || messageOf(error)}; ${remedy}`, {
+    cause: error,
+  });
+}
+
+async function untilItAnswers(address: string, isRunning: () => boolean, signal?: AbortSignal): Promise<void> {
+  const deadline = Date.now() + START_MS;
+  for (;;) {
+    const isUp = await answers(address);
+    signal?.throwIfAborted();
+    if (isUp) return;
+    if (!isRunning()) throw new Error('it ended at once');
+    if (Date.now() > deadline) throw new Error(`no answer on ${address} within ${START_MS / 1000} s`);
+    await sleep(100);
+  }
+}
+
+/** Whether the server's namespace answers, which is later than its port does. */
+export async function answers(address: string): Promise<boolean> {
+  try {
+    const connection = await Connection.connect({ address, connectTimeout: 1000, ...withoutProxy(address) });
+    try {
+      await connection.workflowService.describeNamespace({ namespace: 'default' });
+      return true;
+    } finally {
+      await connection.close();
+    }
+  } catch {
+    return false;
+  }
+}
+
+const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/i;
+
+/** Options of a connection: none to a server on this machine goes through a proxy that the environment names. */
+export function withoutProxy(address: string | undefined): { channelArgs?: { 'grpc.enable_http_proxy': 0 } } {
+  return LOOPBACK.test(address ?? '') ? { channelArgs: { 'grpc.enable_http_proxy': 0 } } : {};
+}
+
+/** Ends the server of a folder, if one runs: asks, and kills it if that takes too long. */
+export async function endServer(home: string): Promise<void> {
   for (const [signal, patienceMs] of [
     ['SIGTERM', 10_000],
     ['SIGKILL', 5000],
   ] as const) {
-    if (livenessOf(server) !== 'alive') return;
+    const server = findServer(home);
+    if (server === null) return;
     process.kill(server.pid, signal);
     const deadline = Date.now() + patienceMs;
-    while (livenessOf(server) === 'alive' && Date.now() < deadline) await sleep(50);
+    while (isLocked(serverFiles(home).serverLock) && Date.now() < deadline) await sleep(50);
   }
 }
 
-async function readState(home: string): Promise<State | null> {
-  try {
-    const parsed = State.safeParse(JSON.parse(await readFile(path.join(home, 'server.json'), 'utf8')));
-    return parsed.success ? parsed.data : null;
-  } catch (error) {
-    if (isErrno(error, 'ENOENT') || error instanceof SyntaxError) return null;
-    throw error;
-  }
-}
-
-async function writeState(home: string, state: State): Promise<State> {
-  await atomicWrite(path.join(home, 'server.json'), `${JSON.stringify(state, null, 1)}\n`);
+function writeState(home: string, state: ServerState): ServerState {
+  const file = serverFiles(home).state;
+  writeFileSync(`${file}.new`, `${JSON.stringify(state, null, 1)}\n`);
+  renameSync(`${file}.new`, file);
   return state;
 }
 
-function addressesOf({ port, uiPort }: State): EmbeddedServer {
-  return { address: `${HOST}:${port}`, ui: `http://${HOST}:${uiPort}` };
+function readJson(file: string): unknown {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    return null;
+  }
+}
+
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -2,9 +2,11 @@ import { Client, Connection, WorkflowExecutionAlreadyStartedError } from '@tempo
 import type { WorkflowHandle, WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { ClientConnectConfig } from '@temporalio/envconfig';
+import type { NativeConnection } from '@temporalio/worker';
 import { createHash } from 'node:crypto';
 import { CONTROL_QUEUE, PIPELINE } from '../plan/messages.ts';
 import type { Plan } from '../plan/plan.ts';
+import { ServerError, withoutProxy } from '../runtime/temporal-server.ts';
 import type { pipeline } from '../workflows/pipeline.ts';
 
 export interface ServerConfig {
@@ -34,10 +36,36 @@ interface StartedRun {
   readonly isSamePlan: boolean;
 }
 
-/** A client of the server; the caller closes its connection. */
+/** A client of the server; the caller closes its connection. @throws ServerError where the server cannot be used */
 export async function connectClient(server: ServerConfig): Promise<Client> {
-  const connection = await Connection.connect({ ...server.connectionOptions, connectTimeout: '5 seconds' });
-  return new Client({ connection, namespace: server.namespace });
+  const { connectionOptions, namespace } = server;
+  const proxy = withoutProxy(connectionOptions.address);
+  const connecting = Connection.connect({ ...connectionOptions, ...proxy, connectTimeout: '5 seconds' });
+  const connection = await usable(server, connecting);
+  return new Client({ connection, namespace });
+}
+
+/** The connection, once it is made and found to know the namespace. @throws ServerError, one sentence, if it is not */
+export async function usable<Made extends Connection | NativeConnection>(
+  { connectionOptions: { address }, namespace }: ServerConfig,
+  connecting: Promise<Made>,
+): Promise<Made> {
+  const connection = await connecting.catch((cause: unknown) => {
+    throw new ServerError(
+      `server ${address}: expected an answer, got none; check that it runs and that TEMPORAL_ADDRESS is right`,
+      { cause },
+    );
+  });
+  await connection.workflowService.describeNamespace({ namespace }).catch(async (cause: unknown) => {
+    // Whoever may not ask may have a namespace all the same.
+    if (!/not found/i.test(String(cause))) return;
+    await connection.close();
+    throw new ServerError(
+      `server ${address}: expected a namespace ${namespace}, got none of that name; correct TEMPORAL_NAMESPACE, or make it with \`temporal operator namespace create\``,
+      { cause },
+    );
+  });
+  return connection;
 }
 
 /**

@@ -3,40 +3,37 @@ import { bundleWorkflowCode, NativeConnection, Worker } from '@temporalio/worker
 import type { WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import { DevicePool, heavyActivities, lightActivities } from '../activities/stages.ts';
 import { CONTROL_QUEUE, HEAVY_QUEUE } from '../plan/messages.ts';
-import { ServerError } from '../runtime/temporal-server.ts';
+import { usable } from './server.ts';
 import type { ServerConfig } from './server.ts';
 
-interface WorkerOptions {
+/** `control`: workflows and light work. `heavy`: what trains and evaluates, on processors or cards. */
+export type Role = 'control' | 'heavy';
+
+export interface WorkerOptions {
   /** Which workers to run in this process. */
-  readonly roles: readonly ('control' | 'gpu')[];
+  readonly roles: readonly Role[];
   /** One heavy activity each: `cpu`, `gpu:0` … */
   readonly devices: readonly string[];
-  /** Task queue of the heavy worker; `gpu` unless told. */
+  /** Task queue of the heavy worker; HEAVY_QUEUE where absent. */
   readonly queue?: string;
 }
 
 export interface RunningWorkers {
   /** Ends when the workers have shut down; rejects if one of them fails. */
   readonly stopped: Promise<void>;
-  /** Begins the shutdown: heavy work stops at a checkpoint. The signals SIGINT and SIGTERM do the same. */
+  /** Begins the shutdown: heavy work stops at a checkpoint. */
   shutdown(): void;
 }
 
-/** Runs workers in this process. Rejects with ServerError at once where the server cannot be reached. */
+/** Runs workers in this process. Rejects with ServerError, one sentence, where the server cannot be used. */
 export async function startWorkers(server: ServerConfig, options: WorkerOptions): Promise<RunningWorkers> {
-  const connection = await NativeConnection.connect(server.connectionOptions).catch((cause: unknown) => {
-    const { address } = server.connectionOptions;
-    throw new ServerError(
-      `server ${address}: expected an answer, got none; check that it runs and that TEMPORAL_ADDRESS is right`,
-      { cause },
-    );
-  });
+  const connection = await usable(server, NativeConnection.connect(server.connectionOptions));
   const workers: Worker[] = [];
   for (const role of new Set(options.roles)) {
     workers.push(
       role === 'control'
         ? await createControlWorker(connection, server.namespace)
-        : await createGpuWorker(connection, server.namespace, options),
+        : await createHeavyWorker(connection, server.namespace, options),
     );
   }
   const shutdown = (): void => {
@@ -71,10 +68,10 @@ async function createControlWorker(connection: NativeConnection, namespace: stri
  * A worker of heavy activities: one at a time a device (`cpu`, `gpu:0` …; `cpu` may be named several times). Any number
  * of them on any number of machines share a queue, if they share the results folder.
  */
-export async function createGpuWorker(
+export async function createHeavyWorker(
   connection: NativeConnection,
   namespace: string,
-  { devices, queue = HEAVY_QUEUE }: { devices: readonly string[]; queue?: string },
+  { devices, queue = HEAVY_QUEUE }: Pick<WorkerOptions, 'devices' | 'queue'>,
 ): Promise<Worker> {
   const pool = new DevicePool(devices);
   return await Worker.create({

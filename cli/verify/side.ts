@@ -44,7 +44,7 @@ export async function carryOut(
   signal: AbortSignal,
 ): Promise<Side> {
   const began = Date.now();
-  const world = await World.open(folder);
+  const world = await World.open(folder, signal);
   const over = new AbortController();
   try {
     await startRun(world.client, plan);

@@ -4,20 +4,18 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync, readFileSync } from 'node:fs';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { z } from 'zod';
 import type { Target } from './kills.ts';
 import { Trace } from './trace.ts';
 import type { Visit } from './trace.ts';
 import { traceVariable } from '../../nas/process/phase-trace.ts';
 import { root } from '../../runtime/layout.ts';
-import { livenessOf, ProcessIdentity } from '../../runtime/process-identity.ts';
-import { keepServer } from '../../runtime/temporal-server.ts';
-import type { ServerKeeper } from '../../runtime/temporal-server.ts';
+import { keepServer } from '../../runtime/server-keeper.ts';
+import type { ServerKeeper } from '../../runtime/server-keeper.ts';
+import { findServer } from '../../runtime/temporal-server.ts';
 import { connectClient, embeddedServer } from '../../workers/server.ts';
 
-const ServerState = z.object({ server: ProcessIdentity });
 const MOST_ENDS = 20;
 
 /** A server, a worker and a results folder of their own, whose processes are there to be killed: whatever dies comes up again. */
@@ -41,9 +39,9 @@ export class World {
   }
 
   /** @param folder everything is kept below it */
-  static async open(folder: string): Promise<World> {
+  static async open(folder: string, signal: AbortSignal): Promise<World> {
     await mkdir(path.join(folder, 'results'), { recursive: true });
-    const keeper = await keepServer(path.join(folder, 'home'));
+    const keeper = await keepServer(path.join(folder, 'home'), signal);
     const trace = await Trace.open(path.join(folder, 'trace'));
     return new World(folder, trace, keeper, await connectClient(embeddedServer(keeper.address)));
   }
@@ -65,7 +63,7 @@ export class World {
    */
   async kill(target: Target, visit: Visit): Promise<boolean> {
     const { pid } = visit;
-    const victim = target === 'trainer' ? pid : target === 'worker' ? this.#worker.pid : await this.#server();
+    const victim = target === 'trainer' ? pid : target === 'worker' ? this.#worker.pid : findServer(this.#home)?.pid;
     if (victim == null || !(await halted(pid))) return false;
     try {
       if (!this.atWork().includes(visit)) return false;
@@ -87,11 +85,6 @@ export class World {
     await this.client.connection.close();
     await this.#keeper.stop();
     this.trace.close();
-  }
-
-  async #server(): Promise<number | null> {
-    const { server } = ServerState.parse(JSON.parse(await readFile(path.join(this.#home, 'server.json'), 'utf8')));
-    return livenessOf(server) === 'alive' ? server.pid : null;
   }
 
   #startWorker(): ChildProcess {

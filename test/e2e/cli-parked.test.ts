@@ -52,7 +52,7 @@ let client: Client;
 beforeAll(async () => {
   up = new RunningNas(['up', '--json'], environment);
   await up.prints('"devices"');
-  address = (await findServer(environment.NAS_HOME))?.address ?? '';
+  address = findServer(environment.NAS_HOME)?.address ?? '';
   client = await connectClient(embeddedServer(address));
 });
 

@@ -53,7 +53,7 @@ let client: Client;
 beforeAll(async () => {
   up = new RunningNas(['up', '--json'], environment);
   await up.prints('"devices"');
-  client = await connectClient(embeddedServer((await findServer(environment.NAS_HOME))?.address ?? ''));
+  client = await connectClient(embeddedServer(findServer(environment.NAS_HOME)?.address ?? ''));
 });
 
 afterAll(async () => {

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { readManifest } from '../../artifacts/manifest.ts';
+import { findServer } from '../../runtime/temporal-server.ts';
 import { holdIn } from '../support/held-stage.ts';
 import { nas, RunningNas } from '../support/nas.ts';
 import { stageProcesses } from '../support/stage-processes.ts';
@@ -23,10 +23,10 @@ test(
       (await readManifest(results, 'unplugged/one-shot'))?.checkpoints.length ?? 0;
     await expect.poll(checkpoints, { timeout: 60_000 }).toBeGreaterThan(0);
 
-    const { server }: { server: { pid: number } } = JSON.parse(readFileSync(path.join(home, 'server.json'), 'utf8'));
+    const server = findServer(home)?.pid ?? 0;
     const trainers = stageProcesses(up.pid, 'unplugged');
     expect(trainers).toHaveLength(1);
-    for (const pid of [up.pid, server.pid, ...trainers]) process.kill(pid, 'SIGKILL');
+    for (const pid of [up.pid, server, ...trainers]) process.kill(pid, 'SIGKILL');
     await up.ended;
 
     const again = new RunningNas(['up', '--json'], environment);

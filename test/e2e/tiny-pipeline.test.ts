@@ -17,7 +17,7 @@ const server = withPipelineServer(lightActivities);
 let workers: RunningWorkers;
 beforeAll(async () => {
   const address = embeddedServer(server.environment.address);
-  workers = await startWorkers(address, { roles: ['gpu'], devices: ['cpu', 'cpu'] });
+  workers = await startWorkers(address, { roles: ['heavy'], devices: ['cpu', 'cpu'] });
 });
 afterAll(async () => {
   workers.shutdown();

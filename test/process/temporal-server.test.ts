@@ -1,19 +1,24 @@
 import path from 'node:path';
-import { readFileSync } from 'node:fs';
-import { expect, onTestFinished, test } from 'vitest';
-import { findServer, keepServer } from '../../runtime/temporal-server.ts';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { connect } from 'node:net';
+import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
+import { isLocked } from '../../runtime/file-lock.ts';
+import { keepServer } from '../../runtime/server-keeper.ts';
+import { findServer, serverFiles } from '../../runtime/temporal-server.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { connectClient, embeddedServer } from '../../workers/server.ts';
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
 
 async function kept(home: string) {
   const keeper = await keepServer(home);
   onTestFinished(async () => await keeper.stop());
   return keeper;
-}
-
-function pidOf(home: string): number {
-  const { server }: { server: { pid: number } } = JSON.parse(readFileSync(path.join(home, 'server.json'), 'utf8'));
-  return server.pid;
 }
 
 test('a killed server comes back on its ports and its database, and ends with its keeper', async () => {
@@ -22,19 +27,110 @@ test('a killed server comes back on its ports and its database, and ends with it
   const client = await connectClient(embeddedServer(keeper.address));
   onTestFinished(async () => await client.connection.close());
   await client.workflow.start('kept', { workflowId: 'kept', taskQueue: 'nobody' });
-  const first = pidOf(home);
+  const first = findServer(home)?.pid ?? 0;
   process.kill(first, 'SIGKILL');
-  await expect.poll(() => pidOf(home), { timeout: 60_000 }).not.toBe(first);
+  await expect.poll(() => findServer(home)?.pid ?? first, { timeout: 60_000 }).not.toBe(first);
   expect((await client.workflow.getHandle('kept').describe()).status.name).toBe('RUNNING');
-  expect(await findServer(home)).toMatchObject({ address: keeper.address });
+  expect(findServer(home)).toMatchObject({ address: keeper.address });
   await keeper.stop();
-  expect(await findServer(home)).toBeNull();
+  expect(findServer(home)).toBeNull();
 });
 
-test('two homes have two servers, one home has one', async () => {
+test('two folders have two servers, one folder has one', async () => {
   const [one, other] = [temporaryFolder(), temporaryFolder()];
   const [first, again, second] = await Promise.all([kept(one), kept(one), kept(other)]);
   expect(again.address).toBe(first.address);
   expect(second.address).not.toBe(first.address);
   expect(new Set([first.ui, second.ui]).size).toBe(2);
+});
+
+test('a folder that was copied while its server ran has a server of its own', async () => {
+  const home = temporaryFolder();
+  const original = await kept(home);
+  const copy = path.join(temporaryFolder(), 'copy');
+  cpSync(home, copy, { recursive: true });
+  expect(findServer(copy)).toBeNull();
+  await original.stop();
+  // Free by now, but the original's, which comes back to them.
+  const copied = await kept(copy);
+  const again = await kept(home);
+  expect(again.address).toBe(original.address);
+  expect(new Set([copied.address, copied.ui, again.address, again.ui]).size).toBe(4);
+});
+
+test('where the process in charge was killed, the next one takes its server over', async () => {
+  const home = temporaryFolder();
+  const child = fork(path.resolve('test/support/keeper-process.ts'), [home], {
+    execArgv: ['--import', import.meta.resolve('tsx')],
+  });
+  await once(child, 'message');
+  const server = findServer(home);
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  const keeper = await kept(home);
+  expect(findServer(home)).toEqual(server);
+  await keeper.stop();
+  expect(isLocked(serverFiles(home).serverLock)).toBe(false);
+});
+
+test('what keeps a server from starting is one sentence with its remedy', async () => {
+  const [broken, file, silent] = [temporaryFolder(), path.join(temporaryFolder(), 'file'), temporaryFolder()];
+  writeFileSync(serverFiles(broken).database, 'no database '.repeat(400));
+  await expect(keepServer(broken)).rejects.toThrow(
+    /^embedded server: expected it to start, got: .*file is not a database.*; move .*temporal\.db away .*$/,
+  );
+  writeFileSync(file, '');
+  await expect(keepServer(path.join(file, 'home'))).rejects.toThrow(
+    /^embedded server: expected a folder .* got: ENOTDIR.*; name another by NAS_HOME$/,
+  );
+  mkdirSync(serverFiles(silent).database);
+  await expect(keepServer(silent)).rejects.toThrow(/^embedded server: .*; [^\n]+$/);
+});
+
+test('a start that is broken off leaves no server behind', { timeout: 60_000 }, async () => {
+  const home = temporaryFolder();
+  for (const delayMs of [0, 20, 60, 120]) {
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(new Error('enough')), delayMs);
+    await expect(keepServer(home, controller.signal), `after ${delayMs} ms`).rejects.toThrow('enough');
+    await expect.poll(() => isLocked(serverFiles(home).serverLock)).toBe(false);
+  }
+});
+
+const NOBODY = 'http://127.0.0.1:9';
+
+test('a server on this machine is reached whatever proxy the environment names', async () => {
+  for (const name of ['http_proxy', 'https_proxy', 'grpc_proxy', 'all_proxy']) {
+    for (const variable of [name, name.toUpperCase()]) vi.stubEnv(variable, NOBODY);
+  }
+  vi.stubEnv('no_proxy', undefined);
+  vi.stubEnv('NO_PROXY', undefined);
+  const { address } = await kept(temporaryFolder());
+  const [, port] = address.split(':');
+  for (const host of ['127.0.0.1', 'localhost']) {
+    const client = await connectClient(embeddedServer(`${host}:${port}`));
+    await client.connection.close();
+  }
+});
+
+test('a server elsewhere is reached through the proxy', async () => {
+  const { address } = await kept(temporaryFolder());
+  const [, port] = address.split(':');
+  const asked: string[] = [];
+  const proxy = createServer().on('connect', ({ url = '' }, socket) => {
+    asked.push(url);
+    const server = connect(Number(port), '127.0.0.1', () => {
+      socket.write('HTTP/1.1 200 OK\r\n\r\n');
+      server.pipe(socket).pipe(server);
+    });
+    for (const end of [server, socket]) end.on('error', () => end.destroy());
+  });
+  proxy.listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  onTestFinished(() => void proxy.close());
+  const place = proxy.address();
+  vi.stubEnv('https_proxy', `http://127.0.0.1:${typeof place === 'object' ? place?.port : ''}`);
+  const client = await connectClient(embeddedServer('temporal.example:7233'));
+  await client.connection.close();
+  expect(asked).toContain('temporal.example:7233');
 });

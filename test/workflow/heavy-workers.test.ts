@@ -5,7 +5,7 @@ import { lightActivities } from '../../activities/stages.ts';
 import { planOf } from '../support/pipeline-server.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { withPipelineServer } from '../support/with-pipeline-server.ts';
-import { createGpuWorker } from '../../workers/workers.ts';
+import { createHeavyWorker } from '../../workers/workers.ts';
 
 const server = withPipelineServer(lightActivities);
 
@@ -23,7 +23,7 @@ test('a worker of two cards runs one process on each', async () => {
     work: 'heavy',
   });
   const { nativeConnection } = server.environment;
-  const worker = await createGpuWorker(nativeConnection, 'default', { devices: ['gpu:0', 'gpu:1'] });
+  const worker = await createHeavyWorker(nativeConnection, 'default', { devices: ['gpu:0', 'gpu:1'] });
   const ended = worker.run();
   try {
     await (await server.start(plan)).handle.result();

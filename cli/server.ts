@@ -1,13 +1,9 @@
-import path from 'node:path';
 import type { Client } from '@temporalio/client';
 import { Failure } from './failure.ts';
-import { root } from '../runtime/layout.ts';
+import { serverHome } from '../runtime/layout.ts';
 import { findServer } from '../runtime/temporal-server.ts';
 import { configuredServer, connectClient, embeddedServer } from '../workers/server.ts';
 import type { ServerConfig } from '../workers/server.ts';
-
-/** Where the embedded server keeps its state: `.nas/` of the clone, or the folder that NAS_HOME names. */
-export const serverHome = path.resolve(root, process.env['NAS_HOME'] || '.nas');
 
 const PATIENCE_MS = 15_000;
 
@@ -29,7 +25,7 @@ export interface Place {
 export async function findPlace(): Promise<Place> {
   const config = configuredServer();
   if (config !== null) return { config, ui: null };
-  const embedded = await findServer(serverHome);
+  const embedded = findServer(serverHome);
   if (embedded !== null) return { config: embeddedServer(embedded.address), ui: embedded.ui };
   throw new Failure(
     'server: expected the one of this clone to run, got none; run `nas up` in another terminal, or set TEMPORAL_ADDRESS',
@@ -39,7 +35,7 @@ export async function findPlace(): Promise<Place> {
 /** Connects, hands the server to `body`, and closes the connection after it. */
 export async function withServer<T>(body: (server: Server) => Promise<T>, place?: Place): Promise<T> {
   const { config, ui } = place ?? (await findPlace());
-  const client = await connect(config);
+  const client = await connectClient(config);
   const { namespace } = config;
   const uiOf = (run: string): string | null =>
     ui === null ? null : `${ui}/namespaces/${namespace}/workflows/${encodeURIComponent(run)}`;
@@ -53,20 +49,4 @@ export async function withServer<T>(body: (server: Server) => Promise<T>, place?
 /** Asks a run something that only a worker can answer, and gives up after a while. */
 export async function answered<T>({ connection }: Client, ask: () => Promise<T>): Promise<T> {
   return await connection.withDeadline(Date.now() + PATIENCE_MS, ask);
-}
-
-async function connect(config: ServerConfig): Promise<Client> {
-  try {
-    return await connectClient(config);
-  } catch (error) {
-    const { address } = config.connectionOptions;
-    const why = error instanceof Error ? error.message : String(error);
-    throw new Failure(
-      `server ${address}: expected an answer, got none (${why}); check that it runs and that TEMPORAL_ADDRESS is right`,
-      1,
-      {
-        cause: error,
-      },
-    );
-  }
 }
