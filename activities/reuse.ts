@@ -13,7 +13,7 @@ import { readManifest } from '../artifacts/manifest.ts';
 import type { Manifest } from '../artifacts/manifest.ts';
 import { fileNames, placeOf } from '../artifacts/paths.ts';
 import { kindOf } from '../pipelines/kinds/catalogue.ts';
-import type { Choice } from '../plan/messages.ts';
+import type { Choice } from '../plan/choice.ts';
 import type { StageResult } from '../plan/results.ts';
 import type { Json } from '../plan/json.ts';
 
@@ -48,7 +48,7 @@ export function resultOf(manifest: Manifest, root: string, attempt: number, reus
   }
   const { selection } = manifest;
   const choices = choicesOf(manifest, root);
-  const isPersons = selection?.by === 'person' && choices.some(({ key }) => key === selection.epoch);
+  const isPersons = selection?.by === 'person' && choices.some(({ epoch }) => epoch === selection.epoch);
   const chosen = isPersons
     ? { epoch: selection.epoch, by: selection.by, who: selection.who, why: selection.why }
     : null;
@@ -58,7 +58,7 @@ export function resultOf(manifest: Manifest, root: string, attempt: number, reus
 /** Epochs a person or a rule may choose: those whose supernet is there. */
 export function choicesOf(manifest: Manifest, root: string): Choice[] {
   const there = manifest.epochs.filter(({ file }) => file !== null && existsSync(placeOf(root, file)));
-  return there.map(({ epoch, tau, interval }) => ({ key: epoch, score: tau, interval }));
+  return there.map(({ epoch, tau, interval }) => ({ epoch, tau, interval }));
 }
 
 /**

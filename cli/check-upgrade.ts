@@ -3,7 +3,7 @@ import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import type { Command } from 'commander';
 import { withServer } from './server.ts';
 import { jsonOption, output } from './options.ts';
-import { PIPELINE } from '../plan/messages.ts';
+import { PIPELINE } from '../plan/names.ts';
 import { workflowBundle } from '../workers/workers.ts';
 
 interface Replay {

@@ -11,8 +11,8 @@ import { changesOf, fingerprintOf } from '../pipelines/fingerprint.ts';
 import { kinds } from '../pipelines/kinds/catalogue.ts';
 import type { Plan, PlanStage } from '../plan/plan.ts';
 import { references, resolve } from '../plan/references.ts';
-import { reuseOf } from '../plan/reuse.ts';
-import { chooseByRule, plainSelect } from '../workflows/records.ts';
+import { chosenByRule, plainSelect } from '../plan/choice.ts';
+import { reuseByStage } from '../plan/reuse.ts';
 import type { Json, JsonObject } from '../plan/json.ts';
 
 /** What will become of a stage, as far as it can be told before. */
@@ -66,7 +66,7 @@ async function forecastCell(
 ): Promise<CellForecast> {
   const scope = { params: plan.params, matrix: cell, stages };
   const directory = `${plan.id}/${z.string().parse(resolve(stage.directory, scope))}`;
-  const reuse = reuseOf(plan, stage.id);
+  const reuse = reuseByStage(plan)(stage.id);
   if (typeof reuse === 'object') {
     const theirs = reuse.run + directory.slice(plan.id.length);
     const found = known.find((one) => one.directory === theirs);
@@ -122,11 +122,11 @@ function outputsOf(manifest: Manifest, { select }: PlanStage, root: string): Jso
   const { wait, rule } = select ?? plainSelect;
   const choices = choicesOf(manifest, root);
   if (wait === 'signal' || choices.length === 0) return null;
-  const { key } = chooseByRule(rule, choices);
-  const epoch = manifest.epochs.find((one) => one.epoch === key);
+  const chosen = chosenByRule(rule, choices);
+  const epoch = manifest.epochs.find((one) => one.epoch === chosen?.epoch);
   if (epoch === undefined) return null;
   const { groups = 1 } = JsonMap.parse(manifest.config);
-  return { selected: { file: epoch.file, sha256: epoch.sha256, epoch: key, tau: epoch.tau, groups } };
+  return { selected: { file: epoch.file, sha256: epoch.sha256, epoch: epoch.epoch, tau: epoch.tau, groups } };
 }
 
 function joined(cells: readonly JsonObject[]): JsonObject {

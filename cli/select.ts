@@ -24,7 +24,7 @@ async function select(run: string, stage: string, epoch: number, { why, json }: 
     const message = { stage, epoch, who: process.env['USER'] ?? 'nas', ...(why === undefined ? {} : { why }) };
     const handle = client.workflow.getHandle(run);
     const choice = await answered(client, () => handle.executeUpdate(selectEpochUpdate, { args: [message] }));
-    const score = choice.score === null ? '' : `, tau ${tau(choice.score, choice.interval ?? undefined)}`;
-    output(json, { run, stage, ...choice }, () => `${run}: ${stage} goes on with epoch ${choice.key}${score}`);
+    const reached = choice.tau === null ? '' : `, tau ${tau(choice.tau, choice.interval ?? undefined)}`;
+    output(json, { run, stage, ...choice }, () => `${run}: ${stage} goes on with epoch ${choice.epoch}${reached}`);
   });
 }

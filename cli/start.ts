@@ -12,7 +12,7 @@ import { output } from './options.ts';
 import { endingOf } from './run.ts';
 import { watchRun } from './watch.ts';
 import type { Plan } from '../plan/plan.ts';
-import { reuseOf } from '../plan/reuse.ts';
+import { reuseByStage } from '../plan/reuse.ts';
 import { startRun } from '../workers/server.ts';
 
 interface Options extends LoadOptions {
@@ -52,7 +52,8 @@ export function outcomeInWords(run: string, outcome: Outcome): string {
 // A run that goes on from an older one needs what that has done; said before anything starts.
 async function refuseUnfinished(plan: Plan): Promise<void> {
   if (typeof plan.reuse !== 'object') return;
-  const taken = (await forecast(plan, resultsRoot())).filter(({ stage }) => typeof reuseOf(plan, stage) === 'object');
+  const reuseOf = reuseByStage(plan);
+  const taken = (await forecast(plan, resultsRoot())).filter(({ stage }) => typeof reuseOf(stage) === 'object');
   const missing = taken.filter(({ will }) => will === 'run');
   if (missing.length === 0) return;
   const lines = missing.map(({ stage, why }) => `${stage}: ${why}`);

@@ -4,7 +4,7 @@ import { toStderr, withWorkers } from './bring-up.ts';
 import { interruption } from './failure.ts';
 import { jsonOption, output, wholeNumber } from './options.ts';
 import { findPlace } from './server.ts';
-import { HEAVY_QUEUE } from '../plan/messages.ts';
+import { HEAVY_QUEUE } from '../plan/names.ts';
 import { allDevices, cardDevices, cpuSlots } from '../workers/devices.ts';
 import type { Role } from '../workers/workers.ts';
 

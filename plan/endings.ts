@@ -21,6 +21,11 @@ export function isTriedAgain(ending: Ending): boolean {
   return endings[ending] === 'is tried again';
 }
 
+/** Those after which the server must not try again: it would only repeat them, or the workflow answers them itself. */
+export const endsForGood: readonly string[] = Object.entries(endings).flatMap(([name, follows]) =>
+  follows === 'is tried again' ? [] : [name],
+);
+
 /** An error whose message is all that a person needs (`where: expected …, got …; what to do`), and that knows its ending. */
 export class KnownError extends Error {
   readonly ending: Ending;

@@ -1,12 +1,8 @@
 import type { QueryDefinition, SignalDefinition, UpdateDefinition } from '@temporalio/common';
+import type { Choice } from './choice.ts';
 import type { Json, JsonObject } from './json.ts';
 
-/** The workflow type; its id is the run id. */
-export const PIPELINE = 'pipeline';
-/** The task queue of the workflows and of light work. */
-export const CONTROL_QUEUE = 'control';
-/** The task queue of work on a device, be it a card or a processor. Plans name it, so it keeps the name it has in those of 0.1.0. */
-export const HEAVY_QUEUE = 'gpu';
+/** What people and programs say to a run, and what it tells of itself. */
 
 export type StageState =
   | 'waiting'
@@ -67,13 +63,6 @@ export interface RunStatus {
   readonly notices: readonly string[];
 }
 
-/** One epoch to choose from. */
-export interface Choice {
-  readonly key: number;
-  readonly score: number | null;
-  readonly interval: readonly [low: number, high: number] | null;
-}
-
 export interface SelectEpoch {
   readonly stage: string;
   readonly epoch: number;
@@ -115,15 +104,3 @@ export const abortStageUpdate = update<string[], StageMessage>('abortStage');
 export const pauseSignal = signal('pause');
 export const resumeSignal = signal('resume');
 export const statusQuery = query<RunStatus>('status');
-
-/** The id of a stage's activity: `few-shot-3`, `evaluate.3` for a cell, with `~2` for its second round. */
-export function activityIdOf(work: string, round: number): string {
-  return round === 1 ? work : `${work}~${round}`;
-}
-
-/** What an activity id says. */
-export function parseActivityId(id: string): { stage: string; cell: string | null; round: number } {
-  const [work = id, round = '1'] = id.split('~');
-  const [stage = work, cell = null] = work.split('.');
-  return { stage, cell, round: Number(round) };
-}

@@ -1,7 +1,10 @@
-import type { Choice } from './messages.ts';
+import type { Choice, ChosenEpoch } from './choice.ts';
 import type { JsonObject } from './json.ts';
+import type { Reuse } from './reuse.ts';
 
-/** What the workflow gives to the activity that `uses` names. Types only: workflow code imports this file. */
+/** What passes between the workflow and the activities of its stages, and what stages pass on to each other. */
+
+/** What the workflow gives to the activity that `uses` names. */
 export interface StageInput {
   /** `few-shot-3`, or `evaluate.3` for a cell: names the work in its token and its ledger. */
   readonly stage: string;
@@ -14,10 +17,11 @@ export interface StageInput {
   readonly with: JsonObject;
   /** Where finished work may come from, beside the stage's own folder; from anywhere where absent. */
   readonly reuse?: Reuse;
+  /** How many attempts may end without a result before the stage parks; absent from histories of 0.1.0. */
+  readonly attempts?: number;
+  /** When the workflow run began, by the server's clock, in ms since 1970; absent from histories of 0.1.0. */
+  readonly runStarted?: number;
 }
-
-/** Work with the same fingerprint of any run, no work of other runs, or that run's work as it is. */
-export type Reuse = 'anything' | 'nothing' | { readonly run: string };
 
 /** What a stage's activity gives back: ids, paths, hashes, scalars; about 1 KB. */
 export interface StageResult {
@@ -33,14 +37,6 @@ export interface StageResult {
   readonly reused: string | null;
 }
 
-/** Who chose which epoch, and why. */
-export interface ChosenEpoch {
-  readonly epoch: number;
-  readonly by: 'rule' | 'person';
-  readonly who: string;
-  readonly why: string;
-}
-
 /** Input of `select-epoch`: records the choice and gives the stage's outputs. */
 export interface SelectInput extends StageInput {
   readonly chosen: ChosenEpoch;
@@ -48,7 +44,7 @@ export interface SelectInput extends StageInput {
 
 /**
  * What a stage of each kind gives to `${{ stages.<id>.<output> }}`. Paths are relative to the results root. `report` → `report`,
- * `ground-truth-table` → `table` and `command` → `files.<name>` give `{file, sha256}`. Types only.
+ * `ground-truth-table` → `table` and `command` → `files.<name>` give `{file, sha256}`.
  */
 
 /** A file by its place and by what it holds. */

@@ -1,24 +1,32 @@
 import type { Plan, PlanReuse } from './plan.ts';
-import type { Reuse } from './results.ts';
 
-/** What a plan takes over of other runs. Pure: the workflow asks the same. */
+/** What a run takes over of other runs. */
 
-/** Where finished work of a stage may come from. */
-export function reuseOf({ reuse, stages }: Plan, id: string): Reuse {
-  if (reuse === undefined) return 'anything';
-  if (reuse === 'nothing') return 'nothing';
+/** Work with the same fingerprint of any run, no work of other runs, or that run's work as it is. */
+export type Reuse = 'anything' | 'nothing' | { readonly run: string };
+
+/** Where finished work of each stage may come from, by its id. Linear in the plan, which may have thousands of stages. */
+export function reuseByStage({ reuse, stages }: Plan): (id: string) => Reuse {
+  if (reuse === undefined || reuse === 'nothing') return () => reuse ?? 'anything';
   const { run, stage: first } = reuse;
-  if (first === null) return { run };
+  if (first === null) return () => ({ run });
   const needs = new Map(stages.map((stage) => [stage.id, stage.needs]));
-  const isBefore = (earlier: string, later: string): boolean =>
-    (needs.get(later) ?? []).some((need) => need === earlier || isBefore(earlier, need));
-  if (isBefore(id, first)) return { run };
-  return id === first || isBefore(first, id) ? 'nothing' : 'anything';
+  const before = new Set<string>();
+  const open = [first];
+  for (let id = open.pop(); id !== undefined; id = open.pop()) {
+    for (const need of needs.get(id) ?? []) {
+      if (!before.has(need)) open.push(need);
+      before.add(need);
+    }
+  }
+  // In topological order, so every need is looked at before the stage that has it.
+  const after = new Set([first]);
+  for (const stage of stages) if (stage.needs.some((need) => after.has(need))) after.add(stage.id);
+  return (id) => (before.has(id) ? { run } : after.has(id) ? 'nothing' : 'anything');
 }
 
-/** The same for the sub-plan that a stage runs under a run id of its own, which `childOf` makes of a run's. */
-export function reuseOfChild(plan: Plan, id: string, childOf: (run: string) => string): PlanReuse | undefined {
-  const reuse = reuseOf(plan, id);
+/** The same for the sub-plan of a stage, which runs under a run id of its own; `childOf` makes that of a run's. */
+export function reuseOfChild(reuse: Reuse, childOf: (run: string) => string): PlanReuse | undefined {
   if (reuse === 'anything') return undefined;
   return reuse === 'nothing' ? reuse : { run: childOf(reuse.run), stage: null };
 }

@@ -4,7 +4,7 @@ import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { ClientConnectConfig } from '@temporalio/envconfig';
 import type { NativeConnection } from '@temporalio/worker';
 import { createHash } from 'node:crypto';
-import { CONTROL_QUEUE, PIPELINE } from '../plan/messages.ts';
+import { CONTROL_QUEUE, PIPELINE } from '../plan/names.ts';
 import type { Plan } from '../plan/plan.ts';
 import { ServerError, withoutProxy } from '../runtime/temporal-server.ts';
 import type { pipeline } from '../workflows/pipeline.ts';

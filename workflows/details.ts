@@ -1,5 +1,7 @@
-import type { Choice, RunStatus, StageStatus } from '../plan/messages.ts';
+import { bestFirst } from '../plan/choice.ts';
+import type { Choice } from '../plan/choice.ts';
 import type { JsonObject } from '../plan/json.ts';
+import type { RunStatus, StageStatus } from '../plan/messages.ts';
 
 /** Rows shown of a long list: the page takes 20 kB. */
 export const MOST_ROWS = 60;
@@ -54,7 +56,7 @@ function asking(run: string, stage: StageStatus): string[] {
     const epoch = stage.epoch ?? 0;
     const input = JSON.stringify({ stage: stage.id, epoch });
     return [
-      `**Choose the epoch of ${stage.id}** (best first): ${bestFirst(stage.choices ?? [])}`,
+      `**Choose the epoch of ${stage.id}** (best first): ${choicesInWords(stage.choices ?? [])}`,
       fenced(
         `nas select ${run} ${stage.id} ${epoch}`,
         `temporal workflow signal --workflow-id ${run} --name selectEpoch --input '${input}'`,
@@ -76,11 +78,10 @@ function asking(run: string, stage: StageStatus): string[] {
   ];
 }
 
-function bestFirst(choices: readonly Choice[]): string {
-  const order = choices.toSorted((a, b) => (b.score ?? -2) - (a.score ?? -2) || b.key - a.key);
-  return order
+function choicesInWords(choices: readonly Choice[]): string {
+  return bestFirst('latest-of-the-best', choices)
     .slice(0, 10)
-    .map(({ key, score }) => `${key} (tau ${score?.toFixed(3) ?? 'none'})`)
+    .map(({ epoch, tau }) => `${epoch} (tau ${tau?.toFixed(3) ?? 'none'})`)
     .join(', ');
 }
 

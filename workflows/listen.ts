@@ -1,7 +1,8 @@
-import { setHandler } from '@temporalio/workflow';
+import { ApplicationFailure, setHandler } from '@temporalio/workflow';
+import type { Choice } from '../plan/choice.ts';
+import { isSettable, settable } from '../plan/inputs.ts';
 import {
   abortStageUpdate,
-  parseActivityId,
   pauseSignal,
   resumeSignal,
   retryStageUpdate,
@@ -10,11 +11,10 @@ import {
   skipStageUpdate,
   statusQuery,
 } from '../plan/messages.ts';
-import type { Choice, RetryStage, SelectEpoch, StageMessage } from '../plan/messages.ts';
-import type { PlanStage } from '../plan/plan.ts';
-import { hasKey } from './inputs.ts';
-import { chosenByPerson, worksNamed } from './records.ts';
-import type { Work } from './records.ts';
+import type { RetryStage, SelectEpoch, StageMessage } from '../plan/messages.ts';
+import { parseActivityId } from '../plan/names.ts';
+import { cellsNamed } from './records.ts';
+import type { CellRecord } from './records.ts';
 import type { Run } from './run.ts';
 
 /** Sets every handler of a run. What a message asks is checked first: a bad update is refused, a bad signal noted. */
@@ -47,80 +47,82 @@ export function listen(run: Run): void {
 }
 
 function select(run: Run, message: SelectEpoch): Choice {
-  const { work, choice } = selectable(run, message);
-  run.mark(work, { chosen: chosenByPerson(message) });
+  const { cell, choice } = selectable(run, message);
+  const { epoch, who = 'a person', why = '' } = message;
+  run.mark(cell, { chosen: { epoch, by: 'person', who, why } });
   return choice;
 }
 
 function retry(run: Run, message: RetryStage): string[] {
   const { set = {} } = message;
   const moved = retriable(run, message);
-  for (const work of moved) {
+  for (const cell of moved) {
     // Other values make another result; without any, a stage that failed to record its choice only does that again.
-    const anew = Object.keys(set).length > 0 ? { result: null, chosen: null, set: { ...work.set, ...set } } : {};
-    run.mark(work, { ...anew, state: 'waiting' });
+    const anew = Object.keys(set).length > 0 ? { result: null, chosen: null, set: { ...cell.set, ...set } } : {};
+    run.mark(cell, { ...anew, state: 'waiting' });
   }
-  return moved.map((work) => work.id);
+  return moved.map(({ id }) => id);
 }
 
-function move(run: Run, message: StageMessage, change: Partial<Work>): string[] {
+function move(run: Run, message: StageMessage, change: Partial<CellRecord>): string[] {
   const moved = parked(run, message);
-  for (const work of moved) run.mark(work, change);
-  return moved.map((work) => work.id);
+  for (const cell of moved) run.mark(cell, change);
+  return moved.map(({ id }) => id);
 }
 
-function selectable(run: Run, message: SelectEpoch): { work: Work; choice: Choice } {
-  const works = named(run, message, 'selectEpoch');
-  const work = works.find(({ state }) => state === 'selecting');
-  if (work === undefined || work.chosen !== null) {
-    const state = work === undefined ? states(works) : `one with epoch ${work.chosen?.epoch} chosen already`;
-    throw new Error(`selectEpoch ${message.stage}: expected a stage that waits for a choice, got ${state}`);
+function selectable(run: Run, message: SelectEpoch): { cell: CellRecord; choice: Choice } {
+  const cells = named(run, message, 'selectEpoch');
+  const cell = cells.find(({ state }) => state === 'selecting');
+  if (cell === undefined || cell.chosen !== null) {
+    const state = cell === undefined ? states(cells) : `one with epoch ${cell.chosen?.epoch} chosen already`;
+    throw refusal(`selectEpoch ${message.stage}: expected a stage that waits for a choice, got ${state}`);
   }
-  const choices = work.result?.choices ?? [];
-  const choice = choices.find(({ key }) => key === message.epoch);
-  if (choice !== undefined) return { work, choice };
-  const known = choices.map(({ key }) => key).join(', ');
-  throw new Error(`selectEpoch ${message.stage}: expected an epoch of ${known}, got ${JSON.stringify(message.epoch)}`);
+  const choices = cell.result?.choices ?? [];
+  const choice = choices.find(({ epoch }) => epoch === message.epoch);
+  if (choice !== undefined) return { cell, choice };
+  const known = choices.map(({ epoch }) => epoch).join(', ');
+  throw refusal(`selectEpoch ${message.stage}: expected an epoch of ${known}, got ${JSON.stringify(message.epoch)}`);
 }
 
-function retriable(run: Run, message: RetryStage): Work[] {
-  const works = parked(run, message);
+function retriable(run: Run, message: RetryStage): CellRecord[] {
+  const cells = parked(run, message);
   const { stage: id } = parseActivityId(message.stage);
   const stage = run.plan.stages.find((candidate) => candidate.id === id);
   for (const key of Object.keys(message.set ?? {})) {
-    if (stage !== undefined && !hasKey(settable(stage), key)) {
+    if (stage !== undefined && !isSettable(stage, key)) {
       const known = Object.keys(settable(stage)).join(', ');
-      throw new Error(`retryStage ${message.stage}: set.${key}: expected a key of the stage's with (${known})`);
+      throw refusal(`retryStage ${message.stage}: set.${key}: expected a key of the stage's with (${known})`);
     }
   }
-  return works;
+  return cells;
 }
 
-function settable(stage: PlanStage): PlanStage['with'] {
-  return stage.plan === null ? stage.with : { params: stage.plan.params };
-}
-
-function parked(run: Run, message: StageMessage): Work[] {
-  const works = named(run, message, 'stage');
-  const found = works.filter(({ state }) => state === 'parked');
+function parked(run: Run, message: StageMessage): CellRecord[] {
+  const cells = named(run, message, 'stage');
+  const found = cells.filter(({ state }) => state === 'parked');
   if (found.length > 0) return found;
-  throw new Error(`${message.stage}: expected a parked stage, got ${states(works)}`);
+  throw refusal(`${message.stage}: expected a parked stage, got ${states(cells)}`);
 }
 
 // Messages come from other programs and from people: nothing about their shape is sure.
-function named(run: Run, message: unknown, what: string): Work[] {
+function named(run: Run, message: unknown, what: string): CellRecord[] {
   const name = typeof message === 'object' && message !== null && 'stage' in message ? message.stage : undefined;
   if (typeof name !== 'string') {
-    throw new Error(`${what}: expected {"stage": "<id>", …}, got ${JSON.stringify(message)?.slice(0, 100)}`);
+    throw refusal(`${what}: expected {"stage": "<id>", …}, got ${JSON.stringify(message)?.slice(0, 100)}`);
   }
-  const works = worksNamed(run.records, name);
-  if (works.length > 0) return works;
+  const cells = cellsNamed(run.records, name);
+  if (cells.length > 0) return cells;
   const known = run.plan.stages.map(({ id }) => id).join(', ');
-  throw new Error(`${what}: expected a stage of ${known}, got ${JSON.stringify(name.slice(0, 100))}`);
+  throw refusal(`${what}: expected a stage of ${known}, got ${JSON.stringify(name.slice(0, 100))}`);
 }
 
-function states(works: readonly Work[]): string {
-  return `one that is ${[...new Set(works.map(({ state }) => state))].join(', ')}`;
+function states(cells: readonly CellRecord[]): string {
+  return `one that is ${[...new Set(cells.map(({ state }) => state))].join(', ')}`;
+}
+
+// Any other error in a handler would fail the workflow task, again and again.
+function refusal(message: string): ApplicationFailure {
+  return ApplicationFailure.nonRetryable(message, 'Refused');
 }
 
 function noted(run: Run, action: () => unknown): void {

@@ -6,13 +6,13 @@ import {
   continueAsNew,
   isCancellation,
 } from '@temporalio/workflow';
+import type { Json, JsonObject } from '../plan/json.ts';
 import type { Plan } from '../plan/plan.ts';
 import { listen } from './listen.ts';
-import { emptyRecords, outputsOf, stateOf } from './records.ts';
+import { outputsIn, recordsFrom, stateOf } from './records.ts';
 import type { Records } from './records.ts';
 import { Run } from './run.ts';
-import { isStageOver, runStage } from './work.ts';
-import type { Json, JsonObject } from '../plan/json.ts';
+import { isStageOver, runStage } from './stage.ts';
 
 interface PipelineResult {
   /** Outputs by stage; null for a stage that was skipped. */
@@ -25,7 +25,7 @@ interface PipelineResult {
  */
 export async function pipeline(plan: Plan, carried?: Records): Promise<PipelineResult> {
   refuseUnknown(plan);
-  const run = new Run(plan, carried ?? emptyRecords(plan));
+  const run = new Run(plan, recordsFrom(plan, carried));
   listen(run);
   run.show();
   const walked = walk(run);
@@ -60,7 +60,7 @@ function end(run: Run): PipelineResult {
   if (failed.length > 0) {
     throw ApplicationFailure.nonRetryable(`run ${run.plan.id}: given up: ${failed.join(', ')}`, 'StageFailed');
   }
-  const outputs = run.plan.stages.map((stage): [string, Json] => [stage.id, outputsOf(stage, run.record(stage.id))]);
+  const outputs = run.plan.stages.map((stage): [string, Json] => [stage.id, outputsIn(stage, run.record(stage.id))]);
   return { outputs: Object.fromEntries(outputs) };
 }
 

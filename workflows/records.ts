@@ -1,13 +1,33 @@
-import { parseActivityId } from '../plan/messages.ts';
-import type { Choice, SelectEpoch, StageState } from '../plan/messages.ts';
-import type { Plan, PlanStage, Select } from '../plan/plan.ts';
-import type { ChosenEpoch, StageResult } from '../plan/results.ts';
+import { ApplicationFailure } from '@temporalio/workflow';
+import { choiceOf } from '../plan/choice.ts';
+import type { Choice, ChosenEpoch } from '../plan/choice.ts';
+import { outputsOf } from '../plan/inputs.ts';
+import { isObject } from '../plan/json.ts';
 import type { Json, JsonObject } from '../plan/json.ts';
+import type { StageState } from '../plan/messages.ts';
+import { cellsOf, parseActivityId } from '../plan/names.ts';
+import type { Plan, PlanStage } from '../plan/plan.ts';
+import type { StageResult } from '../plan/results.ts';
 
-/** Where one piece of work stands: a stage, or one cell of a matrix stage. Plain data, so that it continues as new. */
-export interface Work {
+/** What a run knows of itself beside its plan. Plain data: it is what the run carries along when it continues as new. */
+
+export interface Records {
+  readonly version: 1;
+  readonly stages: StageRecord[];
+  paused: boolean;
+  notices: string[];
+}
+
+export interface StageRecord {
+  readonly id: string;
+  readonly cells: CellRecord[];
+}
+
+/** Where one cell stands; a stage without matrix has one, of its own id. */
+export interface CellRecord {
   readonly id: string;
   state: 'waiting' | 'running' | 'paused' | 'parked' | 'selecting' | 'done' | 'skipped' | 'failed';
+  /** How often its work was scheduled. */
   rounds: number;
   attempts: number;
   /** What its activity gave; kept while an epoch is chosen. */
@@ -21,94 +41,90 @@ export interface Work {
   set: Record<string, Json>;
 }
 
-export interface StageRecord {
-  readonly id: string;
-  readonly works: Work[];
+/** The records that a run begins with: what it carried along, or none yet. Refuses those of a release that is not known. */
+export function recordsFrom(plan: Plan, carried: Records | OldRecords | undefined): Records {
+  if (carried === undefined) return { version: 1, stages: plan.stages.map(emptyRecord), paused: false, notices: [] };
+  if (!('version' in carried)) return fromFirstRelease(carried);
+  // Whatever the type says: another release wrote it.
+  const version: unknown = carried.version;
+  if (version === 1) return carried;
+  throw ApplicationFailure.nonRetryable(
+    `run ${plan.id}: expected records of version 1, got ${JSON.stringify(version)}; run the workers of the release that began it, or start it again: what it has finished is kept`,
+    'RecordsVersion',
+  );
 }
 
-/** All that a run knows of itself beside its plan. */
-export interface Records {
-  readonly stages: StageRecord[];
-  paused: boolean;
-  notices: string[];
-}
-
-export function emptyRecords(plan: Plan): Records {
-  const stages = plan.stages.map((stage) => ({
-    id: stage.id,
-    works:
-      stage.matrix === null ? [emptyWork(stage.id)] : stage.matrix.map((_, at) => emptyWork(`${stage.id}.${at + 1}`)),
-  }));
-  return { stages, paused: false, notices: [] };
-}
-
-function emptyWork(id: string): Work {
+function emptyRecord(stage: PlanStage): StageRecord {
   const nothing = { result: null, chosen: null, chooseUntil: null, outputs: null, error: null };
-  return { id, state: 'waiting', rounds: 0, attempts: 0, ...nothing, set: {} };
+  const cells = cellsOf(stage).map(({ id }): CellRecord => ({
+    id,
+    state: 'waiting',
+    rounds: 0,
+    attempts: 0,
+    ...nothing,
+    set: {},
+  }));
+  return { id: stage.id, cells };
 }
 
-export function isOver(work: Work): boolean {
-  return work.state === 'done' || work.state === 'skipped' || work.state === 'failed';
+/** Those of release 0.1.0. */
+interface OldRecords extends Omit<Records, 'version' | 'stages'> {
+  readonly stages: readonly { readonly id: string; readonly works: readonly CellRecord[] }[];
+}
+
+function fromFirstRelease({ stages, ...rest }: OldRecords): Records {
+  return { version: 1, ...rest, stages: stages.map(({ id, works }) => ({ id, cells: works.map(withNewChoices) })) };
+}
+
+function withNewChoices({ result, ...cell }: CellRecord): CellRecord {
+  return { ...cell, result: result && { ...result, choices: result.choices?.map(choiceOf) ?? null } };
+}
+
+export function isOver({ state }: CellRecord): boolean {
+  return state === 'done' || state === 'skipped' || state === 'failed';
+}
+
+export function isReused({ result }: CellRecord): boolean {
+  return result?.reused != null;
 }
 
 /** The state of a stage: what its cells have in common, or what most needs to be seen. */
-export function stateOf(record: StageRecord): StageState {
-  const has = (state: Work['state']): boolean => record.works.some((work) => work.state === state);
-  if (record.works.every(isOver)) {
+export function stateOf({ cells }: StageRecord): StageState {
+  const has = (state: CellRecord['state']): boolean => cells.some((cell) => cell.state === state);
+  if (cells.every(isOver)) {
     if (has('failed')) return 'failed';
     if (!has('done')) return 'skipped';
-    return record.works.every((work) => work.result?.reused != null) ? 'reused' : 'done';
+    return cells.every(isReused) ? 'reused' : 'done';
   }
   const order = ['running', 'paused', 'parked', 'selecting'] as const;
-  return order.find(has) ?? (record.works.some((work) => work.rounds > 0) ? 'running' : 'waiting');
+  return order.find(has) ?? (cells.some((cell) => cell.rounds > 0) ? 'running' : 'waiting');
 }
 
-/** What `${{ stages.<id>… }}` sees: null for a stage that gave nothing, lists for a matrix stage. */
-export function outputsOf(stage: PlanStage, record: StageRecord): JsonObject | null {
-  const [only] = record.works;
-  if (stage.matrix === null) return only?.outputs ?? null;
-  if (record.works.every((work) => work.outputs === null)) return null;
-  const names = new Set(record.works.flatMap((work) => Object.keys(work.outputs ?? {})));
-  return Object.fromEntries([...names].map((name) => [name, record.works.map((work) => work.outputs?.[name] ?? null)]));
+/** What `${{ stages.<id>… }}` sees. */
+export function outputsIn(stage: PlanStage, { cells }: StageRecord): JsonObject | null {
+  return outputsOf(
+    stage,
+    cells.map(({ outputs }) => outputs),
+  );
 }
 
-/** The works that a message means: all of a stage, or the one cell it names. */
-export function worksNamed(records: Records, name: string): Work[] {
+/** The cells that a message means: all of a stage, or the one that it names. */
+export function cellsNamed({ stages }: Records, name: string): CellRecord[] {
   const { stage, cell } = parseActivityId(name);
-  const record = records.stages.find(({ id }) => id === stage);
-  return record?.works.filter((work) => cell === null || work.id === name) ?? [];
+  const record = stages.find(({ id }) => id === stage);
+  return record?.cells.filter(({ id }) => cell === null || id === name) ?? [];
 }
 
-/** The epoch that was chosen, with its tau. */
-export function chosenOf(work: Work): Choice | null {
-  return work.result?.choices?.find(({ key }) => key === work.chosen?.epoch) ?? null;
+/** The epoch that was chosen. */
+export function choiceIn({ result, chosen }: CellRecord): Choice | null {
+  return result?.choices?.find(({ epoch }) => epoch === chosen?.epoch) ?? null;
 }
 
-/** Below every tau. */
-const NO_TAU = -2;
-
-/** What a stage that has epochs but no `select` goes by. */
-export const plainSelect: Select = { by: 'kendall_tau', rule: 'latest-of-the-best', wait: 'none', timeoutMs: null };
-
-/**
- * The epoch a rule chooses among at least one: of those with the largest tau the latest (`latest-of-the-best`, as the
- * original's authors did by hand) or the earliest (`max`). An epoch without tau loses against every other.
- */
-export function chooseByRule(rule: Select['rule'], choices: readonly Choice[]): Choice {
-  const order = choices.toSorted((a, b) => {
-    const byScore = (b.score ?? NO_TAU) - (a.score ?? NO_TAU);
-    return byScore || (rule === 'max' ? a.key - b.key : b.key - a.key);
-  });
-  const [best] = order;
-  if (best === undefined) throw new Error(`rule ${rule}: expected an epoch to choose from, got none`);
-  return best;
-}
-
-export function chosenByRule(rule: Select['rule'], choices: readonly Choice[]): ChosenEpoch {
-  const why = rule === 'max' ? 'the first epoch with the largest tau' : 'the latest epoch with the largest tau';
-  return { epoch: chooseByRule(rule, choices).key, by: 'rule', who: rule, why };
-}
-
-export function chosenByPerson(message: SelectEpoch): ChosenEpoch {
-  return { epoch: message.epoch, by: 'person', who: message.who ?? 'a person', why: message.why ?? '' };
+/** The first output that is a file: what a stage passes on. */
+export function fileOf(outputs: JsonObject | null): string | null {
+  for (const output of Object.values(outputs ?? {})) {
+    const file = isObject(output) ? output['file'] : null;
+    if (typeof file === 'string') return file;
+  }
+  return null;
 }

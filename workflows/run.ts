@@ -1,34 +1,37 @@
 import { getExternalWorkflowHandle, setCurrentDetails, workflowInfo } from '@temporalio/workflow';
-import { parseActivityId, pauseSignal, resumeSignal } from '../plan/messages.ts';
+import type { JsonObject } from '../plan/json.ts';
+import { pauseSignal, resumeSignal } from '../plan/messages.ts';
 import type { RunState, RunStatus } from '../plan/messages.ts';
+import { childIdOf, parseActivityId } from '../plan/names.ts';
 import type { Plan, PlanStage } from '../plan/plan.ts';
-import type { Scope } from '../plan/references.ts';
+import { reuseByStage } from '../plan/reuse.ts';
+import type { Reuse } from '../plan/reuse.ts';
 import { detailsOf, MOST_ROWS } from './details.ts';
 import { Gate } from './gate.ts';
-import type { OnPause } from './gate.ts';
-import { isOver, outputsOf } from './records.ts';
-import type { Records, StageRecord, Work } from './records.ts';
+import { isOver, outputsIn } from './records.ts';
+import type { CellRecord, Records, StageRecord } from './records.ts';
 import { statusOf } from './status.ts';
-import type { JsonObject } from '../plan/json.ts';
 
 /** The one changeable thing of the interpreter: records, the gate before new work, and what runs just now. */
 export class Run {
   readonly plan: Plan;
   readonly records: Records;
   readonly gate: Gate;
+  /** Where finished work of a stage may come from. */
+  readonly reuse: (stage: string) => Reuse;
   ended: 'done' | 'failed' | 'cancelled' | null = null;
   // Looked up thousands of times where there are thousands of stages.
   readonly #stages: ReadonlyMap<string, { readonly stage: PlanStage; readonly record: StageRecord }>;
-  /** Of stages that are over. */
   readonly #outputs: Record<string, JsonObject | null> = {};
 
   constructor(plan: Plan, records: Records) {
     this.plan = plan;
     this.records = records;
     this.gate = new Gate(() => records.paused);
+    this.reuse = reuseByStage(plan);
     const recorded = new Map(records.stages.map((record) => [record.id, record]));
     this.#stages = new Map(
-      plan.stages.map((stage) => [stage.id, { stage, record: recorded.get(stage.id) ?? { id: stage.id, works: [] } }]),
+      plan.stages.map((stage) => [stage.id, { stage, record: recorded.get(stage.id) ?? { id: stage.id, cells: [] } }]),
     );
     for (const { id } of plan.stages) this.#keepOutputs(id);
   }
@@ -37,15 +40,15 @@ export class Run {
     return this.#find(id).record;
   }
 
-  /** What references of a stage's cell see. */
-  scope(matrix: JsonObject = {}): Scope {
-    return { params: this.plan.params, matrix, stages: this.#outputs };
+  /** Of stages that are over. */
+  get outputs(): Readonly<Record<string, JsonObject | null>> {
+    return this.#outputs;
   }
 
-  /** Changes a work's record and shows it to whoever looks. */
-  mark(work: Work, change: Partial<Work>): void {
-    Object.assign(work, change);
-    if (isOver(work)) this.#keepOutputs(parseActivityId(work.id).stage);
+  /** Changes a cell's record and shows it to whoever looks. */
+  mark(cell: CellRecord, change: Partial<CellRecord>): void {
+    Object.assign(cell, change);
+    if (isOver(cell)) this.#keepOutputs(parseActivityId(cell.id).stage);
     this.show();
   }
 
@@ -54,9 +57,14 @@ export class Run {
     this.show();
   }
 
+  /** Writes the page of the run anew. Whatever goes wrong with that must not stop the run. */
   show(): void {
-    const status = statusOf(this.plan, this.records, this.#state(), MOST_ROWS);
-    setCurrentDetails(detailsOf(status, this.plan.stages.length));
+    try {
+      const status = statusOf(this.plan, this.records, this.#state(), MOST_ROWS);
+      setCurrentDetails(detailsOf(status, this.plan.stages.length));
+    } catch (error) {
+      setCurrentDetails(`This page could not be written: ${String(error)}`);
+    }
   }
 
   status(): RunStatus {
@@ -92,35 +100,24 @@ export class Run {
 
   #keepOutputs(id: string): void {
     const { stage, record } = this.#find(id);
-    if (record.works.every(isOver)) this.#outputs[id] = outputsOf(stage, record);
+    if (record.cells.every(isOver)) this.#outputs[id] = outputsIn(stage, record);
   }
 
   #state(): RunState {
     if (this.ended !== null) return this.ended;
     if (this.records.paused) return 'paused';
-    return this.gate.atWork.size === 0 && this.records.stages.some(({ works }) => works.some(asksSomebody))
-      ? 'waiting'
-      : 'running';
+    const isAsking = this.records.stages.some(({ cells }) => cells.some(asksSomebody));
+    return this.gate.atWork.size === 0 && isAsking ? 'waiting' : 'running';
   }
 
-  #tell(work: string, signal: string): void {
-    const id = childIdOf(this.plan.id, work);
+  #tell(cell: string, signal: string): void {
+    const id = childIdOf(this.plan.id, cell);
     getExternalWorkflowHandle(id)
       .signal(signal)
       .catch((error: unknown) => this.notice(`${signal} ${id}: ${String(error)}`));
   }
 }
 
-function asksSomebody({ state }: Work): boolean {
+function asksSomebody({ state }: CellRecord): boolean {
   return state === 'parked' || state === 'selecting';
-}
-
-export function onPauseOf(stage: PlanStage): OnPause {
-  if (stage.plan !== null) return 'tell';
-  return stage.work === 'heavy' ? 'stop' : 'finish';
-}
-
-/** Run id of the sub-pipeline that a stage (or its cell) runs. */
-export function childIdOf(run: string, work: string): string {
-  return `${run}.${work}`;
 }

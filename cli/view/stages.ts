@@ -38,8 +38,8 @@ export function waysOn(run: string, stage: StageStatus): string[] {
 /** `epoch 7: tau 0.612 [0.401, 0.780]`, one for each epoch that can be chosen. */
 function choicesOf(stage: StageStatus): string[] {
   return (stage.choices ?? []).map(
-    ({ key, score, interval }) =>
-      `epoch ${key}: tau ${score === null ? 'undefined' : tau(score, interval ?? undefined)}`,
+    (choice) =>
+      `epoch ${choice.epoch}: tau ${choice.tau === null ? 'undefined' : tau(choice.tau, choice.interval ?? undefined)}`,
   );
 }
 

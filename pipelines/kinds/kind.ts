@@ -5,7 +5,7 @@ import type { ListedSubnet } from '../../nas/space/subnet-list.ts';
 import { BadInput } from '../../plan/endings.ts';
 import type { Ending } from '../../plan/endings.ts';
 import type { JsonObject } from '../../plan/json.ts';
-import { CONTROL_QUEUE, HEAVY_QUEUE } from '../../plan/messages.ts';
+import { CONTROL_QUEUE, HEAVY_QUEUE } from '../../plan/names.ts';
 import type { Cost, Retry, Timeout } from '../../plan/plan.ts';
 
 /** What a kind of stage is: all that the rest of the project has to know of it. The kinds themselves are in catalogue.ts. */

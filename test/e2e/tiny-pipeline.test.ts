@@ -34,7 +34,7 @@ test('a pipeline goes from images to the merged ranking and its report', { timeo
   const plan = loadPipeline('test/e2e/tiny.yml');
   const run = await server.start(plan);
   const asking = await run.untilStage('few-shot-2', 'selecting', 200_000);
-  expect(asking.choices?.map(({ key }) => key)).toEqual([0, 1]);
+  expect(asking.choices?.map(({ epoch }) => epoch)).toEqual([0, 1]);
   await run.handle.executeUpdate('selectEpoch', { args: [{ stage: 'few-shot-2', epoch: 0, who: 'ada' }] });
   const { outputs } = await run.handle.result();
   expect(new Set(Object.values(await run.states()))).toEqual(new Set(['done']));

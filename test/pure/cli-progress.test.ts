@@ -60,8 +60,8 @@ const status: RunStatus = {
       state: 'selecting',
       attempts: 1,
       choices: [
-        { key: 1, score: 0.5, interval: [0.3, 0.7] },
-        { key: 2, score: null, interval: null },
+        { epoch: 1, tau: 0.5, interval: [0.3, 0.7] },
+        { epoch: 2, tau: null, interval: null },
       ],
     }),
     stage('broken', { state: 'parked', attempts: 5, error: 'NaNLoss at step 3' }),

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { activityIdOf, parseActivityId } from '../../plan/messages.ts';
+import { activityIdOf, parseActivityId } from '../../plan/names.ts';
 
 test('activity ids name the stage, the cell and the round', () => {
   expect(parseActivityId(activityIdOf('few-shot-3', 1))).toEqual({ stage: 'few-shot-3', cell: null, round: 1 });

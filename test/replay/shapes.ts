@@ -1,5 +1,5 @@
 import type { WorkflowHandle } from '@temporalio/client';
-import { asked, planOf } from '../support/pipeline-server.ts';
+import { asked, planOf, TestRun } from '../support/pipeline-server.ts';
 import type { PipelineServer } from '../support/pipeline-server.ts';
 
 /** How a run can go: one history of each is recorded, and must replay for as long as such runs may be open. */
@@ -92,6 +92,39 @@ export const shapes: Readonly<Record<string, (server: PipelineServer) => Promise
   async 'sub-pipeline'(server) {
     const inner = planOf({ id: 'inner', uses: 'echo', with: { value: '${{ params.word }}' } });
     const run = await server.start(planOf({ id: 'sub', uses: 'pipeline', plan: { ...inner, params: { word: 'a' } } }));
+    await run.handle.result();
+    return run.handle;
+  },
+  async 'condition-parked'(server) {
+    const run = await server.start(
+      planOf(
+        { id: 'one-shot', uses: 'echo', with: { value: {} } },
+        { id: 'if', uses: 'echo', needs: ['one-shot'], if: 'stages.one-shot.value.tau > 0' },
+      ),
+    );
+    await run.untilStage('if', 'parked');
+    await run.handle.executeUpdate('retryStage', { args: [{ stage: 'if' }] });
+    await run.untilStage('if', 'parked');
+    await run.handle.executeUpdate('skipStage', { args: [{ stage: 'if' }] });
+    await run.handle.result();
+    return run.handle;
+  },
+  async 'choice-refused'(server) {
+    const select = { ...asked, wait: 'none' } as const;
+    const run = await server.start(planOf({ id: 'one-shot', uses: 'epochs', select, with: { refuses: 2 } }));
+    await run.untilStage('one-shot', 'parked');
+    await run.handle.executeUpdate('retryStage', { args: [{ stage: 'one-shot', set: { refuses: 9 } }] });
+    await run.handle.result();
+    return run.handle;
+  },
+  async 'child-cancelled'(server) {
+    const inner = planOf({ id: 'inner', uses: 'endless', work: 'heavy' });
+    const run = await server.start(planOf({ id: 'sub', uses: 'pipeline', plan: inner }));
+    const child = new TestRun(server.client.workflow.getHandle(`${run.handle.workflowId}.sub`));
+    await child.untilStage('inner', 'running');
+    await child.handle.cancel();
+    await run.untilStage('sub', 'parked');
+    await run.handle.executeUpdate('retryStage', { args: [{ stage: 'sub' }] });
     await run.handle.result();
     return run.handle;
   },

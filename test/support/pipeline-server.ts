@@ -1,8 +1,10 @@
+import { WorkflowNotFoundError } from '@temporalio/client';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import type { WorkerOptions } from '@temporalio/worker';
-import { CONTROL_QUEUE, statusQuery } from '../../plan/messages.ts';
+import { statusQuery } from '../../plan/messages.ts';
 import type { RunStatus, StageStatus } from '../../plan/messages.ts';
+import { CONTROL_QUEUE } from '../../plan/names.ts';
 import type { Plan, PlanStage, Select } from '../../plan/plan.ts';
 import { temporalCli } from '../../runtime/layout.ts';
 import { ONE_PARTITION } from '../../runtime/temporal-server.ts';
@@ -84,8 +86,12 @@ export class TestRun {
   async until(fits: (status: RunStatus) => boolean, patienceMs = 60_000): Promise<RunStatus> {
     const deadline = Date.now() + patienceMs;
     for (;;) {
-      const status = await this.status();
-      if (fits(status)) return status;
+      // A sub-pipeline's run is there a moment after its parent's.
+      const status = await this.status().catch((error: unknown) => {
+        if (error instanceof WorkflowNotFoundError) return null;
+        throw error;
+      });
+      if (status !== null && fits(status)) return status;
       if (Date.now() > deadline) throw new Error(`the run never came to it: ${JSON.stringify(status, null, 1)}`);
       await new Promise((resolve) => setTimeout(resolve, 30));
     }

@@ -1,6 +1,6 @@
 import { ApplicationFailure, cancelled, heartbeat } from '@temporalio/activity';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Choice } from '../../plan/messages.ts';
+import type { Choice } from '../../plan/choice.ts';
 import type { SelectInput, StageInput, StageResult } from '../../plan/results.ts';
 import type { JsonObject } from '../../plan/json.ts';
 
@@ -10,12 +10,19 @@ function result(outputs: JsonObject): StageResult {
   return { ...nothing, outputs };
 }
 
-function choice(key: number, score: number): Choice {
-  return { key, score, interval: [score - 0.1, score + 0.1] };
+function choice(epoch: number, tau: number): Choice {
+  return { epoch, tau, interval: [tau - 0.1, tau + 0.1] };
 }
 
 const calls: { stage: string; at: 'begin' | 'end' }[] = [];
 const failures = new Map<string, number>();
+const called = new Set<string>();
+
+function isFirstCall(directory: string): boolean {
+  if (called.has(directory)) return false;
+  called.add(directory);
+  return true;
+}
 
 /** Kinds of work that do nothing but what the interpreter has to cope with. */
 export const plainActivities = {
@@ -42,12 +49,25 @@ export const plainActivities = {
   async epochs(): Promise<StageResult> {
     return { ...nothing, choices: [choice(0, 0.4), choice(1, 0.6), choice(2, 0.6)] };
   },
-  async 'select-epoch'({ chosen, directory }: SelectInput): Promise<StageResult> {
+  /** Refuses what `with.refuses` says. */
+  async 'select-epoch'({ chosen, directory, with: config }: SelectInput): Promise<StageResult> {
+    if (chosen.epoch === config['refuses']) {
+      throw ApplicationFailure.nonRetryable(`expected the supernet of epoch ${chosen.epoch}, got none`, 'BadInput', 1);
+    }
     return result({ selected: { file: `${directory}/${chosen.epoch}.safetensors`, ...chosen } });
   },
-  /** Works until it is stopped, but for its second round. */
+  /** Gives no epochs when it is first called for a directory, then as `epochs`. */
+  async forgetful({ directory }: StageInput): Promise<StageResult> {
+    if (isFirstCall(directory)) return { ...nothing, choices: [] };
+    return await plainActivities.epochs();
+  },
+  /** Gives an epoch whose tau is no number. */
+  async confused(): Promise<StageResult> {
+    return { ...nothing, choices: JSON.parse('[{ "epoch": 0, "tau": "high", "interval": null }]') };
+  },
+  /** Works until it is stopped when it is first called for a directory. */
   async endless(input: StageInput): Promise<StageResult> {
-    if (input.round > 1) return result({ value: `round ${input.round}` });
+    if (!isFirstCall(input.directory)) return result({ value: `round ${input.round}` });
     const beat = setInterval(() => heartbeat({ step: 1 }), 100);
     try {
       return await cancelled();

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { startOrAttach } from '../../cli/start.ts';
 import { loadPipeline } from '../../pipelines/compile.ts';
-import { CONTROL_QUEUE, PIPELINE } from '../../plan/messages.ts';
+import { CONTROL_QUEUE, PIPELINE } from '../../plan/names.ts';
 import type { SelectInput, StageInput, StageResult } from '../../plan/results.ts';
 import { planOf } from '../support/pipeline-server.ts';
 import { plainActivities } from '../support/plain-activities.ts';
@@ -19,9 +19,9 @@ function gives(outputs: (input: StageInput) => JsonObject) {
 const activities = {
   ...plainActivities,
   'train-supernet': async ({ with: { epochs } }: StageInput): Promise<StageResult> => {
-    const choices = Array.from({ length: Number(epochs) }, (_, key) => ({
-      key,
-      score: 0.5 + key / 1000,
+    const choices = Array.from({ length: Number(epochs) }, (_, epoch) => ({
+      epoch,
+      tau: 0.5 + epoch / 1000,
       interval: [0.4123456789, 0.6123456789] as const,
     }));
     return { ...nothing, choices };

@@ -1,0 +1,59 @@
+import { ActivityCancellationType, proxyActivities } from '@temporalio/workflow';
+import type { ActivityOptions } from '@temporalio/workflow';
+import { endsForGood } from '../plan/endings.ts';
+import { CONTROL_QUEUE } from '../plan/names.ts';
+import type { PlanStage } from '../plan/plan.ts';
+import type { SelectInput, StageInput, StageResult } from '../plan/results.ts';
+
+/** How the interpreter calls activities: queues, time limits, attempts. */
+
+/** What an activity is called in its run, and what people read on its bar in the timeline. */
+interface Label {
+  readonly activityId: string;
+  readonly summary: string;
+}
+
+/** Of work whose stage names none. */
+const LIGHT_HEARTBEAT_MS = 30_000;
+/** Waiting longer between two attempts helps nobody, unless a stage asks for it. */
+const LONGEST_INTERVAL_MS = 5 * 60_000;
+
+/** Runs the activity that `uses` names. */
+export async function performStage(stage: PlanStage, input: StageInput, label: Label): Promise<StageResult> {
+  const { maximumAttempts, initialIntervalMs, backoffCoefficient } = stage.retry;
+  const activities = proxyActivities<Record<string, (input: StageInput) => Promise<StageResult>>>({
+    ...optionsOf(stage, label),
+    taskQueue: stage.queue,
+    startToCloseTimeout: stage.timeout.startToCloseMs,
+    retry: {
+      maximumAttempts,
+      initialInterval: initialIntervalMs,
+      backoffCoefficient,
+      maximumInterval: Math.max(LONGEST_INTERVAL_MS, initialIntervalMs),
+      nonRetryableErrorTypes: [...endsForGood],
+    },
+  });
+  // The proxy has a function for every name.
+  return await activities[stage.uses]!(input);
+}
+
+/** Records which epoch was chosen; the stage's outputs come back. */
+export async function performSelection(stage: PlanStage, input: SelectInput, label: Label): Promise<StageResult> {
+  const activities = proxyActivities<{ 'select-epoch': (input: SelectInput) => Promise<StageResult> }>({
+    ...optionsOf(stage, label),
+    taskQueue: CONTROL_QUEUE,
+    startToCloseTimeout: '10 minutes',
+    retry: { maximumAttempts: 5, nonRetryableErrorTypes: [...endsForGood] },
+  });
+  return await activities['select-epoch'](input);
+}
+
+// All of them heartbeat: a lost worker is noticed by that, long before the time-out.
+function optionsOf({ timeout }: PlanStage, label: Label): ActivityOptions {
+  return {
+    ...label,
+    heartbeatTimeout: timeout.heartbeatMs ?? LIGHT_HEARTBEAT_MS,
+    // Left out, the server would not wait, and a cancelled run would end before its trainers have.
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  };
+}

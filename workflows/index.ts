@@ -1,2 +1,0 @@
-// The bundle's only entry.
-export { pipeline } from './pipeline.ts';
