@@ -1,20 +1,51 @@
+import { parseArgs } from 'node:util';
 import { SpaceConfig } from './space-schema.ts';
+import { bandedArchitectures } from '../nas/space/bands.ts';
 import { archCodes, stratifiedArchitectures } from '../nas/space/sampling.ts';
+import type { Architecture, Space } from '../nas/space/space.ts';
 import { problemText } from '../pipelines/problems.ts';
 import { Project, PROJECT_ROOT } from '../pipelines/project.ts';
+import { BadInput } from '../plan/endings.ts';
 
 /**
- * Draws subnets stratified over size and prints their arch codes, one a line:
+ * Draws subnets and prints their arch codes, one a line: stratified over size, or so many in each of several bands of
+ * equal size, given by their parameters.
  *
  *     npx tsx configs/draw-subnets.ts fashion 35 1 > configs/subnets/fashion-ground-truth.txt
+ *     npx tsx configs/draw-subnets.ts fashion 28 1 --bands 3000,4500 --classes 10
  */
 
-const [name = '', count = '', seed = '0'] = process.argv.slice(2);
+const USAGE = 'usage: npx tsx configs/draw-subnets.ts <space> <count> [seed] [--bands <parameters>,… --classes <n>]';
+const WHOLE = /^[1-9]\d*$/;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { bands: { type: 'string' }, classes: { type: 'string', default: '' } },
+});
+const [name = '', count = '', seed = '0', ...others] = positionals;
+const bands = values.bands?.split(',') ?? [];
+const numbers = [count, ...bands, ...(bands.length > 0 ? [values.classes] : [])];
 const found = new Project(PROJECT_ROOT).named('space', name, { source: 'draw-subnets' }, ['space']);
-if ('problems' in found || !/^[1-9]\d*$/.test(count) || !/^\d+$/.test(seed)) {
+if ('problems' in found || others.length > 0 || !/^\d+$/.test(seed) || !numbers.every((text) => WHOLE.test(text))) {
   const problems = 'problems' in found ? found.problems.map(problemText) : [];
-  console.error([...problems, 'usage: npx tsx configs/draw-subnets.ts <space> <count> [seed]'].join('\n'));
+  refuse([...problems, USAGE].join('\n'));
+}
+try {
+  const space = SpaceConfig.parse(found.value);
+  console.log(archCodes(space, drawn(space)).join('\n'));
+} catch (error) {
+  if (!(error instanceof BadInput)) throw error;
+  refuse(error.message);
+}
+
+function drawn(space: Space): Architecture[] {
+  const [subnets, from] = [Number(count), Number(seed)];
+  if (bands.length === 0) return stratifiedArchitectures(space, subnets, from);
+  const sizes = { parameters: bands.map(Number), count: subnets, seed: from, classes: Number(values.classes) };
+  return bandedArchitectures(space, sizes).flat();
+}
+
+function refuse(why: string): never {
+  console.error(why);
   process.exit(2);
 }
-const space = SpaceConfig.parse(found.value);
-console.log(archCodes(space, stratifiedArchitectures(space, Number(count), Number(seed))).join('\n'));

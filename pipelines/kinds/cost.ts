@@ -4,7 +4,7 @@ import { evaluatedPositions } from '../../nas/evaluation/predictor/predictor.ts'
 import { sampledSubnets } from '../../nas/evaluation/subnet-set.ts';
 import { parseArchCode } from '../../nas/space/arch-code.ts';
 import { activations, convolutions, macs, parameterCount, supernetParameterCount } from '../../nas/space/cost.ts';
-import { sharedMacs } from '../../nas/evaluation/prefix-tree.ts';
+import { walkCosts } from '../../nas/evaluation/prefix-tree.ts';
 import { randomOf } from '../../nas/space/random.ts';
 import { maxArchitecture, minArchitecture, randomArchitecture, randomResolution } from '../../nas/space/sampling.ts';
 import { subnetOf } from '../../nas/space/space.ts';
@@ -209,13 +209,12 @@ function treeCost(config: EvaluateSubnetsConfig, listed: readonly ListedSubnet[]
     const all = ('sample' in source ? sampledSubnets(space, source.sample) : listed).map(({ subnet }) => subnet);
     const subnets = evaluatedPositions(space, all, budget).map((position) => all[position]!);
     const native = space.resolutions.at(-1) ?? 0;
-    const alone = aloneMacs(space, subnets, native);
-    const shared = sharedMacs(space, subnets, supernet.groups, native);
+    const costs = walkCosts(space, subnets, supernet.groups, native);
     latest = {
       of,
       cost: {
-        alone,
-        shared,
+        alone: costs.reduce((sum, { alone }) => sum + alone, 0),
+        shared: costs.reduce((sum, { added }) => sum + added, 0),
         count: subnets.length,
         convolutions: testedConvolutions(space, subnets),
         maps: testedMaps(space, subnets),
@@ -223,8 +222,4 @@ function treeCost(config: EvaluateSubnetsConfig, listed: readonly ListedSubnet[]
     };
   }
   return latest.cost;
-}
-
-function aloneMacs(space: Space, subnets: readonly Subnet[], native: number): number {
-  return subnets.reduce((sum, subnet) => sum + macs(space, subnet, native), 0);
 }
