@@ -1,4 +1,4 @@
-import type { Supernet } from '../nas/supernet/network.ts';
+import type { Supernet } from '../nas/supernet/supernet.ts';
 import { conv2d } from '../nas/supernet/convolution.ts';
 import { cast } from '../nas/supernet/ops.ts';
 import { dispose, tensor } from '../nas/supernet/tensorflow.ts';

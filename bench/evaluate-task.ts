@@ -1,14 +1,14 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Batch } from '../nas/data/batches.ts';
-import { referenceLogits } from '../nas/evaluation/reference.ts';
+import { referenceLogits } from '../test/support/reference.ts';
 import { walk } from '../nas/evaluation/prefix-tree.ts';
 import { randomOf } from '../nas/space/random.ts';
 import { maxArchitecture } from '../nas/space/sampling.ts';
 import { subnetOf } from '../nas/space/space.ts';
 import type { Space, Subnet } from '../nas/space/space.ts';
 import { parseSubnetList } from '../nas/space/subnet-list.ts';
-import { Supernet } from '../nas/supernet/network.ts';
+import { Supernet } from '../nas/supernet/supernet.ts';
 import { saveSupernet } from '../nas/supernet/weights.ts';
 import { root } from '../runtime/layout.ts';
 import { randomImages, shapeForPython, spaceNamed } from './train-task.ts';

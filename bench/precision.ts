@@ -10,7 +10,7 @@ import type { Batch } from '../nas/data/batches.ts';
 import { bootstrapInterval } from '../nas/evaluation/agreement.ts';
 import { kendallTau } from '../nas/evaluation/correlation.ts';
 import { evaluateSubnets, Tally } from '../nas/evaluation/evaluate.ts';
-import { referenceLogits } from '../nas/evaluation/reference.ts';
+import { referenceLogits } from '../test/support/reference.ts';
 import { sampledSubnets } from '../nas/evaluation/subnet-set.ts';
 import { loadSupernet } from '../nas/supernet/weights.ts';
 import { root } from '../runtime/layout.ts';

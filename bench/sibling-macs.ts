@@ -1,6 +1,7 @@
 import { prefixTree } from '../nas/evaluation/prefix-tree.ts';
 import type { BlockNode } from '../nas/evaluation/prefix-tree.ts';
-import { blockParts, outputSize, stemMacs, stemOutput } from '../nas/space/cost.ts';
+import { layerMacs } from '../nas/space/cost.ts';
+import { blockLayers, hasShortcut, stemLayer } from '../nas/space/network.ts';
 import type { Space, Subnet } from '../nas/space/space.ts';
 
 /**
@@ -15,19 +16,21 @@ export function siblingSharedMacs(
 ): number {
   const { stems } = prefixTree(space, subnets, groups);
   const widestStem = Math.max(0, ...stems.map(({ out }) => out));
-  const below = (nodes: readonly BlockNode[], size: number): number => {
+  const below = (nodes: readonly BlockNode[]): number => {
     const widest = new Map<string, { conv1: number; shortcut: number }>();
     let total = 0;
     for (const node of nodes) {
-      const { conv1, conv2, shortcut } = blockParts(node, size);
+      const layers = blockLayers(node);
+      const conv1 = layerMacs(layers.conv1, resolution);
+      const shortcut = hasShortcut(node) ? layerMacs(layers.shortcut, resolution) : 0;
       const family = `${node.stage}/${node.group}`;
       const seen = widest.get(family) ?? { conv1: 0, shortcut: 0 };
       widest.set(family, { conv1: Math.max(seen.conv1, conv1), shortcut: Math.max(seen.shortcut, shortcut) });
-      total += conv2 + below(node.children, outputSize(size, node.stride));
+      total += layerMacs(layers.conv2, resolution) + below(node.children);
     }
     for (const { conv1, shortcut } of widest.values()) total += conv1 + shortcut;
     return total;
   };
-  const size = stemOutput(space, resolution);
-  return stemMacs(space, widestStem, resolution) + stems.reduce((sum, { children }) => sum + below(children, size), 0);
+  const stem = layerMacs(stemLayer(space, widestStem), resolution);
+  return stem + stems.reduce((sum, { children }) => sum + below(children), 0);
 }

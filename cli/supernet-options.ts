@@ -14,7 +14,7 @@ import { Failure } from './failure.ts';
 import { wholeNumber } from './options.ts';
 import { DatasetConfig, partImages } from '../configs/dataset-schema.ts';
 import { SpaceConfig } from '../configs/space-schema.ts';
-import { Calibration } from '../nas/deployment/network-file.ts';
+import { Calibration } from '../nas/deployment/request.ts';
 import type { OfSupernet } from '../nas/deployment/request.ts';
 import { parseArchCode } from '../nas/space/arch-code.ts';
 import { PipelineError } from '../pipelines/problems.ts';

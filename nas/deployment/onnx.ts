@@ -2,9 +2,11 @@ import path from 'node:path';
 import protobuf from 'protobufjs';
 import { createHash } from 'node:crypto';
 import { atomicWrite } from '../../artifacts/files.ts';
-import type { StaticNetwork } from './network-file.ts';
-import type { ConvNorm } from './network.ts';
+import { pass } from '../space/network.ts';
+import type { Steps } from '../space/network.ts';
 import type { NamedTensor } from '../weights/safetensors.ts';
+import { FC, torchvisionNames } from './static-network.ts';
+import type { StaticNetwork } from './static-network.ts';
 
 /** An attribute of a node: a whole number, a list of them, or a fraction. */
 type Attribute = { readonly i: number } | { readonly ints: readonly number[] } | { readonly f: number };
@@ -29,48 +31,46 @@ interface OnnxGraph {
  * The graph of a network. Normalisations are kept as such, so that tensors have the names and values of the safetensors
  * file; runtimes fold them into the convolutions themselves.
  */
-function onnxGraph({ layout, tensors, description }: StaticNetwork): OnnxGraph {
+function onnxGraph({ network, tensors, description }: StaticNetwork): OnnxGraph {
   const nodes: Node[] = [];
   const add = (op: string, output: string, inputs: string[], attributes: Node['attributes'] = {}): string => {
     nodes.push({ op, inputs, output, attributes });
     return output;
   };
-  const convNorm = (x: string, { conv, norm, kernel, stride }: ConvNorm): string => {
-    const half = (kernel - 1) / 2;
-    const y = add('Conv', `${conv}/conv`, [x, `${conv}.weight`], {
-      kernel_shape: { ints: [kernel, kernel] },
-      strides: { ints: [stride, stride] },
-      pads: { ints: [half, half, half, half] },
-    });
-    const parameters = ['weight', 'bias', 'running_mean', 'running_var'].map((of) => `${norm}.${of}`);
-    return add('BatchNormalization', `${norm}/norm`, [y, ...parameters], { epsilon: { f: description.epsilon } });
+  const steps: Steps<string> = {
+    convNorm(x, layer) {
+      const { conv, norm } = torchvisionNames(layer);
+      const y = add('Conv', `${conv}/conv`, [x, `${conv}.weight`], window(layer.kernel, layer.stride));
+      const parameters = ['weight', 'bias', 'running_mean', 'running_var'].map((of) => `${norm}.${of}`);
+      return add('BatchNormalization', `${norm}/norm`, [y, ...parameters], { epsilon: { f: description.epsilon } });
+    },
+    relu: (x) => add('Relu', `${x}/relu`, [x]),
+    maxPool: (x) => add('MaxPool', 'maxpool', [x], window(3, 2)),
+    add: (branch, shortcut) => add('Add', `${branch}/sum`, [branch, shortcut]),
+    classify(x) {
+      const flat = add('Flatten', 'flatten', [add('GlobalAveragePool', 'avgpool', [x])]);
+      return add('Gemm', 'logits', [flat, `${FC}.weight`, `${FC}.bias`], { transB: { i: 1 } });
+    },
+    done: () => {},
   };
-  const relu = (x: string): string => add('Relu', `${x}/relu`, [x]);
-
   const input = 'images';
-  let x = relu(convNorm(input, layout.stem));
-  if (layout.pool) {
-    x = add('MaxPool', 'maxpool', [x], {
-      kernel_shape: { ints: [3, 3] },
-      strides: { ints: [2, 2] },
-      pads: { ints: [1, 1, 1, 1] },
-    });
-  }
-  for (const { name, conv1, conv2, shortcut } of layout.blocks) {
-    const branch = convNorm(relu(convNorm(x, conv1)), conv2);
-    x = relu(add('Add', `${name}/sum`, [branch, shortcut ? convNorm(x, shortcut) : x]));
-  }
-  const { classifier } = layout;
-  const flat = add('Flatten', 'flatten', [add('GlobalAveragePool', 'avgpool', [x])]);
-  const output = add('Gemm', 'logits', [flat, `${classifier.name}.weight`, `${classifier.name}.bias`], {
-    transB: { i: 1 },
-  });
+  const output = pass(network, steps, input);
   const { crop: side, channels } = description.picture;
   return {
     nodes,
     tensors,
     input: { name: input, shape: ['batch', channels, side, side] },
-    output: { name: output, shape: ['batch', classifier.out] },
+    output: { name: output, shape: ['batch', network.classifier.out] },
+  };
+}
+
+/** What a convolution or a pool reads around each pixel. */
+function window(kernel: number, stride: number): Node['attributes'] {
+  const half = (kernel - 1) / 2;
+  return {
+    kernel_shape: { ints: [kernel, kernel] },
+    strides: { ints: [stride, stride] },
+    pads: { ints: [half, half, half, half] },
   };
 }
 

@@ -1,10 +1,10 @@
 import { BadInput } from '../../plan/endings.ts';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Batch } from '../data/batches.ts';
-import { imagesOf } from './reference.ts';
 import { TreeWalk } from './tree-walk.ts';
 import type { Subnet } from '../space/space.ts';
-import type { Supernet } from '../supernet/network.ts';
+import { imagesTensor } from '../supernet/images.ts';
+import type { Supernet } from '../supernet/supernet.ts';
 import { dispose } from '../supernet/tensorflow.ts';
 import type { Tensor } from '../supernet/tensorflow.ts';
 
@@ -45,7 +45,7 @@ export async function evaluateSubnets(
     let count = 0;
     onProgress?.({ phase, batch: 0, share: 0 });
     for await (const batch of batches) {
-      const images = imagesOf(net, batch);
+      const images = imagesTensor(net.space, batch.images);
       let step = 0;
       let turned = performance.now();
       try {

@@ -1,15 +1,14 @@
-import { blockMacs, outputSize, stemMacs, stemOutput } from '../space/cost.ts';
-import { groupMaxima, stageGroups } from '../space/layout.ts';
-import { placedBlocks } from '../space/space.ts';
-import type { PlacedBlock, Space, Subnet } from '../space/space.ts';
+import { blockMacs, layerMacs } from '../space/cost.ts';
+import { groupMaxima, stageGroups } from '../space/groups.ts';
+import { residualBlocks, stemLayer } from '../space/network.ts';
+import type { ResidualBlock } from '../space/network.ts';
+import type { Space, Subnet } from '../space/space.ts';
 
 // Subnets by their common beginnings: two that begin with the same blocks share weights, BN statistics and activations there,
 // so a walk over all of them computes each beginning once.
 
 /** A block that all subnets below it share. */
-export interface BlockNode extends PlacedBlock {
-  /** Which of the K copies of the stage it belongs to. */
-  readonly group: number;
+export interface BlockNode extends ResidualBlock {
   readonly children: BlockNode[];
   /** Subnets that end here, as positions in the list the tree was made of; ascending. */
   readonly subnets: number[];
@@ -34,9 +33,8 @@ export function prefixTree(space: Space, subnets: readonly Subnet[], groups: num
     const subnet = subnets[position]!;
     if (shared === 0) stems.push({ out: subnet.stem, children: [] });
     path = path.slice(0, Math.max(0, shared - 1));
-    const groupOf = stageGroups(maxima, subnet);
-    for (const block of placedBlocks(space, subnet).slice(path.length)) {
-      const node: BlockNode = { ...block, group: groupOf[block.stage]!, children: [], subnets: [] };
+    for (const block of residualBlocks(space, subnet, stageGroups(maxima, subnet)).slice(path.length)) {
+      const node: BlockNode = { ...block, children: [], subnets: [] };
       (path.at(-1) ?? stems.at(-1)!).children.push(node);
       path.push(node);
     }
@@ -101,19 +99,15 @@ export interface StepCost {
 
 /** The subnets of a walk with what each costs, linear layers left out. */
 export function walkCosts(space: Space, subnets: readonly Subnet[], groups: number, resolution: number): StepCost[] {
-  const first = stemOutput(space, resolution);
-  // Of the subnet before, up to its stem and up to each of its blocks: MACs so far, and the size of the maps.
+  // Of the subnet before, up to its stem and up to each of its blocks.
   const costs: number[] = [];
-  const sizes: number[] = [];
   return walk(space, subnets, groups).map(({ subnet: position, shared }) => {
     const subnet = subnets[position]!;
     const before = shared === 0 ? 0 : costs[shared - 1]!;
-    if (shared === 0) [costs[0], sizes[0]] = [stemMacs(space, subnet.stem, resolution), first];
-    const blocks = placedBlocks(space, subnet);
+    if (shared === 0) costs[0] = layerMacs(stemLayer(space, subnet.stem), resolution);
+    const blocks = residualBlocks(space, subnet);
     for (let at = Math.max(0, shared - 1); at < blocks.length; at++) {
-      const block = blocks[at]!;
-      costs[at + 1] = costs[at]! + blockMacs(block, sizes[at]!);
-      sizes[at + 1] = outputSize(sizes[at]!, block.stride);
+      costs[at + 1] = costs[at]! + blockMacs(blocks[at]!, resolution);
     }
     const alone = costs[blocks.length]!;
     return { subnet: position, added: alone - before, alone };

@@ -1,7 +1,8 @@
 // What the subnets of a prefix tree share in a forward pass. The channels of a narrow convolution are a prefix of a wide one's,
 // and BN works on each channel alone: siblings share the stem and conv1 at the widest, and those with the same mid the whole block.
 import type { BlockNode, PrefixTree } from './prefix-tree.ts';
-import { hasShortcut } from '../space/space.ts';
+import { hasShortcut } from '../space/network.ts';
+import type { ResidualBlock } from '../space/network.ts';
 import { Statistics } from './statistics.ts';
 
 /** The stem, at the widest that any subnet asks for. */
@@ -21,15 +22,8 @@ export interface Branch {
   readonly families: readonly Family[];
 }
 
-/** The same block of siblings: one conv1, one shortcut. */
-export interface Family {
-  readonly stage: number;
-  readonly group: number;
-  readonly block: number;
-  readonly in: number;
-  readonly stride: 1 | 2;
-  /** The widest mid. */
-  readonly mid: number;
+/** The same block of siblings: one conv1, one shortcut. `mid` and `out` are the widest. */
+export interface Family extends ResidualBlock {
   readonly norm: Statistics;
   /** The shortcut's convolution at the widest out; null where all have the identity. */
   readonly shortcut: { readonly out: number; readonly norm: Statistics } | null;
@@ -76,7 +70,7 @@ export function eachNorm(trunk: Trunk, visit: (norm: Statistics) => void): void 
 
 function familiesOf(nodes: readonly BlockNode[]): Family[] {
   return grouped(nodes, ({ stage, group }) => `${stage}/${group}`).map((siblings) => {
-    const { stage, group, block, in: input, stride } = siblings[0]!;
+    const { stage, group, block, in: input, stride, reduction } = siblings[0]!;
     const convolved = siblings.filter(hasShortcut);
     return {
       stage,
@@ -84,7 +78,9 @@ function familiesOf(nodes: readonly BlockNode[]): Family[] {
       block,
       in: input,
       stride,
+      reduction,
       mid: widest(siblings, 'mid'),
+      out: widest(siblings, 'out'),
       norm: new Statistics(),
       shortcut: convolved.length > 0 ? { out: widest(convolved, 'out'), norm: new Statistics() } : null,
       members: grouped(siblings, (node) => `${node.mid}/${hasShortcut(node)}`).map((same) => ({

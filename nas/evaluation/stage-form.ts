@@ -1,10 +1,11 @@
-import { outputSize, stemOutput } from '../space/cost.ts';
+import { mapSize, stemReduction } from '../space/network.ts';
+import type { ConvNorm } from '../space/network.ts';
 import { widths } from '../space/space.ts';
 import { conv2d } from '../supernet/convolution.ts';
 import { filter, filterWeight } from '../supernet/minimal-filtering.ts';
-import type { Supernet } from '../supernet/network.ts';
+import type { Supernet } from '../supernet/supernet.ts';
 import { cast, transpose } from '../supernet/ops.ts';
-import type { Parameter } from '../supernet/parameters.ts';
+import type { Parameter } from '../supernet/parameter.ts';
 import { dispose, isOnGpu, keep } from '../supernet/tensorflow.ts';
 import type { DType, Tensor } from '../supernet/tensorflow.ts';
 
@@ -33,10 +34,11 @@ export interface Forms {
 /** The fastest forms for images of side². On a GPU the library chooses the algorithm by itself. */
 export function formsOf({ space, precision }: Supernet, side: number): Forms {
   const dtype = precision === 'bf16' ? 'bfloat16' : 'float32';
-  let size = stemOutput(space, side);
-  const images: StageForm = { layout: 'images', dtype, size };
+  let reduction = stemReduction(space);
+  const images: StageForm = { layout: 'images', dtype, size: mapSize(side, { reduction }) };
   const stages = space.stages.map(({ stride }, stage): StageForm => {
-    size = outputSize(size, stride);
+    reduction *= stride;
+    const size = mapSize(side, { reduction });
     const isSmall = size > 1 && size <= (precision === 'bf16' ? LARGEST_BF16 : LARGEST);
     if (isOnGpu() || !isSmall || widths(space, stage)[0]! <= NARROW) return { ...images, size };
     return { layout: 'maps', dtype, size };
@@ -85,11 +87,12 @@ export class WeightCache {
   }
 
   /** Calls `body` with the part: what `filter` takes where it serves, else [k, k, lanes(in), lanes(out)]. */
-  use<T>(weight: Parameter, { out, input, stride }: Size, form: StageForm, body: (part: Tensor) => T): T {
+  use<T>(weight: Parameter, layer: Size, form: StageForm, body: (part: Tensor) => T): T {
+    const { in: input, out, stride } = layer;
     const key = `${weight.name}/${out}/${input}`;
     const kept = this.#kept.get(key);
     if (kept) return body(kept);
-    const part = weight.part(out, input, form.dtype);
+    const part = weight.slices.copy(out, input);
     const isFiltered = form.layout === 'maps' && weight.shape[2] === 3 && stride === 1;
     const made = isFiltered ? filterWeight(part, form.size) : part;
     if (made !== part) dispose(part);
@@ -111,8 +114,4 @@ export class WeightCache {
   }
 }
 
-interface Size {
-  readonly out: number;
-  readonly input: number;
-  readonly stride: number;
-}
+type Size = Pick<ConvNorm, 'in' | 'out' | 'stride'>;

@@ -2,25 +2,17 @@ import { eachNorm, sharing } from './sharing.ts';
 import type { Branch, Family, Member, Trunk } from './sharing.ts';
 import { convolve, formsOf, reformed, WeightCache } from './stage-form.ts';
 import type { Forms, StageForm } from './stage-form.ts';
-import type { Statistics } from './statistics.ts';
 import { prefixTree } from './prefix-tree.ts';
+import type { Statistics } from './statistics.ts';
+import { blockLayers, classifierLayer, stemLayer } from '../space/network.ts';
+import type { ConvNorm } from '../space/network.ts';
 import type { Subnet } from '../space/space.ts';
-import { lanes } from '../supernet/lanes.ts';
-import type { BlockModule, ConvNorm } from '../supernet/modules.ts';
-import type { Supernet } from '../supernet/network.ts';
+import { lanes } from '../supernet/memory-layout.ts';
+import type { Supernet } from '../supernet/supernet.ts';
 import { add, biasAdd, cast, leading, matmul, relu } from '../supernet/ops.ts';
 import { maxPool, meanPool } from '../supernet/pooling.ts';
 import { dispose, readFloats } from '../supernet/tensorflow.ts';
 import type { Tensor } from '../supernet/tensorflow.ts';
-
-/** A convolution with its normalisation and, where it is `rectified`, a ReLU. */
-interface Unit extends ConvNorm {
-  readonly input: number;
-  readonly out: number;
-  readonly stride: number;
-  readonly norm: Statistics;
-  readonly rectified: boolean;
-}
 
 /** Called with the logits [images, classes] of the subnets that share them. */
 type Visit = (subnets: readonly number[], logits: Float32Array) => void;
@@ -68,20 +60,12 @@ export class TreeWalk {
   }
 
   *#stem(images: Tensor, visit: Visit | null): Generator<void> {
-    const { space, modules } = this.#net;
+    const { space } = this.#net;
     const { width, norm, branches } = this.#trunk;
     this.#forms ??= formsOf(this.#net, images.shape[1]!);
     const form = this.#forms.images;
     const x = form.dtype === 'float32' ? images : cast(images, form.dtype);
-    const unit = {
-      ...modules.stem,
-      input: space.channels,
-      out: width,
-      stride: space.stem.stride,
-      norm,
-      rectified: true,
-    };
-    const activated = this.#convNorm(x, unit, form, visit);
+    const activated = this.#convNorm(x, stemLayer(space, width), { norm, rectified: true }, form, visit);
     if (x !== images) dispose(x);
     const y = space.stem.pool ? maxPool(activated) : activated;
     if (y !== activated) dispose(activated);
@@ -107,15 +91,15 @@ export class TreeWalk {
   }
 
   *#family(x: Tensor, family: Family, from: StageForm, visit: Visit | null): Generator<void> {
-    const { conv1, shortcut: convolution } = this.#module(family);
-    const { stage, in: input, mid, stride, norm } = family;
+    const { conv1, shortcut: convolution } = blockLayers(family);
+    const { stage, stride, norm } = family;
     const form = this.#forms!.stages[stage]!;
     // Only plain convolutions have strides.
     const own = reformed(x, from, { ...form, layout: stride === 1 ? form.layout : 'images' });
-    const inner = this.#convNorm(own, { ...conv1, input, out: mid, stride, norm, rectified: true }, form, visit);
+    const inner = this.#convNorm(own, conv1, { norm, rectified: true }, form, visit);
     const shortcut =
       family.shortcut &&
-      this.#convNorm(own, { ...convolution, input, ...family.shortcut, stride, rectified: false }, form, visit);
+      this.#convNorm(own, { ...convolution, out: family.shortcut.out }, family.shortcut, form, visit);
     try {
       for (const member of family.members) {
         const y = this.#join(inner, member.identity ? own : shortcut!, family, member, visit);
@@ -130,11 +114,10 @@ export class TreeWalk {
 
   /** ReLU(bn2(conv2(inner)) + shortcut), both cut to what the member has of them. */
   #join(inner: Tensor, shortcut: Tensor, family: Family, member: Member, visit: Visit | null): Tensor {
-    const { conv2 } = this.#module(family);
-    const { mid, out, norm } = member;
+    const { mid, out } = member;
+    const { conv2 } = blockLayers({ ...family, mid, out });
     const own = narrowed(inner, mid);
-    const unit = { ...conv2, input: mid, out, stride: 1, norm, rectified: false } as const;
-    const branch = this.#convNorm(own, unit, this.#forms!.stages[family.stage]!, visit);
+    const branch = this.#convNorm(own, conv2, member, this.#forms!.stages[family.stage]!, visit);
     const added = narrowed(shortcut, out);
     const sum = add(branch, added);
     const y = relu(sum);
@@ -144,15 +127,20 @@ export class TreeWalk {
     return y;
   }
 
-  #module({ stage, group, block }: Family): BlockModule {
-    return this.#net.modules.blocks[stage]![group]![block]!;
-  }
-
-  /** x, images where the stride is 2 and else in the form, → the form; gathers the statistics or uses them. */
-  #convNorm(x: Tensor, { weight, gamma, beta, ...unit }: Unit, form: StageForm, visit: Visit | null): Tensor {
-    const { out, stride, norm, rectified } = unit;
-    const conv = this.#weights.use(weight, unit, form, (part) => convolve(x, part, stride, form));
-    const affine = { gamma: gamma.slice(out), beta: beta.slice(out) };
+  /**
+   * x, images where the stride is 2 and else in the form, → the form, with a ReLU where it is `rectified`; gathers the
+   * statistics or uses them.
+   */
+  #convNorm(
+    x: Tensor,
+    layer: ConvNorm,
+    { norm, rectified = false }: { readonly norm: Statistics; readonly rectified?: boolean },
+    form: StageForm,
+    visit: Visit | null,
+  ): Tensor {
+    const { weight, gamma, beta } = this.#net.convNorm(layer);
+    const conv = this.#weights.use(weight, layer, form, (part) => convolve(x, part, layer.stride, form));
+    const affine = { gamma: gamma.slices.exact(layer.out), beta: beta.slices.exact(layer.out) };
     const { epsilon } = this.#net;
     const y = visit ? norm.apply(conv, affine, epsilon, rectified) : norm.gather(conv, affine, epsilon, rectified);
     dispose(conv);
@@ -160,11 +148,11 @@ export class TreeWalk {
   }
 
   #logits(x: Tensor, { group, width }: Branch, { layout }: StageForm): Float32Array {
-    const { classes, modules } = this.#net;
-    const { weight, bias } = modules.classifiers[group]!;
+    const { space, classes } = this.#net;
+    const { weight, bias } = this.#net.classifier(classifierLayer(space, group, width, classes));
     const full = x.dtype === 'float32' ? x : cast(x, 'float32');
     const pooled = meanPool(full, layout === 'maps' ? [0, 1] : [1, 2]);
-    const product = matmul(pooled, weight.slice(classes, width));
+    const product = matmul(pooled, weight.slices.exact(classes, width));
     const logits = biasAdd(product, bias.value());
     const values = readFloats(logits);
     if (full !== x) dispose(full);

@@ -1,6 +1,7 @@
-import { parameterLayout } from './layout.ts';
-import { hasShortcut, placedBlocks } from './space.ts';
-import type { PlacedBlock, Space, Subnet } from './space.ts';
+import { parameterLayout, parameterShapes } from './layout.ts';
+import { blockLayers, convNormsOf, hasShortcut, layersOf, mapSize, networkOf, stemReduction } from './network.ts';
+import type { Layer, ResidualBlock } from './network.ts';
+import type { Space, Subnet } from './space.ts';
 
 /**
  * Multiply-accumulates of one image through a subnet: convolutions, shortcuts and, where `classes` is given, the linear
@@ -8,89 +9,55 @@ import type { PlacedBlock, Space, Subnet } from './space.ts';
  * @param resolution height and width of the image in pixels
  */
 export function macs(space: Space, subnet: Subnet, resolution: number, classes = 0): number {
-  const blocks = placedBlocks(space, subnet);
-  let size = stemOutput(space, resolution);
-  let total = stemMacs(space, subnet.stem, resolution);
-  for (const block of blocks) {
-    total += blockMacs(block, size);
-    size = outputSize(size, block.stride);
-  }
-  return total + classes * blocks.at(-1)!.out;
+  return sum(layersOf(networkOf(space, subnet, classes)).map((layer) => layerMacs(layer, resolution)));
+}
+
+/** MACs of a block's convolutions for an image of resolution². */
+export function blockMacs(block: ResidualBlock, resolution: number): number {
+  const { conv1, conv2, shortcut } = blockLayers(block);
+  const branch = layerMacs(conv1, resolution) + layerMacs(conv2, resolution);
+  return branch + (hasShortcut(block) ? layerMacs(shortcut, resolution) : 0);
+}
+
+/** MACs of a layer for an image of resolution². */
+export function layerMacs(layer: Layer, resolution: number): number {
+  if (layer.role === 'classifier') return layer.in * layer.out;
+  return layer.kernel ** 2 * layer.in * layer.out * mapSize(resolution, layer) ** 2;
 }
 
 /** Weights, BN scales and shifts, and biases of a subnet standing alone. */
 export function parameterCount(space: Space, subnet: Subnet, classes: number): number {
-  const { kernel } = space.stem;
-  const blocks = placedBlocks(space, subnet);
-  const stem = kernel * kernel * space.channels * subnet.stem + 2 * subnet.stem;
-  const inside = blocks.reduce((sum, block) => {
-    const shortcut = hasShortcut(block) ? block.in * block.out + 2 * block.out : 0;
-    return sum + 9 * block.in * block.mid + 2 * block.mid + 9 * block.mid * block.out + 2 * block.out + shortcut;
-  }, 0);
-  return stem + inside + classes * blocks.at(-1)!.out + classes;
+  return elements(layersOf(networkOf(space, subnet, classes)).flatMap(parameterShapes));
 }
 
 /** Weights, BN scales and shifts, and biases of the supernet with K groups (K = 1: one-shot). */
 export function supernetParameterCount(space: Space, groups: number, classes: number): number {
-  return parameterLayout(space, groups, classes).reduce(
-    (sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1),
-    0,
-  );
+  return elements(parameterLayout(space, groups, classes));
 }
 
-/** MACs of the stem's convolution for an image of resolution². */
-export function stemMacs(space: Space, width: number, resolution: number): number {
-  const { kernel, stride } = space.stem;
-  return kernel * kernel * space.channels * width * outputSize(resolution, stride) ** 2;
-}
-
-/** Height and width of the stem's output, after its pool if it has one. */
-export function stemOutput(space: Space, resolution: number): number {
-  const size = outputSize(resolution, space.stem.stride);
-  return space.stem.pool ? outputSize(size, 2) : size;
-}
-
-/** MACs of a block for an input of size². */
-export function blockMacs(block: PlacedBlock, size: number): number {
-  const { conv1, conv2, shortcut } = blockParts(block, size);
-  return conv1 + conv2 + shortcut;
-}
-
-/** MACs of a block's three convolutions for an input of size²; shortcut 0 where it is the identity. */
-export function blockParts(block: PlacedBlock, size: number): { conv1: number; conv2: number; shortcut: number } {
-  const pixels = outputSize(size, block.stride) ** 2;
-  return {
-    conv1: 9 * block.in * block.mid * pixels,
-    conv2: 9 * block.mid * block.out * pixels,
-    shortcut: hasShortcut(block) ? block.in * block.out * pixels : 0,
-  };
-}
-
-/** Output size of a convolution or pool with an odd kernel k and padding k // 2. */
-export function outputSize(size: number, stride: number): number {
-  return Math.floor((size - 1) / stride) + 1;
+function elements(parameters: readonly { readonly shape: readonly number[] }[]): number {
+  return sum(parameters.map(({ shape }) => shape.reduce((product, size) => product * size, 1)));
 }
 
 // What a pass through a network takes beside arithmetic: how many convolutions, and how much memory. Estimates, for planning.
 
 /** Convolutions of a subnet, shortcuts and the stem among them. */
 export function convolutions(space: Space, subnet: Subnet): number {
-  return placedBlocks(space, subnet).reduce((sum, block) => sum + (hasShortcut(block) ? 3 : 2), 1);
+  return convNormsOf(networkOf(space, subnet, 0)).length;
 }
 
 /** Numbers per image that a forward pass keeps for the backward pass, and the size of the largest map among them. */
 export function activations(space: Space, subnet: Subnet, resolution: number): { kept: number; largest: number } {
-  const stem = outputSize(resolution, space.stem.stride) ** 2 * subnet.stem;
-  let size = stemOutput(space, resolution);
-  // Of each convolution its output and that normalised; the pooled stem.
-  let kept = 2 * stem + (space.stem.pool ? size ** 2 * subnet.stem : 0);
-  let largest = stem;
-  for (const block of placedBlocks(space, subnet)) {
-    size = outputSize(size, block.stride);
-    const outputs = 2 * block.mid + 2 * block.out + (hasShortcut(block) ? 2 * block.out : 0);
-    // Beside them the block's sum.
-    kept += size ** 2 * (outputs + block.out);
-    largest = Math.max(largest, size ** 2 * Math.max(block.mid, block.out));
-  }
-  return { kept, largest };
+  const network = networkOf(space, subnet, 0);
+  const mapOf = ({ out, reduction }: { out: number; reduction: number }): number =>
+    mapSize(resolution, { reduction }) ** 2 * out;
+  const convolved = convNormsOf(network).map(mapOf);
+  const pooled = network.pool ? mapOf({ out: subnet.stem, reduction: stemReduction(space) }) : 0;
+  // Of each convolution its output and that normalised; the pooled stem; of each block the sum.
+  const kept = 2 * sum(convolved) + pooled + sum(network.blocks.map(mapOf));
+  return { kept, largest: Math.max(...convolved) };
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
 }

@@ -1,107 +1,95 @@
-import { BadInput } from '../../plan/endings.ts';
-import { widths } from './space.ts';
-import type { Space, Subnet } from './space.ts';
+import { groupMaxima } from './groups.ts';
+import { blockLayers, classifierLayer, stemLayer, stemReduction } from './network.ts';
+import type { Layer, Place, ResidualBlock } from './network.ts';
+import type { Space } from './space.ts';
 
 /** One parameter of a supernet, before it has values. */
-export interface ParameterSpec {
-  /** The name it has in the original's PyTorch state_dict. */
-  readonly name: string;
+export interface ParameterSpec extends Place {
+  /** The layer that it belongs to. */
+  readonly role: Layer['role'];
   /** norm: the scale of a batch normalisation; bias: its shift, or the linear layer's bias. */
   readonly kind: 'conv' | 'linear' | 'norm' | 'bias';
-  /** -1 for the stem, the number of stages for the classifier. */
-  readonly stage: number;
-  readonly group: number;
-  /** Inside its stage; 0 in the stem and the classifier. */
-  readonly block: number;
+  /** The name it has in the original's PyTorch state_dict. */
+  readonly name: string;
   /** PyTorch's order: OIHW for a convolution, out × in for the linear layer. */
   readonly shape: readonly number[];
 }
 
-/** Where the modules of a supernet stand in its state_dict; K = 1 numbers blocks through all stages. */
-export function blockPrefix(space: Space, groups: number, stage: number, group: number, block: number): string {
-  if (groups > 1) return `blocks.${stage}.${group}.${block}`;
-  const before = space.stages.slice(0, stage).reduce((sum, { depth }) => sum + depth[1], 0);
-  return `blocks.${before + block}`;
+/** All parameters of a supernet with K groups, in the state_dict's order. */
+export function parameterLayout(space: Space, groups: number, classes: number): ParameterSpec[] {
+  return supernetLayers(space, groups, classes).flatMap((layer) => {
+    const { stage, group, block, role } = layer;
+    const names = stateDictNames(space, groups, layer);
+    return parameterShapes(layer).map(({ kind, shape }, index) => ({
+      name: names[index]!,
+      kind,
+      shape,
+      stage,
+      group,
+      block,
+      role,
+    }));
+  });
 }
 
-export function classifierPrefix(groups: number, group: number): string {
-  return groups > 1 ? `classifier_groups.${group}` : 'classifier';
+/** Kinds and shapes of a layer's parameters, in PyTorch's order: weight, then scale and shift; or weight and bias. */
+export function parameterShapes(layer: Layer): Pick<ParameterSpec, 'kind' | 'shape'>[] {
+  const { in: input, out } = layer;
+  if (layer.role === 'classifier') {
+    return [
+      { kind: 'linear', shape: [out, input] },
+      { kind: 'bias', shape: [out] },
+    ];
+  }
+  return [
+    { kind: 'conv', shape: [out, input, layer.kernel, layer.kernel] },
+    { kind: 'norm', shape: [out] },
+    { kind: 'bias', shape: [out] },
+  ];
 }
 
 /**
- * All parameters of a supernet with K groups, in the state_dict's order.
- * In a group, the outputs of conv2, bn2 and the shortcut and the inputs of the following blocks end at the group's
- * maximum; conv1's outputs keep the stage's full width, a first block's inputs that of the stage before.
- * Every block has its own shortcut, though the identity takes its place where widths and stride allow.
+ * The layers of a supernet with K groups at their full widths, in the state_dict's order.
+ * In a group, the outputs of conv2 and the shortcut and the inputs of the following blocks end at the group's maximum; conv1's
+ * outputs keep the stage's full width, a first block's inputs that of the stage before. Every block has its own shortcut, though
+ * the identity takes its place where widths and stride allow.
  */
-export function parameterLayout(space: Space, groups: number, classes: number): ParameterSpec[] {
+function supernetLayers(space: Space, groups: number, classes: number): Layer[] {
   const maxima = groupMaxima(space, groups);
-  const full = groupMaxima(space, 1).map(([width]) => width!);
-  const { kernel, base } = space.stem;
-  const stemAt = { stage: -1, group: 0, block: 0 };
-  const specs: ParameterSpec[] = [
-    { name: 'first_conv.conv.conv.weight', kind: 'conv', ...stemAt, shape: [base, space.channels, kernel, kernel] },
-    ...norm('first_conv.bn', stemAt, base),
-  ];
-  space.stages.forEach(({ depth }, stage) => {
-    const mid = full[stage]!;
-    maxima[stage]!.forEach((out, group) => {
-      for (let block = 0; block < depth[1]; block++) {
-        const input = block > 0 ? out : (full[stage - 1] ?? base);
-        const at = { stage, group, block };
-        const prefix = blockPrefix(space, groups, stage, group, block);
-        specs.push(
-          { name: `${prefix}.conv1.conv.weight`, kind: 'conv', ...at, shape: [mid, input, 3, 3] },
-          ...norm(`${prefix}.bn1`, at, mid),
-          { name: `${prefix}.conv2.conv.weight`, kind: 'conv', ...at, shape: [out, mid, 3, 3] },
-          ...norm(`${prefix}.bn2`, at, out),
-          { name: `${prefix}.short_conv.conv.weight`, kind: 'conv', ...at, shape: [out, input, 1, 1] },
-          ...norm(`${prefix}.short_bn`, at, out),
-        );
-      }
-    });
-  });
-  maxima.at(-1)!.forEach((width, group) => {
-    const at = { stage: space.stages.length, group, block: 0 };
-    const prefix = `${classifierPrefix(groups, group)}.linear.linear`;
-    specs.push(
-      { name: `${prefix}.weight`, kind: 'linear', ...at, shape: [classes, width] },
-      { name: `${prefix}.bias`, kind: 'bias', ...at, shape: [classes] },
+  const full = maxima.map((outs) => outs.at(-1)!);
+  let reduction = stemReduction(space);
+  const blocks = space.stages.flatMap(({ depth, stride }, stage) => {
+    reduction *= stride;
+    return maxima[stage]!.flatMap((out, group) =>
+      Array.from({ length: depth[1] }, (_, block): ResidualBlock => {
+        const input = block > 0 ? out : (full[stage - 1] ?? space.stem.base);
+        return { stage, group, block, in: input, mid: full[stage]!, out, stride: block > 0 ? 1 : stride, reduction };
+      }),
     );
   });
-  return specs;
-}
-
-function norm(prefix: string, at: { stage: number; group: number; block: number }, width: number): ParameterSpec[] {
   return [
-    { name: `${prefix}.bn.weight`, kind: 'norm', ...at, shape: [width] },
-    { name: `${prefix}.bn.bias`, kind: 'bias', ...at, shape: [width] },
+    stemLayer(space, space.stem.base),
+    ...blocks.flatMap((block) => Object.values(blockLayers(block))),
+    ...maxima.at(-1)!.map((width, group) => classifierLayer(space, group, width, classes)),
   ];
 }
 
-/**
- * Per stage the largest out channel of each of its groups, ascending: the K widest of the stage's distinct widths,
- * all of them once K exceeds their number. K = 1 is the one-shot supernet.
- * @throws BadInput unless K is an integer 1..number of ratios
- */
-export function groupMaxima(space: Space, groups: number): number[][] {
-  if (!Number.isInteger(groups) || groups < 1 || groups > space.ratios.length) {
-    throw new BadInput(`groups: expected an integer 1..${space.ratios.length}, got ${groups}`);
+/** Convolution and normalisation of each layer in the original's state_dict. */
+const STATE_DICT = {
+  stem: ['first_conv.conv', 'first_conv.bn'],
+  conv1: ['conv1', 'bn1'],
+  conv2: ['conv2', 'bn2'],
+  shortcut: ['short_conv', 'short_bn'],
+} as const;
+
+/** The names that a layer's parameters have in the original's state_dict; K = 1 numbers blocks through all stages. */
+function stateDictNames(space: Space, groups: number, { stage, group, block, role }: Layer): string[] {
+  if (role === 'classifier') {
+    const linear = `${groups > 1 ? `classifier_groups.${group}` : 'classifier'}.linear.linear`;
+    return [`${linear}.weight`, `${linear}.bias`];
   }
-  return space.stages.map((_, stage) => widths(space, stage).slice(-groups));
-}
-
-/**
- * Index of the group that holds a width: the smallest maximum that is not below it.
- * @throws BadInput for a width above them all
- */
-export function groupOf(maxima: readonly number[], width: number): number {
-  const index = maxima.findIndex((maximum) => maximum >= width);
-  if (index < 0) throw new BadInput(`group: expected a width of at most ${maxima.at(-1)}, got ${width}`);
-  return index;
-}
-
-/** The group of each stage of a subnet: that of the widest out channel in the stage. The last is the classifier's too. */
-export function stageGroups(maxima: readonly (readonly number[])[], subnet: Subnet): number[] {
-  return subnet.stages.map((blocks, stage) => groupOf(maxima[stage]!, Math.max(...blocks.map(({ out }) => out))));
+  const before = space.stages.slice(0, stage).reduce((sum, { depth }) => sum + depth[1], 0);
+  const place = groups > 1 ? `blocks.${stage}.${group}.${block}.` : `blocks.${before + block}.`;
+  const [conv, norm] = STATE_DICT[role].map((name) => (role === 'stem' ? name : place + name));
+  return [`${conv}.conv.weight`, `${norm}.bn.weight`, `${norm}.bn.bias`];
 }

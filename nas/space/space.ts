@@ -46,15 +46,6 @@ export interface Subnet {
   readonly stages: readonly (readonly Block[])[];
 }
 
-/** A block where it stands: all that its cost, its weights and its walk depend on. */
-export interface PlacedBlock extends Block {
-  readonly stage: number;
-  /** Index inside the stage. */
-  readonly block: number;
-  readonly in: number;
-  readonly stride: 1 | 2;
-}
-
 /** Index that means the stem where a stage index is asked for. */
 export const STEM = -1;
 
@@ -87,24 +78,6 @@ export function subnetOf(space: Space, architecture: Architecture): Subnet {
       blocks.map(({ mid, out }) => ({ mid: widthOf(space, stage, mid), out: widthOf(space, stage, out) })),
     ),
   };
-}
-
-/** All blocks of a subnet in the order images pass them, each with its input width and stride. */
-export function placedBlocks(space: Space, subnet: Subnet): PlacedBlock[] {
-  let width = subnet.stem;
-  return subnet.stages.flatMap((blocks, stage) =>
-    blocks.map(({ mid, out }, block) => {
-      const stride = block === 0 ? space.stages[stage]!.stride : 1;
-      const placed: PlacedBlock = { stage, block, in: width, mid, out, stride };
-      width = out;
-      return placed;
-    }),
-  );
-}
-
-/** Whether a block's shortcut is a 1×1 convolution and not the identity. */
-export function hasShortcut(block: { readonly in: number; readonly out: number; readonly stride: number }): boolean {
-  return block.stride !== 1 || block.in !== block.out;
 }
 
 /** Number of blocks. */

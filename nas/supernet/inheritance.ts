@@ -1,9 +1,8 @@
 import { BadInput } from '../../plan/endings.ts';
-import { blockPrefix, classifierPrefix, groupMaxima, groupOf } from '../space/layout.ts';
-import type { ParameterSpec } from '../space/layout.ts';
-import { Supernet } from './network.ts';
+import { groupMaxima, groupOf } from '../space/groups.ts';
+import { internalShape } from './memory-layout.ts';
 import { leading } from './ops.ts';
-import { internalShape } from './parameters.ts';
+import { Supernet } from './supernet.ts';
 
 /**
  * A supernet with K groups a stage whose weights are cut from another's: every new group from the source's smallest group
@@ -17,20 +16,13 @@ export function inherit(source: Supernet, groups: number): Supernet {
     throw new BadInput(`inheritance: expected at least the source's ${source.groups} groups, got ${groups}`);
   }
   const maxima = groupMaxima(space, groups);
-
-  const sourceName = ({ name, stage, group, block }: ParameterSpec): string => {
-    if (stage < 0) return name;
-    const isClassifier = stage === space.stages.length;
-    const place = isClassifier ? stage - 1 : stage;
-    const from = groupOf(source.maxima[place]!, maxima[place]![group]!);
-    const own = isClassifier ? classifierPrefix(groups, group) : blockPrefix(space, groups, stage, group, block);
-    const theirs = isClassifier
-      ? classifierPrefix(source.groups, from)
-      : blockPrefix(space, source.groups, stage, from, block);
-    return theirs + name.slice(own.length);
+  const sourceGroup = (stage: number, group: number): number => {
+    // The classifiers have the groups of the last stage; the stem has one.
+    const grouped = Math.min(stage, space.stages.length - 1);
+    return grouped < 0 ? 0 : groupOf(source.maxima[grouped]!, maxima[grouped]![group]!);
   };
-
-  return new Supernet({ space, classes, groups, precision, epsilon }, (spec) =>
-    leading(source.parameters.get(sourceName(spec)).value(), internalShape(spec.shape)),
-  );
+  return new Supernet({ space, classes, groups, precision, epsilon }, (spec) => {
+    const from = source.parameter({ ...spec, group: sourceGroup(spec.stage, spec.group) }, spec.kind);
+    return leading(from.value(), internalShape(spec.shape));
+  });
 }

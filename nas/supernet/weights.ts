@@ -1,6 +1,6 @@
-import { Supernet } from './network.ts';
-import type { SupernetOptions } from './network.ts';
-import { toInternal } from './parameters.ts';
+import { Supernet } from './supernet.ts';
+import type { SupernetOptions } from './supernet.ts';
+import { toInternal } from './memory-layout.ts';
 import { readSafetensors, writeSafetensors } from '../weights/safetensors.ts';
 import { checkSupernet, isParameter, parameterName } from '../weights/supernet-file.ts';
 

@@ -6,7 +6,7 @@ import { sha256File, temporaryName } from '../../artifacts/files.ts';
 import type { CheckpointRecord, Manifest } from '../../artifacts/manifest.ts';
 import { fileNames, placeOf } from '../../artifacts/paths.ts';
 import type { Job } from '../process/protocol.ts';
-import type { Supernet } from '../supernet/network.ts';
+import type { Supernet } from '../supernet/supernet.ts';
 import { readSafetensors, writeSafetensors } from '../weights/safetensors.ts';
 import type { NamedTensor } from '../weights/safetensors.ts';
 import { loadTensorFlow } from '../../runtime/binding.ts';

@@ -8,7 +8,7 @@ import type { Outputs, ProcessLine } from '../process/harness.ts';
 import type { Job } from '../process/protocol.ts';
 import { claimJob, supernetFile } from '../process/stage-io.ts';
 import { inherit } from '../supernet/inheritance.ts';
-import { Supernet } from '../supernet/network.ts';
+import { Supernet } from '../supernet/supernet.ts';
 import { loadSupernet, saveSupernet } from '../supernet/weights.ts';
 import { restoreCheckpoint } from './checkpoint.ts';
 import { TrainSupernetConfig } from './config.ts';

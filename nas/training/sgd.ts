@@ -1,7 +1,7 @@
-import { groupMaxima } from '../space/layout.ts';
+import { groupMaxima } from '../space/groups.ts';
 import type { ParameterSpec } from '../space/layout.ts';
 import { add, clipByValue, scale } from '../supernet/ops.ts';
-import type { Parameter, Parameters } from '../supernet/parameters.ts';
+import type { Parameter, Parameters } from '../supernet/parameter.ts';
 import { scope } from '../supernet/tensorflow.ts';
 import type { Tensor } from '../supernet/tensorflow.ts';
 import type { LrScheduler, SharedTrainingConfig, TrainSupernetConfig } from './config.ts';
@@ -25,13 +25,13 @@ export class Sgd {
   step(rate: number): void {
     const { momentum, nesterov } = this.#config.optimizer;
     for (const [parameter, factor] of this.#factors) {
-      const gathered = parameter.gradient();
+      const gathered = parameter.gradient.total();
       if (!gathered) continue;
       scope(() => {
         const gradient = this.#decayed(parameter, this.#clipped(gathered));
         parameter.applyMomentum(rate * factor, momentum, gradient, nesterov);
       });
-      parameter.zeroGradient();
+      parameter.gradient.clear();
     }
   }
 

@@ -8,7 +8,7 @@ import { claimJob } from '../process/stage-io.ts';
 import { parseArchCode } from '../space/arch-code.ts';
 import { subnetOf } from '../space/space.ts';
 import type { Space, Subnet } from '../space/space.ts';
-import { Supernet } from '../supernet/network.ts';
+import { Supernet } from '../supernet/supernet.ts';
 import { restoreCheckpoint } from './checkpoint.ts';
 import { TrainStandaloneConfig } from './config.ts';
 import { metricsFiles } from './epoch-metrics.ts';

@@ -12,10 +12,13 @@ import {
 } from '../space/sampling.ts';
 import { subnetOf } from '../space/space.ts';
 import type { Architecture, Subnet } from '../space/space.ts';
-import type { ForwardOptions, Supernet } from '../supernet/network.ts';
+import { imagesTensor } from '../supernet/images.ts';
+import type { Supernet } from '../supernet/supernet.ts';
 import { oneHot, scale, softmax, softmaxCrossEntropy } from '../supernet/ops.ts';
 import { dispose, readFloats, scope, tensor } from '../supernet/tensorflow.ts';
 import type { Tensor } from '../supernet/tensorflow.ts';
+import { trainedPass } from '../supernet/trained-pass.ts';
+import type { ForwardOptions } from '../supernet/trained-pass.ts';
 import type { TrainSupernetConfig } from './config.ts';
 import type { Sgd } from './sgd.ts';
 
@@ -61,16 +64,15 @@ export function trainStep(
   options: StepOptions,
 ): StepResult {
   return scope(() => {
-    const side = net.space.resolutions.at(-1)!;
-    const images = tensor(batch.images, [batch.labels.length, side, side, net.space.channels]); // [n, h, w, c]
+    const images = imagesTensor(net.space, batch.images); // [n, h, w, c]
     let targets = smoothedTargets(batch.labels, net.classes, options.labelSmoothing); // [n, classes]
     const losses: Tensor[] = []; // [n] of each net
     let logits: Tensor | undefined;
     for (const { role, subnet, resolution } of nets) {
-      const pass = net.forward(images, subnet, { resolution, ...(role === 'max' && regularised(options)) });
+      const pass = trainedPass(net, images, subnet, { resolution, ...(role === 'max' && regularised(options)) });
       logits = pass.logits; // [n, classes]
       const { losses: each, gradient } = crossEntropy(logits, targets);
-      net.backward(pass.tape, gradient);
+      pass.tape.backward(gradient);
       losses.push(each);
       if (role === 'max' && options.distill) targets = softmax(logits);
     }

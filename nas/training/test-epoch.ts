@@ -8,7 +8,7 @@ import type { GroundTruth } from '../evaluation/ground-truth.ts';
 import { maxArchitecture, minArchitecture } from '../space/sampling.ts';
 import { subnetOf } from '../space/space.ts';
 import type { Subnet } from '../space/space.ts';
-import type { Supernet } from '../supernet/network.ts';
+import type { Supernet } from '../supernet/supernet.ts';
 import type { TrainSupernetConfig } from './config.ts';
 import type { Measured } from './loop.ts';
 import type { Report } from './train-epoch.ts';

@@ -2,7 +2,7 @@ import { stepsPerEpoch, trainingBatches } from '../data/batches.ts';
 import type { Dataset, Part } from '../data/dataset.ts';
 import type { ProcessLine } from '../process/harness.ts';
 import type { Job, Phase, Progress } from '../process/protocol.ts';
-import type { Supernet } from '../supernet/network.ts';
+import type { Supernet } from '../supernet/supernet.ts';
 import { saveCheckpoint } from './checkpoint.ts';
 import type { LoopState, Resumed } from './checkpoint.ts';
 import type { SharedTrainingConfig } from './config.ts';

@@ -12,7 +12,7 @@ import { mergeResults } from '../../nas/evaluation/merge.ts';
 import { isEvaluated, parseTable, RankingPartReference, RankingSet } from '../../nas/evaluation/ranking.ts';
 import type { TableRow } from '../../nas/evaluation/ranking.ts';
 import { openDataset } from '../../nas/data/open.ts';
-import { Supernet } from '../../nas/supernet/network.ts';
+import { Supernet } from '../../nas/supernet/supernet.ts';
 import { saveSupernet } from '../../nas/supernet/weights.ts';
 import type { Ranking, RankingPart } from '../../plan/results.ts';
 import { plainStageFiles } from '../support/plain-stage-files.ts';

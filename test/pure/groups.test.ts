@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { supernetParameterCount } from '../../nas/space/cost.ts';
-import { groupMaxima, groupOf, parameterLayout, stageGroups } from '../../nas/space/layout.ts';
+import { groupMaxima, groupOf, stageGroups } from '../../nas/space/groups.ts';
+import { parameterLayout } from '../../nas/space/layout.ts';
 import { committedSpace } from '../support/spaces.ts';
 
 const space = committedSpace('imagenet');

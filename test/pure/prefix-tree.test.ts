@@ -5,8 +5,9 @@ import { prefixTree, sharedMacs, walk } from '../../nas/evaluation/prefix-tree.t
 import type { BlockNode } from '../../nas/evaluation/prefix-tree.ts';
 import { cutSet } from '../../nas/evaluation/subnet-set.ts';
 import { macs } from '../../nas/space/cost.ts';
-import { groupMaxima, stageGroups } from '../../nas/space/layout.ts';
-import { placedBlocks, subnetOf } from '../../nas/space/space.ts';
+import { groupMaxima, stageGroups } from '../../nas/space/groups.ts';
+import { residualBlocks } from '../../nas/space/network.ts';
+import { subnetOf } from '../../nas/space/space.ts';
 import type { Block, Space, Subnet } from '../../nas/space/space.ts';
 import { parseSubnetList } from '../../nas/space/subnet-list.ts';
 import { plainCut, plainSharedMacs, plainWalk } from '../support/plain-cut.ts';
@@ -52,7 +53,7 @@ describe('the prefix tree', () => {
           const place = stageGroups(groupMaxima(space, groups), subnets[subnet]!);
           expect(stem).toBe(subnets[subnet]!.stem);
           expect(path).toMatchObject(
-            placedBlocks(space, subnets[subnet]!).map((block) => ({ ...block, group: place[block.stage] })),
+            residualBlocks(space, subnets[subnet]!).map((block) => ({ ...block, group: place[block.stage] })),
           );
         }
       }),

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { parseArchCode } from '../../nas/space/arch-code.ts';
-import { STEM, hasShortcut, placedBlocks, subnetOf, widthOf, widths } from '../../nas/space/space.ts';
+import { hasShortcut, residualBlocks } from '../../nas/space/network.ts';
+import { STEM, subnetOf, widthOf, widths } from '../../nas/space/space.ts';
 import { committedSpace } from '../support/spaces.ts';
 
 const imagenet = committedSpace('imagenet');
@@ -85,10 +86,10 @@ describe('a subnet', () => {
   });
 
   test('knows for each block where it stands, what comes in and where the stride is', () => {
-    const blocks = placedBlocks(imagenet, subnet);
+    const blocks = residualBlocks(imagenet, subnet);
     expect(blocks).toHaveLength(11);
-    expect(blocks[0]).toEqual({ stage: 0, block: 0, in: 56, mid: 56, out: 56, stride: 1 });
-    expect(blocks[2]).toEqual({ stage: 1, block: 0, in: 56, mid: 120, out: 120, stride: 2 });
+    expect(blocks[0]).toEqual({ stage: 0, group: 0, block: 0, in: 56, mid: 56, out: 56, stride: 1, reduction: 4 });
+    expect(blocks[2]).toEqual({ stage: 1, group: 0, block: 0, in: 56, mid: 120, out: 120, stride: 2, reduction: 8 });
     expect(blocks.map(hasShortcut)).toEqual([0, 0, 1, 0, 0, 0, 0, 1, 0, 1, 0].map(Boolean));
   });
 });

@@ -1,6 +1,6 @@
-import { blockMacs, macs, outputSize, stemMacs, stemOutput } from '../../nas/space/cost.ts';
-import { groupMaxima, stageGroups } from '../../nas/space/layout.ts';
-import { placedBlocks } from '../../nas/space/space.ts';
+import { blockMacs, layerMacs, macs } from '../../nas/space/cost.ts';
+import { groupMaxima, stageGroups } from '../../nas/space/groups.ts';
+import { residualBlocks, stemLayer } from '../../nas/space/network.ts';
 import type { Space, Subnet } from '../../nas/space/space.ts';
 
 // The walk over subnets and its cut into parts, done slowly and plainly: what nas/evaluation/prefix-tree.ts and subnet-set.ts must equal.
@@ -8,13 +8,11 @@ import type { Space, Subnet } from '../../nas/space/space.ts';
 /** Every beginning of a subnet by name, with the MACs of its last unit. */
 function beginnings(space: Space, subnet: Subnet, groups: number, resolution: number): [name: string, macs: number][] {
   const groupOf = stageGroups(groupMaxima(space, groups), subnet);
-  let size = stemOutput(space, resolution);
   let name = `${subnet.stem}`;
-  const found: [string, number][] = [[name, stemMacs(space, subnet.stem, resolution)]];
-  for (const block of placedBlocks(space, subnet)) {
+  const found: [string, number][] = [[name, layerMacs(stemLayer(space, subnet.stem), resolution)]];
+  for (const block of residualBlocks(space, subnet)) {
     name += ` ${block.stage} ${groupOf[block.stage]} ${block.out} ${block.mid}`;
-    found.push([name, blockMacs(block, size)]);
-    size = outputSize(size, block.stride);
+    found.push([name, blockMacs(block, resolution)]);
   }
   return found;
 }

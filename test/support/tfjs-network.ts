@@ -1,8 +1,8 @@
 import type * as tfjs from '@tensorflow/tfjs-node-gpu';
 import { loadTfjs } from './tfjs.ts';
-import { hasShortcut } from '../../nas/space/space.ts';
+import { hasShortcut } from '../../nas/space/network.ts';
 import type { Space, Subnet } from '../../nas/space/space.ts';
-import type { Supernet } from '../../nas/supernet/network.ts';
+import type { Supernet } from '../../nas/supernet/supernet.ts';
 
 const tf = loadTfjs();
 
@@ -44,7 +44,7 @@ export class CutOutNetwork {
         2,
         'valid',
       );
-    const at = this.#net.blocksOf(this.#subnet);
+    const at = this.#net.networkOf(this.#subnet).blocks;
     for (const { stage, group, block, mid, out, in: input, stride } of at) {
       const prefix = groups > 1 ? `blocks.${stage}.${group}.${block}` : `blocks.${blocksBefore(space, stage) + block}`;
       const inner = tf.relu(this.#convNorm(x, `${prefix}.conv1`, `${prefix}.bn1`, mid, stride));

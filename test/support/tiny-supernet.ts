@@ -1,7 +1,7 @@
 import { randomOf } from '../../nas/space/random.ts';
 import type { Space, Subnet } from '../../nas/space/space.ts';
-import { Supernet } from '../../nas/supernet/network.ts';
-import type { SupernetOptions } from '../../nas/supernet/network.ts';
+import { Supernet } from '../../nas/supernet/supernet.ts';
+import type { SupernetOptions } from '../../nas/supernet/supernet.ts';
 
 /** All that a space can have (7×7 stem of stride 2, pool, two stages) at a size that costs nothing. */
 export const tinySpace: Space = {

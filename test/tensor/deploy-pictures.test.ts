@@ -9,7 +9,7 @@ import { plainBatches } from '../../nas/data/batches.ts';
 import type { Batch } from '../../nas/data/batches.ts';
 import { readPicture } from '../../nas/data/pictures.ts';
 import { deploy } from '../../nas/deployment/deploy.ts';
-import { referenceLogits } from '../../nas/evaluation/reference.ts';
+import { referenceLogits } from '../support/reference.ts';
 import { parseArchCode } from '../../nas/space/arch-code.ts';
 import { subnetOf } from '../../nas/space/space.ts';
 import { saveSupernet } from '../../nas/supernet/weights.ts';

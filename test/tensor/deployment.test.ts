@@ -4,15 +4,14 @@ import { readFileSync, statSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { sha256File } from '../../artifacts/files.ts';
 import type { Batch } from '../../nas/data/batches.ts';
-import { extractSubnet } from '../../nas/deployment/deploy.ts';
-import { readNetwork, StaticNetwork, writeNetwork } from '../../nas/deployment/network-file.ts';
-import { calibrate, loadValues, staticLayout } from '../../nas/deployment/network.ts';
+import { calibrate, extractSubnet } from '../../nas/deployment/calibrated-network.ts';
+import { readNetwork, StaticNetwork, writeNetwork } from '../../nas/deployment/static-network.ts';
 import { writeOnnx } from '../../nas/deployment/onnx.ts';
-import { referenceLogits } from '../../nas/evaluation/reference.ts';
+import { referenceLogits } from '../support/reference.ts';
 import { parseArchCode } from '../../nas/space/arch-code.ts';
 import { subnetOf } from '../../nas/space/space.ts';
-import type { Supernet } from '../../nas/supernet/network.ts';
-import { dispose, liveTensors } from '../../nas/supernet/tensorflow.ts';
+import type { Supernet } from '../../nas/supernet/supernet.ts';
+import { liveTensors } from '../../nas/supernet/tensorflow.ts';
 import { saveSupernet } from '../../nas/supernet/weights.ts';
 import { readSafetensorsHeader } from '../../nas/weights/safetensors.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -43,12 +42,9 @@ afterAll(() => {
 async function networkOf(arch: string, groups: number): Promise<StaticNetwork> {
   const net = nets.get(groups)!;
   const subnet = subnetOf(tinySpace, parseArchCode(tinySpace, arch));
-  const layout = staticLayout(tinySpace, subnet, TINY_CLASSES);
-  const weights = extractSubnet(net, subnet, layout);
-  const values = loadValues(weights);
-  const source = { batches: calibration, side: SIDE, channels: 3 };
-  const statistics = await calibrate(layout, values, source, net.epsilon, () => {});
-  dispose(...values.values());
+  const weights = extractSubnet(net, subnet);
+  const source = { space: tinySpace, epsilon: net.epsilon, batches: calibration };
+  const statistics = await calibrate(net.networkOf(subnet), weights, source, () => {});
   const sha256 = '0'.repeat(64);
   return new StaticNetwork(
     {

@@ -6,13 +6,14 @@ import { maxArchitecture, minArchitecture } from '../../nas/space/sampling.ts';
 import { subnetOf } from '../../nas/space/space.ts';
 import type { Subnet } from '../../nas/space/space.ts';
 import { inherit } from '../../nas/supernet/inheritance.ts';
-import type { Supernet } from '../../nas/supernet/network.ts';
+import type { Supernet } from '../../nas/supernet/supernet.ts';
 import { add, clipByValue, oneHot, scale, softmax, softmaxCrossEntropy } from '../../nas/supernet/ops.ts';
-import { resizeBicubic } from '../../nas/supernet/pooling.ts';
+import { resizeBicubic } from '../../nas/supernet/images.ts';
 import { dispose, liveTensors, readFloats, scope, tensor } from '../../nas/supernet/tensorflow.ts';
 import type { Tensor } from '../../nas/supernet/tensorflow.ts';
-import { calibratedLogits } from '../support/calibrated.ts';
+import { trainedPass } from '../../nas/supernet/trained-pass.ts';
 import { golden, GOLDEN_CLASSES, goldenImages, goldenSupernet, goldenValues, imagenet } from '../support/golden.ts';
+import { calibratedLogits } from '../support/reference.ts';
 
 const TOLERANCE = 2e-4;
 // Ten seconds each on a machine of their own.
@@ -25,7 +26,7 @@ const subnet = (code: string): Subnet => {
 };
 
 const trainLogits = (net: Supernet, images: Tensor, code: string): Float32Array =>
-  scope(() => readFloats(net.forward(images, subnet(code)).logits));
+  scope(() => readFloats(trainedPass(net, images, subnet(code)).logits));
 
 /** Largest difference between logits [n, 10] and the golden ones, of which the first eight classes are known. */
 function difference(logits: Float32Array, expected: readonly number[][]): number {
@@ -89,8 +90,8 @@ describe('the original network, in its numbers', () => {
   it.each(golden.one_shot)('gives the logits of $arch under batch statistics and calibrated', (expected) => {
     expect(difference(trainLogits(net, images, expected.arch), expected.train_logits)).toBeLessThan(TOLERANCE);
     const calibration = [goldenImages(2, 4, 64), goldenImages(3, 4, 64)];
-    const calibrated = calibratedLogits(net, subnet(expected.arch), calibration, images);
-    expect(difference(calibrated, expected.calibrated_logits)).toBeLessThan(TOLERANCE);
+    const [calibrated] = calibratedLogits(net, subnet(expected.arch), calibration, [images]);
+    expect(difference(calibrated!, expected.calibrated_logits)).toBeLessThan(TOLERANCE);
     dispose(...calibration);
   });
 
@@ -164,15 +165,15 @@ function sandwichStep(
     );
     let targets = oneHot(labels, GOLDEN_CLASSES, 0.9 + 0.1 / GOLDEN_CLASSES, 0.1 / GOLDEN_CLASSES);
     const losses = subnets.map((one, i) => {
-      const { logits, tape } = net.forward(images, one);
+      const { logits, tape } = trainedPass(net, images, one);
       const { loss, gradient } = softmaxCrossEntropy(logits, targets);
       if (i === 0) targets = softmax(logits);
-      net.backward(tape, scale(gradient, 1 / batch));
+      tape.backward(scale(gradient, 1 / batch));
       return readFloats(loss).reduce((sum, value) => sum + value, 0) / batch;
     });
     let largest = 0;
     for (const parameter of net.parameters) {
-      const gradient = parameter.gradient();
+      const gradient = parameter.gradient.total();
       // A shortcut that no subnet needs has no gradient, and PyTorch leaves it alone.
       if (!gradient) continue;
       const values = readFloats(gradient);

@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { randomOf } from '../../nas/space/random.ts';
 import type { Subnet } from '../../nas/space/space.ts';
-import type { ForwardOptions, Supernet } from '../../nas/supernet/network.ts';
+import type { Supernet } from '../../nas/supernet/supernet.ts';
 import { oneHot, scale, softmaxCrossEntropy } from '../../nas/supernet/ops.ts';
 import { dispose, liveTensors, readFloats, scope, tensor } from '../../nas/supernet/tensorflow.ts';
+import { trainedPass } from '../../nas/supernet/trained-pass.ts';
+import type { ForwardOptions } from '../../nas/supernet/trained-pass.ts';
 import { ownGradient } from '../support/own-gradient.ts';
 import { CutOutNetwork, tf } from '../support/tfjs-network.ts';
 import { noise, TINY_CLASSES, tinySubnets, tinySupernet } from '../support/tiny-supernet.ts';
@@ -15,9 +17,9 @@ const labels = Int32Array.from({ length: BATCH }, (_, i) => i);
 function train(net: Supernet, subnet: Subnet, size: number, options?: ForwardOptions): Float32Array {
   return scope(() => {
     const images = tensor(noise(BATCH, size), [BATCH, size, size, 3]);
-    const { logits, tape } = net.forward(images, subnet, options);
+    const { logits, tape } = trainedPass(net, images, subnet, options);
     const { gradient } = softmaxCrossEntropy(logits, oneHot(tensor(labels, [BATCH]), TINY_CLASSES));
-    net.backward(tape, scale(gradient, 1 / BATCH));
+    tape.backward(scale(gradient, 1 / BATCH));
     return readFloats(logits);
   });
 }
@@ -127,7 +129,7 @@ describe('gradients of a supernet', () => {
     const loss = (): number => crossEntropy(train(net, tinySubnets.max, 32, regularised(7)));
     loss();
     const gradients = [...net.parameters].flatMap((parameter) => {
-      const gradient = parameter.gradient();
+      const gradient = parameter.gradient.total();
       // Outside the parameter, which frees its own at the next backward pass.
       return gradient ? [{ parameter, gradient: scale(gradient, 1) }] : [];
     });
@@ -155,7 +157,7 @@ describe('gradients of a supernet', () => {
           train(net, subnet, 32, regularised(step));
         }
         for (const parameter of net.parameters) {
-          const gradient = parameter.gradient();
+          const gradient = parameter.gradient.total();
           if (gradient) parameter.applyMomentum(0.1, 0.9, gradient);
         }
         net.parameters.zeroGradients();

@@ -1,13 +1,18 @@
 import { expect, test } from 'vitest';
 import { WeightCache } from '../../nas/evaluation/stage-form.ts';
 import { randomOf } from '../../nas/space/random.ts';
-import { conv2d, conv2dInputGradient, conv2dWeightGradient } from '../../nas/supernet/convolution.ts';
+import {
+  conv2d,
+  conv2dInputGradient,
+  conv2dWeightGradient,
+  convolutionBackward,
+  convolutionForward,
+} from '../../nas/supernet/convolution.ts';
 import { filter, filterWeight } from '../../nas/supernet/minimal-filtering.ts';
-import { Supernet } from '../../nas/supernet/network.ts';
+import { Supernet } from '../../nas/supernet/supernet.ts';
 import { batchNorm, batchNormWith, cast, relu, transpose } from '../../nas/supernet/ops.ts';
 import { liveTensors, readFloats, scope, tensor } from '../../nas/supernet/tensorflow.ts';
 import type { DType, Tensor } from '../../nas/supernet/tensorflow.ts';
-import { convolutionBackward, convolutionForward } from '../../nas/supernet/trained.ts';
 import { committedSpace } from '../support/spaces.ts';
 
 function random(shape: readonly number[], dtype: DType = 'float32'): Tensor {
@@ -79,13 +84,13 @@ test('a normalisation with its ReLU in one operation gives what the two give', (
 test('parts of weights past the limit are made anew, are the same, and leave nothing behind', () => {
   const space = committedSpace('fashion');
   const net = Supernet.build({ space, classes: 10, groups: 1, seed: 1 });
-  const { weight } = net.modules.blocks[0]![0]![0]!.conv2;
+  const weight = net.parameters.get('blocks.0.conv2.conv.weight');
   const [out = NaN, input = NaN] = weight.shape;
   const form = { layout: 'maps', dtype: 'float32', size: 4 } as const;
   const before = liveTensors();
   const caches = [new WeightCache(), new WeightCache(0)];
   const seen = [...caches, ...caches].map((cache) =>
-    cache.use(weight, { out, input, stride: 1 }, form, (part) => readFloats(part)),
+    cache.use(weight, { out, in: input, stride: 1 }, form, (part) => readFloats(part)),
   );
   for (const values of seen) expect(values).toEqual(seen[0]);
   expect(liveTensors() - before).toBeLessThanOrEqual(2);

@@ -1,19 +1,22 @@
 import { describe, expect, it } from 'vitest';
 import { supernetParameterCount } from '../../nas/space/cost.ts';
 import { inherit } from '../../nas/supernet/inheritance.ts';
-import { Supernet } from '../../nas/supernet/network.ts';
+import { Supernet } from '../../nas/supernet/supernet.ts';
 import { oneHot, scale, softmaxCrossEntropy } from '../../nas/supernet/ops.ts';
 import { read, readFloats, scope, tensor, TensorFlowError } from '../../nas/supernet/tensorflow.ts';
+import { trainedPass } from '../../nas/supernet/trained-pass.ts';
 import { ownGradient } from '../support/own-gradient.ts';
 import { noise, TINY_CLASSES, tinySpace, tinySubnets, tinySupernet } from '../support/tiny-supernet.ts';
 
 const BATCH = 8;
 const SIZE = 32;
+const STEM_WEIGHT = 'first_conv.conv.conv.weight';
+const STEM_SCALE = 'first_conv.bn.bn.weight';
 
 const logitsOf = (net: Supernet, subnet = tinySubnets.max): Float32Array =>
   scope(() => {
     const images = tensor(noise(BATCH, SIZE), [BATCH, SIZE, SIZE, 3]);
-    return readFloats(net.forward(images, subnet).logits);
+    return readFloats(trainedPass(net, images, subnet).logits);
   });
 
 const valuesOf = (net: Supernet): Map<string, Float32Array> =>
@@ -25,15 +28,23 @@ describe('a supernet', () => {
     const [one, same, other] = [1, 1, 2].map((seed) => Supernet.build({ ...options, seed }));
     expect(valuesOf(one!)).toEqual(valuesOf(same!));
     expect(valuesOf(one!)).not.toEqual(valuesOf(other!));
-    const { stem, blocks, classifiers } = one!.modules;
+    const named = (name: string) => one!.parameters.get(name);
     const bound = 1 / Math.sqrt(7 * 7 * 3);
-    const weights = stem.weight.read();
+    const weights = named(STEM_WEIGHT).read();
     expect(Math.max(...weights)).toBeLessThanOrEqual(bound);
     expect(weights.reduce((sum, w) => sum + w * w, 0) / weights.length).toBeCloseTo((bound * bound) / 3, 3);
-    expect(classifiers[0]!.bias.read().every((value) => value !== 0)).toBe(true);
-    for (const { conv1, conv2 } of blocks.flat(2)) {
-      expect(conv1.gamma.read().every((value) => value === 1)).toBe(true);
-      expect(conv2.gamma.read().every((value) => value === 0)).toBe(true);
+    expect(
+      named('classifier_groups.0.linear.linear.bias')
+        .read()
+        .every((value) => value !== 0),
+    ).toBe(true);
+    for (const { name, role } of [...one!.parameters].filter(({ kind }) => kind === 'norm')) {
+      expect(
+        named(name)
+          .read()
+          .every((value) => value === (role === 'conv2' ? 0 : 1)),
+        name,
+      ).toBe(true);
     }
     for (const net of [one!, same!, other!]) net.dispose();
   });
@@ -56,10 +67,10 @@ describe('a supernet', () => {
       expect(logitsOf(two, subnet)).toEqual(expected);
       expect(logitsOf(three, subnet)).toEqual(expected);
     }
-    const parameter = two.modules.stem.weight;
-    const before = source.modules.stem.weight.read();
+    const parameter = two.parameters.get(STEM_WEIGHT);
+    const before = source.parameters.get(STEM_WEIGHT).read();
     parameter.assign(parameter.read().fill(1));
-    expect(source.modules.stem.weight.read()).toEqual(before);
+    expect(source.parameters.get(STEM_WEIGHT).read()).toEqual(before);
     expect(() => inherit(two, 1)).toThrow("expected at least the source's 2 groups, got 1");
     for (const net of [source, two, three]) net.dispose();
   });
@@ -67,9 +78,9 @@ describe('a supernet', () => {
   it('updates parameters as PyTorch does, in place and without touching what shares their memory', () => {
     const net = tinySupernet();
     const copy = inherit(net, 1);
-    const parameter = net.modules.stem.gamma;
+    const parameter = net.parameters.get(STEM_SCALE);
     const start = [...parameter.read()];
-    const untouched = copy.modules.stem.gamma.read();
+    const untouched = copy.parameters.get(STEM_SCALE).read();
     const [m, rate] = [0.9, 0.1];
     let [value, velocity] = [start, start.map(() => 0)];
     for (let step = 1; step <= 3; step++) {
@@ -82,7 +93,7 @@ describe('a supernet', () => {
     }
     parameter.read().forEach((got, i) => expect(got).toBeCloseTo(value[i]!, 5));
     parameter.readMomentum().forEach((got, i) => expect(got).toBeCloseTo(velocity[i]!, 5));
-    expect(copy.modules.stem.gamma.read()).toEqual(untouched);
+    expect(copy.parameters.get(STEM_SCALE).read()).toEqual(untouched);
     for (const one of [net, copy]) one.dispose();
   });
 
@@ -97,7 +108,7 @@ describe('a supernet', () => {
       expect(parameter.readMomentum()).toEqual(data);
       expect(() => parameter.assign(data.slice(1))).toThrow(name);
     }
-    const conv = net.modules.blocks[1]![0]![0]!.conv1.weight;
+    const conv = net.parameters.get('blocks.2.conv1.conv.weight');
     const [out = 0, input = 0] = conv.shape;
     // Output 1, input 2, row 0, column 1 of the kernel, in both orders.
     expect(read(conv.value())[(1 * input + 2) * out + 1]).toBe((1 * input + 2) * 9 + 1);
@@ -117,13 +128,13 @@ describe('a supernet', () => {
     const gradients = [net, half].map((one) =>
       scope(() => {
         const images = tensor(noise(BATCH, SIZE), [BATCH, SIZE, SIZE, 3]);
-        const { logits, tape } = one.forward(images, tinySubnets.middle);
+        const { logits, tape } = trainedPass(one, images, tinySubnets.middle);
         const labels = tensor(
           Int32Array.from({ length: BATCH }, (_, i) => i % TINY_CLASSES),
           [BATCH],
         );
         const { gradient } = softmaxCrossEntropy(logits, oneHot(labels, TINY_CLASSES));
-        one.backward(tape, scale(gradient, 1 / BATCH));
+        tape.backward(scale(gradient, 1 / BATCH));
         return [...one.parameters].map((parameter) => [...(ownGradient(parameter) ?? [])]);
       }),
     );
@@ -138,7 +149,7 @@ describe('a supernet', () => {
     const wide = { stem: 8, stages: [[{ mid: 8, out: 9 }], [{ mid: 12, out: 12 }]] };
     expect(() => logitsOf(net, wide)).toThrow('expected a width of at most 8, got 9');
     expect(() => net.parameters.get('blocks.9')).toThrow("got 'blocks.9'");
-    expect(() => scope(() => net.forward(tensor(noise(1, 8, 1), [1, 8, 8, 1]), tinySubnets.max))).not.toThrow(
+    expect(() => scope(() => trainedPass(net, tensor(noise(1, 8, 1), [1, 8, 8, 1]), tinySubnets.max))).not.toThrow(
       TypeError,
     );
     net.dispose();

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { randomOf } from '../../nas/space/random.ts';
-import { Supernet } from '../../nas/supernet/network.ts';
+import { Supernet } from '../../nas/supernet/supernet.ts';
 import { softmax } from '../../nas/supernet/ops.ts';
 import { liveTensors, readFloats, scope, tensor } from '../../nas/supernet/tensorflow.ts';
+import { trainedPass } from '../../nas/supernet/trained-pass.ts';
 import { Sgd, weightDecay } from '../../nas/training/sgd.ts';
 import { crossEntropy, sandwich, smoothedTargets, trainStep } from '../../nas/training/step.ts';
 import type { StepOptions } from '../../nas/training/step.ts';
@@ -83,13 +84,13 @@ describe('one iteration', () => {
       const images = tensor(batch.images, [16, 28, 28, 1]);
       let targets = smoothedTargets(batch.labels, 10, 0.1);
       nets.forEach(({ subnet, resolution, role }, index) => {
-        const { logits, tape } = plain.forward(images, subnet, { resolution });
+        const { logits, tape } = trainedPass(plain, images, subnet, { resolution });
         const { losses: each, gradient } = crossEntropy(logits, targets);
         if (role === 'max') targets = softmax(logits);
         expect(losses[index]).toBeCloseTo(readFloats(each).reduce((a, b) => a + b) / 16, 5);
-        plain.backward(tape, gradient);
+        tape.backward(gradient);
         for (const parameter of plain.parameters) {
-          const one = parameter.gradient();
+          const one = parameter.gradient.total();
           const sum = sums.get(parameter.name);
           // Shapes differ in layout only; all that follows works element by element.
           if (one)
@@ -97,7 +98,7 @@ describe('one iteration', () => {
               parameter.name,
               sum ? sum.map((value, at) => value + readFloats(one)[at]!) : readFloats(one).slice(),
             );
-          parameter.zeroGradient();
+          parameter.gradient.clear();
         }
       });
       const clipped = [...sums.values()].flatMap((values) => [...values]).filter((value) => Math.abs(value) > 0.02);

@@ -1,0 +1,53 @@
+import { padded } from './memory-layout.ts';
+import { addN, cast, memo } from './ops.ts';
+import { dispose, keep } from './tensorflow.ts';
+import type { Tensor } from './tensorflow.ts';
+
+/** The gradient of a parameter: the sum over all slices that backward passes have given since the last update. */
+export class GradientSum {
+  /** Of the whole parameter, with its lanes. */
+  readonly #shape: readonly number[];
+  #parts: Tensor[] = [];
+
+  constructor(shape: readonly number[]) {
+    this.#shape = shape;
+  }
+
+  /** Adds the gradient of a slice, lanes included, which it takes over: the caller must not use or free it. */
+  add(gradient: Tensor): void {
+    if (gradient.dtype === 'float32') {
+      this.#parts.push(keep(gradient));
+      return;
+    }
+    this.#parts.push(keep(cast(gradient, 'float32')));
+    dispose(gradient);
+  }
+
+  /**
+   * The sum in float32, of the parameter's shape with lanes and zero where no slice reached; undefined where none was added.
+   * It stays the owner until `clear`.
+   */
+  total(): Tensor | undefined {
+    // Slices of one size are added before they are padded.
+    const bySize = new Map<string, Tensor[]>();
+    for (const part of this.#parts) memo(bySize, part.shape.join(), () => []).push(part);
+    const whole = [...bySize.values()].map((same) => padded(sumOf(same), this.#shape));
+    if (whole.length === 0) return undefined;
+    const total = keep(sumOf(whole));
+    this.#parts = [total];
+    return total;
+  }
+
+  clear(): void {
+    dispose(...this.#parts);
+    this.#parts = [];
+  }
+}
+
+/** Frees the terms; a single term is its own sum. */
+function sumOf(terms: readonly Tensor[]): Tensor {
+  if (terms.length === 1) return terms[0]!;
+  const sum = addN(terms);
+  dispose(...terms);
+  return sum;
+}
