@@ -27,7 +27,7 @@ export function layerMacs(layer: Layer, resolution: number): number {
 
 /** Weights, BN scales and shifts, and biases of a subnet standing alone. */
 export function parameterCount(space: Space, subnet: Subnet, classes: number): number {
-  return elements(layersOf(networkOf(space, subnet, classes)).flatMap(parameterShapes));
+  return sum(layersOf(networkOf(space, subnet, classes)).map((layer) => elements(parameterShapes(layer))));
 }
 
 /** Weights, BN scales and shifts, and biases of the supernet with K groups (K = 1: one-shot). */
@@ -36,7 +36,9 @@ export function supernetParameterCount(space: Space, groups: number, classes: nu
 }
 
 function elements(parameters: readonly { readonly shape: readonly number[] }[]): number {
-  return sum(parameters.map(({ shape }) => shape.reduce((product, size) => product * size, 1)));
+  let total = 0;
+  for (const { shape } of parameters) total += shape.reduce((product, size) => product * size, 1);
+  return total;
 }
 
 // What a pass through a network takes beside arithmetic: how many convolutions, and how much memory. Estimates, for planning.

@@ -108,11 +108,10 @@ export function blockLayers({ in: input, mid, out, stride, stage, group, block, 
   conv2: ConvNorm;
   shortcut: ConvNorm;
 } {
-  const place = { stage, group, block, reduction };
   return {
-    conv1: { role: 'conv1', ...place, in: input, out: mid, kernel: 3, stride },
-    conv2: { role: 'conv2', ...place, in: mid, out, kernel: 3, stride: 1 },
-    shortcut: { role: 'shortcut', ...place, in: input, out, kernel: 1, stride },
+    conv1: { role: 'conv1', stage, group, block, in: input, out: mid, kernel: 3, stride, reduction },
+    conv2: { role: 'conv2', stage, group, block, in: mid, out, kernel: 3, stride: 1, reduction },
+    shortcut: { role: 'shortcut', stage, group, block, in: input, out, kernel: 1, stride, reduction },
   };
 }
 
@@ -123,11 +122,13 @@ export function hasShortcut(block: { readonly in: number; readonly out: number; 
 
 /** The convolutions that a network uses, in order; a block's shortcut comes last in it. */
 export function convNormsOf({ stem, blocks }: Network): ConvNorm[] {
-  const inside = blocks.flatMap((block) => {
+  const layers = [stem];
+  for (const block of blocks) {
     const { conv1, conv2, shortcut } = blockLayers(block);
-    return hasShortcut(block) ? [conv1, conv2, shortcut] : [conv1, conv2];
-  });
-  return [stem, ...inside];
+    layers.push(conv1, conv2);
+    if (hasShortcut(block)) layers.push(shortcut);
+  }
+  return layers;
 }
 
 /** All layers that a network uses, in order. */
