@@ -12,6 +12,7 @@ import { placeOf, resultsRoot } from '../artifacts/paths.ts';
 import { sha256Of } from '../artifacts/stage-files.ts';
 import type { StageFiles } from '../artifacts/stage-files.ts';
 import type { Token } from '../artifacts/token.ts';
+import { withPinnedLists } from '../nas/data/lists.ts';
 import { fingerprintOf } from '../pipelines/fingerprint.ts';
 import { kindOf } from '../pipelines/kinds/catalogue.ts';
 import type { Task } from '../pipelines/kinds/kind.ts';
@@ -48,7 +49,9 @@ export async function performStage(input: StageInput, work: StageWork, device = 
   const { attempt } = activityInfo();
   const root = resultsRoot();
   try {
-    const { config, runs } = kindOf(input.uses).taskOf(input.with, `${input.stage}.with`);
+    const { config: planned, runs } = kindOf(input.uses).taskOf(input.with, `${input.stage}.with`);
+    // A plan that was made where the images are not has no hashes of their lists.
+    const config = withPinnedLists(planned);
     const fingerprint = fingerprintOf(input.uses, config);
     const done = await findFinished(root, input.directory, fingerprint);
     if (done !== null) return resultOf(done, root, attempt, done.reused?.why ?? becauseSame(input.directory));

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import type { ImageListConfig } from '../configs/dataset-schema.ts';
@@ -26,11 +26,17 @@ const SIDES = [
   [375, 500],
 ] as const;
 
-/** Writes JPEGs of the sizes that ImageNet's have, and their list train.txt. */
-export async function writePhotographs(folder: string, count: number): Promise<void> {
+/** Writes JPEGs of the sizes that ImageNet's have, and their list train.txt: `count` files, of which so many are different. */
+export async function writePhotographs(folder: string, count: number, different: number): Promise<void> {
   mkdirSync(join(folder, 'train'), { recursive: true });
   const lines: string[] = [];
   for (let index = 0; index < count; index++) {
+    const file = join('train', `${index}.JPEG`);
+    lines.push(`${file} ${index % 10}\n`);
+    if (index >= different) {
+      linkSync(join(folder, 'train', `${index % different}.JPEG`), join(folder, file));
+      continue;
+    }
     const random = randomOf(0, 'photograph', index);
     const [width, height] = SIDES[index % SIDES.length]!;
     const coarse = Uint8Array.from({ length: 24 * 18 * 3 }, () => random.integer(256));
@@ -39,11 +45,9 @@ export async function writePhotographs(folder: string, count: number): Promise<v
       .raw()
       .toBuffer();
     const pixels = smooth.map((value) => Math.max(0, Math.min(255, value + NOISE * (random.uniform() - 0.5))));
-    const file = join('train', `${index}.JPEG`);
     await sharp(pixels, { raw: { width, height, channels: 3 } })
       .jpeg({ quality: 90, chromaSubsampling: index % 2 === 0 ? '4:2:0' : '4:4:4' })
       .toFile(join(folder, file));
-    lines.push(`${file} ${index % 10}\n`);
   }
   writeFileSync(join(folder, 'train.txt'), lines.join(''));
 }

@@ -5,8 +5,8 @@ import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { load } from 'js-yaml';
-import { ImageList } from '../configs/dataset-schema.ts';
-import { readImageList } from '../nas/data/list-file.ts';
+import { ImageList, PartName } from '../configs/dataset-schema.ts';
+import { readImageList } from '../nas/data/lists.ts';
 import { root as clone } from '../runtime/layout.ts';
 import { sandwichFlops, writePhotographs } from './data-task.ts';
 import type { DataTask } from './data-task.ts';
@@ -59,18 +59,19 @@ try {
 /** The first images of the list, in a list of their own. */
 async function baseTask(): Promise<Omit<DataTask, 'augment'>> {
   const root = resolve(options.root ?? folder);
-  if (options.root === undefined) await writePhotographs(folder, Math.min(wanted, 256));
+  if (options.root === undefined) await writePhotographs(folder, wanted, Math.min(wanted, 256));
   const config = ImageList.parse(load(readFileSync(join(clone, 'configs', 'datasets', 'imagenet.yml'), 'utf8')));
   const all = readImageList(join(root, 'train.txt'), config.classes);
-  // Pictures made here are read several times an epoch; spread over the list where there are more than are wanted.
-  const lines = Array.from({ length: wanted }, (_, i) => {
-    return all.size >= wanted ? Math.floor((i * all.size) / wanted) : i % all.size;
-  });
+  const images = Math.min(wanted, all.size);
+  // Spread over the list where there are more than are wanted.
+  const lines = Array.from({ length: images }, (_, i) => Math.floor((i * all.size) / images));
   const list = join(folder, 'bench.txt');
   writeFileSync(list, lines.map((line) => `${all.path(line)} ${all.labels[line]}\n`).join(''));
-  const parts = { ...config.parts, training: { list, images: wanted } };
+  // Only that part is read; the lists of the others are not there.
+  const absent = PartName.options.map((name) => [name, { list: join(folder, `no ${name}.txt`), images: 1 }]);
+  const parts = { ...Object.fromEntries(absent), training: { list, images } };
   const files = lines.map((line) => resolve(root, all.path(line)));
-  return { dataset: { ...config, root, parts }, files, batch, workers };
+  return { dataset: ImageList.parse({ ...config, root, parts }), files, batch, workers };
 }
 
 async function benchmark(what: 'training' | 'test', task: DataTask) {

@@ -7,6 +7,7 @@ import { filesOf } from '../artifacts/files.ts';
 import { JsonMap } from '../artifacts/json.ts';
 import type { Manifest } from '../artifacts/manifest.ts';
 import { placeOf } from '../artifacts/paths.ts';
+import { hasUnpinnedLists } from '../nas/data/lists.ts';
 import { changesOf, fingerprintOf } from '../pipelines/fingerprint.ts';
 import { kinds } from '../pipelines/kinds/catalogue.ts';
 import type { Plan, PlanStage } from '../plan/plan.ts';
@@ -90,6 +91,8 @@ async function forecastCell(
   if (own !== undefined) return willRun('on from its last checkpoint');
   if (reuse === 'nothing') return willRun('because nothing of other runs is taken over');
   if (kind?.isReusable === false) return willRun('because nobody knows what else its program reads');
+  if (hasUnpinnedLists(config))
+    return willRun('unless a run has done it with the lists of its images, which are not here');
   return willRun(nearest(stage.uses, config, known));
 }
 

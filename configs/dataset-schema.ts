@@ -1,7 +1,7 @@
 // What a file in configs/datasets/ may say. Pure zod: read by the pipeline loader before anything runs and by the process that opens the images.
 import { z } from 'zod';
 
-/** The disjoint uses of a data set's images: nothing that chooses or measures sees an image that trained, and no two measurements share their noise. */
+/** What a data set's images are used for. Nothing that chooses or measures sees an image that trained, and no two measurements share their noise. */
 export const PartName = z.enum([
   'training',
   'calibration',
@@ -11,6 +11,18 @@ export const PartName = z.enum([
   'test',
 ]);
 export type PartName = z.infer<typeof PartName>;
+
+/** Parts that may share images: supernets and nets that are trained alone never meet, and the original's test is on all validation images. */
+const SHARING: readonly (readonly [PartName, PartName])[] = [
+  ['training', 'ground-truth-training'],
+  ['test', 'selection'],
+  ['test', 'ground-truth-test'],
+];
+
+/** Whether an image may be in both parts. */
+export function mayShareImages(one: PartName, other: PartName): boolean {
+  return one === other || SHARING.some((pair) => pair.includes(one) && pair.includes(other));
+}
 
 const channelValues = (channels: number) => z.array(z.number()).length(channels);
 const positive = z.int().positive();
@@ -65,18 +77,26 @@ export const ImageList = z
     normalise: z.strictObject({ mean: channelValues(3), std: channelValues(3) }),
     /** Folder that the lists and the paths in them are relative to. */
     root: z.string().min(1),
-    parts: z.record(
-      PartName,
-      z.strictObject({
-        list: z.string().min(1),
-        images: positive,
-        /** Of the list, where it is to be held to: a list that is written anew is then another data set. */
-        sha256: z
-          .string()
-          .regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits')
-          .optional(),
+    parts: z
+      .record(
+        PartName,
+        z.strictObject({
+          list: z.string().min(1),
+          images: positive,
+          /** Of the list, where it is to be held to: a list that is written anew is then another data set. */
+          sha256: z
+            .string()
+            .regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits')
+            .exactOptional(),
+        }),
+      )
+      .superRefine((parts, context) => {
+        for (const [part, other] of pairsOf(PartName.options)) {
+          if (mayShareImages(part, other) || parts[part].list !== parts[other].list) continue;
+          const message = `expected a list that shares no image with ${other}, got the same list; name another`;
+          context.addIssue({ code: 'custom', path: [part, 'list'], message });
+        }
       }),
-    ),
     transforms: z
       .strictObject({
         training: TrainingTransforms,
@@ -100,6 +120,10 @@ export type ImageListConfig = z.infer<typeof ImageList>;
 export const DatasetConfig = z.discriminatedUnion('kind', [FashionMnist, ImageList]);
 export type DatasetConfig = z.infer<typeof DatasetConfig>;
 export type FashionMnistConfig = z.infer<typeof FashionMnist>;
+
+function pairsOf<Item>(items: readonly Item[]): (readonly [Item, Item])[] {
+  return items.flatMap((item, at) => items.slice(0, at).map((other) => [item, other] as const));
+}
 
 /** Images of a part, whatever the kind of data set. */
 export function partImages(dataset: DatasetConfig, part: PartName): number {

@@ -4,7 +4,9 @@ import { createHash } from 'node:crypto';
 import { closeSync, openSync, readdirSync, readFileSync, readSync, realpathSync, statSync } from 'node:fs';
 import { z } from 'zod';
 import { DatasetConfig } from '../configs/dataset-schema.ts';
+import type { ImageListConfig } from '../configs/dataset-schema.ts';
 import { SpaceConfig } from '../configs/space-schema.ts';
+import { checkLists, pinLists } from '../nas/data/lists.ts';
 import type { Space } from '../nas/space/space.ts';
 import { parseSubnetList, SubnetListError } from '../nas/space/subnet-list.ts';
 import type { ListedSubnet } from '../nas/space/subnet-list.ts';
@@ -33,6 +35,7 @@ export class Project {
   readonly root: string;
   readonly #files = new Map<string, ProjectFile | FileError>();
   readonly #lists = new Map<string, ListedSubnet[] | string>();
+  readonly #datasets = new Map<string, ImageListConfig | BadInput>();
 
   constructor(root: string) {
     this.root = root;
@@ -73,6 +76,14 @@ export class Project {
     return { problems: issueProblems(parsed.error.issues, checked) };
   }
 
+  /** A data set of image lists, held to them as they are now: those that are at hand are checked, and their hashes kept. */
+  pinned(dataset: ImageListConfig, place: Place, at: Path): Found<Json> {
+    const key = JSON.stringify(dataset);
+    const pinned = this.#datasets.get(key) ?? pinnedDataset(dataset);
+    this.#datasets.set(key, pinned);
+    return pinned instanceof BadInput ? { problems: [problem(place, at, pinned.message)] } : { value: pinned };
+  }
+
   /** The subnets of a file, all of that space. */
   subnets(name: string, space: Space, place: Place, at: Path): Found<ListedSubnet[]> {
     const file = this.file(name, place, at);
@@ -105,6 +116,16 @@ export class Project {
       if (error instanceof FileError) return error;
       throw error;
     }
+  }
+}
+
+function pinnedDataset(dataset: ImageListConfig): ImageListConfig | BadInput {
+  try {
+    checkLists(dataset);
+    return pinLists(dataset);
+  } catch (error) {
+    if (error instanceof BadInput) return error;
+    throw error;
   }
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ImageList } from '../configs/dataset-schema.ts';
 import { SpaceConfig } from '../configs/space-schema.ts';
 import type { Space } from '../nas/space/space.ts';
 import type { ListedSubnet } from '../nas/space/subnet-list.ts';
@@ -167,22 +168,27 @@ function freeze(
   const value: Record<string, Json> = { ...known };
   const lists: Record<string, readonly ListedSubnet[]> = {};
   const unknown: Path[] = [];
-  const settle = (key: string, find: (name: string, place: Place, at: Path) => Found<Json>): void => {
-    const name = value[key];
-    if (typeof name !== 'string' || !kind.keys.includes(key)) return;
-    const place = originOf(written, [key], given);
-    const at = ['stages', sight.stage, 'with', key];
-    const found = name.includes('${{')
-      ? refused(place, at, `expected a name that is known before the run, got ${name}; use a param for it`)
-      : find(name, place, at);
+  const settleTo = (key: string, find: (place: Place, at: Path) => Found<Json>): void => {
+    const found = find(originOf(written, [key], given), ['stages', sight.stage, 'with', key]);
     if ('value' in found) value[key] = found.value;
     else {
       unknown.push([key]);
       report(...found.problems);
     }
   };
+  const settle = (key: string, find: (name: string, place: Place, at: Path) => Found<Json>): void => {
+    const name = value[key];
+    if (typeof name !== 'string' || !kind.keys.includes(key)) return;
+    settleTo(key, (place, at) =>
+      name.includes('${{')
+        ? refused(place, at, `expected a name that is known before the run, got ${name}; use a param for it`)
+        : find(name, place, at),
+    );
+  };
   settle('space', (name, place, at) => project.named('space', name, place, at));
   settle('dataset', (name, place, at) => project.named('dataset', name, place, at));
+  const images = ImageList.safeParse(value['dataset']).data;
+  if (images) settleTo('dataset', (place, at) => project.pinned(images, place, at));
   const space = SpaceConfig.safeParse(value['space']).data;
   for (const key of kind.lists) {
     settle(key, (name, place, at) => {

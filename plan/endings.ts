@@ -59,6 +59,15 @@ export class BadInput extends KnownError {
   }
 }
 
+const SHOWN = 20;
+
+/** Throws all problems as one BadInput, the first of them in words; does nothing where there is none. */
+export function refuse(problems: readonly string[]): void {
+  if (problems.length === 0) return;
+  const more = problems.length > SHOWN ? [`… and ${problems.length - SHOWN} more`] : [];
+  throw new BadInput([...problems.slice(0, SHOWN), ...more].join('\n'));
+}
+
 /** A file that the system could not read (`EIO`, `ESTALE`, `ENOENT` …). It may at another time, so the stage is tried again. */
 export class FileFault extends KnownError {
   /** What the system said. */

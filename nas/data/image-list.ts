@@ -2,50 +2,36 @@ import { BadInput, FileFault } from '../../plan/endings.ts';
 import { isErrno } from '../../artifacts/files.ts';
 import path from 'node:path';
 import { readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import type { ImageListConfig, PartName } from '../../configs/dataset-schema.ts';
 import type { Dataset, Part } from './dataset.ts';
 import { ImageLoader } from './images/loader.ts';
-import { readImageList } from './list-file.ts';
-import type { ImageListFile } from './list-file.ts';
+import { checkLists, dataRoot, listOfPart } from './lists.ts';
 
 /** What the parts of one data set share. */
 interface Opened {
   readonly config: ImageListConfig;
-  /** Absolute. */
-  readonly root: string;
   readonly loader: ImageLoader;
   /** Files of broken images. */
   readonly broken: Set<string>;
 }
 
 /**
- * Opens a data set of image files by their lists. A list is read when its part is first asked for; images are read,
- * decoded and transformed by threads.
+ * Opens a data set of image files by their lists. All lists that are at hand are checked; one that is not is missed when
+ * its part is asked for. Images are read, decoded and transformed by threads.
+ * @throws BadInput where lists are wrong or share images, FileFault where one could not be read
  */
 export function openImageList(config: ImageListConfig): Dataset {
+  checkLists(config);
   const { name, classes, channels, resolution, normalise, transforms } = config;
   const loader = new ImageLoader({ resolution, normalise, resize: transforms.evaluation.resize });
-  const opened: Opened = { config, root: dataRoot(config.root), loader, broken: new Set() };
-  const lists = new Map<string, ImageListFile>();
+  const opened: Opened = { config, loader, broken: new Set() };
   const parts = new Map<PartName, Part>();
-  const listOf = (file: string): ImageListFile => {
-    const list = lists.get(file) ?? readImageList(file, classes);
-    lists.set(file, list);
-    return list;
-  };
   const part = (partName: PartName): Part => {
-    const found = parts.get(partName) ?? openPart(partName, opened, listOf);
+    const found = parts.get(partName) ?? openPart(partName, opened);
     parts.set(partName, found);
     return found;
   };
   return { name, classes, channels, resolution, normalise, part };
-}
-
-/** A root that is not absolute lies below `NAS_DATA`, or `data` in the clone. */
-export function dataRoot(root: string): string {
-  const data = process.env['NAS_DATA'] || fileURLToPath(new URL('../../data', import.meta.url));
-  return path.resolve(data, root);
 }
 
 /** A class a line, in the order of the labels. */
@@ -75,23 +61,10 @@ export async function namesOfImageList(config: ImageListConfig): Promise<readonl
   return null;
 }
 
-function openPart(name: PartName, opened: Opened, listOf: (file: string) => ImageListFile): Part {
-  const { config, root, loader } = opened;
-  const { list: listName, images, sha256 } = config.parts[name];
-  const file = path.resolve(root, listName);
-  const list = listOf(file);
-  if (list.size !== images) {
-    throw new BadInput(
-      `${file}: expected ${images} images, as parts.${name} of the data set ${config.name} says, got ${list.size}; ` +
-        'write the list anew with nas data imagenet, or correct the number',
-    );
-  }
-  if (sha256 !== undefined && list.sha256 !== sha256) {
-    throw new BadInput(
-      `${file}: expected sha256 ${sha256}, as parts.${name} of the data set ${config.name} says, got ${list.sha256}; ` +
-        'the list was changed: write it anew with nas data imagenet, or correct the hash',
-    );
-  }
+function openPart(name: PartName, opened: Opened): Part {
+  const { config, loader } = opened;
+  const root = dataRoot(config.root);
+  const list = listOfPart(config, name);
   const lines = inTurns(list.labels, config.classes);
   const isAlone = name === 'ground-truth-training';
   const transforms = isAlone ? config.transforms.ground_truth_training : config.transforms.training;

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { load } from 'js-yaml';
 import sharp from 'sharp';
-import { DatasetConfig } from '../../configs/dataset-schema.ts';
+import { DatasetConfig, ImageList, PartName } from '../../configs/dataset-schema.ts';
 import type { ImageListConfig } from '../../configs/dataset-schema.ts';
 import { randomOf } from '../../nas/space/random.ts';
 
@@ -12,6 +12,23 @@ export function imagenetConfig(): ImageListConfig {
   const config = DatasetConfig.parse(load(readFileSync(file, 'utf8')));
   if (config.kind !== 'image-list') throw new Error(`imagenet.yml: expected an image-list, got ${config.kind}`);
   return config;
+}
+
+type Lists = Partial<ImageListConfig['parts']>;
+
+/** The same with images of 32 pixels. Parts that are not given name lists that are not there. */
+export function smallConfig(root: string, classes: number, lists: Lists): ImageListConfig {
+  const config = imagenetConfig();
+  return ImageList.parse({
+    ...config,
+    classes,
+    resolution: 32,
+    root,
+    parts: Object.fromEntries(
+      PartName.options.map((part) => [part, lists[part] ?? { list: `no ${part}.txt`, images: 1 }]),
+    ),
+    transforms: { ...config.transforms, evaluation: { resize: 36, crop: 32 } },
+  });
 }
 
 /** How many pictures of each class go where. */

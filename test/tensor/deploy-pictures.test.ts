@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { ImageList, PartName } from '../../configs/dataset-schema.ts';
 import type { ImageListConfig } from '../../configs/dataset-schema.ts';
 import { plainBatches } from '../../nas/data/batches.ts';
 import type { Batch } from '../../nas/data/batches.ts';
@@ -13,7 +12,7 @@ import { referenceLogits } from '../support/reference.ts';
 import { parseArchCode } from '../../nas/space/arch-code.ts';
 import { subnetOf } from '../../nas/space/space.ts';
 import { saveSupernet } from '../../nas/supernet/weights.ts';
-import { imagenetConfig, writeImageFolder } from '../support/image-folder.ts';
+import { smallConfig, writeImageFolder } from '../support/image-folder.ts';
 import { tinySpace, tinySupernet } from '../support/tiny-supernet.ts';
 import { openDataset, classNamesOf } from '../../nas/data/open.ts';
 
@@ -31,15 +30,7 @@ beforeAll(async () => {
   const classes = [...new Set(files.map((file) => path.dirname(file)))];
   const lines = files.map((file) => `train/${file} ${classes.indexOf(path.dirname(file))}`);
   writeFileSync(path.join(root, 'all.txt'), `${lines.join('\n')}\n`);
-  const imagenet = imagenetConfig();
-  config = ImageList.parse({
-    ...imagenet,
-    classes: CLASSES,
-    resolution: 32,
-    root,
-    parts: Object.fromEntries(PartName.options.map((name) => [name, { list: 'all.txt', images: files.length }])),
-    transforms: { ...imagenet.transforms, evaluation: { resize: 36, crop: 32 } },
-  });
+  config = smallConfig(root, CLASSES, { calibration: { list: 'all.txt', images: files.length } });
 });
 afterAll(() => rmSync(root, { recursive: true }));
 
@@ -47,7 +38,7 @@ test('of pictures as ImageNet has them the logits are those of the evaluation', 
   const dataset = await openDataset(config);
   const batchesOf = async (batchSize: number, limit: number): Promise<Batch[]> => {
     const all: Batch[] = [];
-    for await (const batch of plainBatches(dataset, dataset.part('test'), { batchSize, limit })) all.push(batch);
+    for await (const batch of plainBatches(dataset, dataset.part('calibration'), { batchSize, limit })) all.push(batch);
     return all;
   };
   const net = tinySupernet(2, { classes: CLASSES });

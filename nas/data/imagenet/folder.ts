@@ -1,4 +1,4 @@
-import { BadInput } from '../../../plan/endings.ts';
+import { BadInput, refuse } from '../../../plan/endings.ts';
 import path from 'node:path';
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
@@ -84,15 +84,6 @@ async function listing(place: string) {
       cause,
     });
   }
-}
-
-const SHOWN = 20;
-
-/** Throws all problems as one error, the first of them in words. */
-export function refuse(problems: readonly string[]): void {
-  if (problems.length === 0) return;
-  const more = problems.length > SHOWN ? [`… and ${problems.length - SHOWN} more`] : [];
-  throw new BadInput([...problems.slice(0, SHOWN), ...more].join('\n'));
 }
 
 /** An image file and its class. */

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { existsSync } from 'node:fs';
 import type { Entry, Found } from './folder.ts';
-import { readImageList } from '../list-file.ts';
+import { readImageList } from '../lists.ts';
 import { BadInput } from '../../../plan/endings.ts';
 
 // The original's own text files: train.txt, valid.txt and, where there is one, valid_part2500.txt.

@@ -1,4 +1,4 @@
-import { BadInput } from '../../../plan/endings.ts';
+import { BadInput, refuse } from '../../../plan/endings.ts';
 import path from 'node:path';
 import { createHash } from 'node:crypto';
 import { atomicWrite } from '../../../artifacts/files.ts';
@@ -6,7 +6,7 @@ import type { ImageListConfig } from '../../../configs/dataset-schema.ts';
 import { CLASS_NAMES } from '../image-list.ts';
 import { findBroken } from './check.ts';
 import type { BrokenFile, Look } from './check.ts';
-import { findInFolder, namesOf, refuse } from './folder.ts';
+import { findInFolder, namesOf } from './folder.ts';
 import type { ClassNames, Entry, Found } from './folder.ts';
 import { findInLists } from './original-lists.ts';
 import { randomOf } from '../../space/random.ts';
