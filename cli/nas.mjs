@@ -14,7 +14,9 @@ const needsRuntime = ['up', 'worker', 'quickstart', 'verify-resume', 'export', '
 
 if (!existsSync(path.join(root, 'node_modules/tsx')) || (needsRuntime && !existsSync(path.join(runtime, 'current')))) {
   // Its progress goes to stderr, for stdout belongs to the verb.
-  const setup = spawnSync(process.execPath, [path.join(root, 'runtime/bootstrap.mjs')], { stdio: ['inherit', 2, 2] });
+  const setup = spawnSync(process.execPath, [path.join(root, 'runtime/setup/bootstrap.mjs')], {
+    stdio: ['inherit', 2, 2],
+  });
   if (setup.status !== 0) process.exit(1);
 }
 

@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants, existsSync, readlinkSync, statSync } from 'node:fs';
 import { homedir, tmpdir, userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -38,20 +38,34 @@ function userHome(): string {
 
 /** Whether a folder can be written, or made if it is missing. */
 export function isWritable(folder: string): boolean {
-  const nearest = existsSync(folder) ? folder : resolve(folder, '..');
-  if (nearest !== folder && !existsSync(nearest)) return isWritable(nearest);
+  const there = nearest(folder);
   try {
-    accessSync(nearest, constants.W_OK | constants.X_OK);
-    return true;
+    accessSync(there, constants.W_OK | constants.X_OK);
+    return statSync(there).isDirectory();
   } catch {
     return false;
   }
+}
+
+/** The folder, or the nearest above it that exists. */
+export function nearest(folder: string): string {
+  return existsSync(folder) ? folder : nearest(resolve(folder, '..'));
 }
 
 export type Device = 'cpu' | 'gpu';
 
 /** A link to the folder (cpu or gpu) of the libtensorflow that is in use. */
 export const currentDevice = join(home, 'current');
+
+/** The device that libtensorflow was set up for; undefined before the first set-up. */
+export function deviceInUse(): Device | undefined {
+  try {
+    const link = readlinkSync(currentDevice);
+    return link === 'cpu' || link === 'gpu' ? link : undefined;
+  } catch {
+    return undefined;
+  }
+}
 
 /** The native binding between Node and libtensorflow. */
 export const bindingFile = join(currentDevice, 'tfjs_binding.node');

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { currentDevice } from './layout.ts';
@@ -12,7 +12,15 @@ export const architecture =
   ]).get(process.arch) ?? process.arch;
 
 export const python = process.env['PYTHON'] || 'python3';
-export const compiler = process.env['CXX'] || 'g++';
+
+/** The C++ compiler: a program and arguments of its own, such as `ccache g++`, as make reads CXX. */
+export const compiler = commandOf(process.env['CXX'] || 'g++');
+
+function commandOf(text: string): readonly [program: string, ...args: string[]] {
+  // The whole is one path where there is such a file, blanks or not.
+  const [program = text, ...args] = existsSync(text) ? [text] : text.trim().split(/\s+/);
+  return [program, ...args];
+}
 
 /** What a command prints, trimmed, or undefined if it is missing or fails. */
 export async function probe(command: string, args: readonly string[]): Promise<string | undefined> {

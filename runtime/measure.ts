@@ -8,6 +8,8 @@ const binding: Binding = createRequire(import.meta.url)(process.argv[2] ?? '');
 
 const BFLOAT16 = 14;
 const TRIES = 4;
+/** For one image: far more than a processor takes that has instructions for the type. */
+const SLOW_MS = 500;
 /** A convolution like those in the middle of a large network: n images of side², from and to so many channels, 3×3. */
 const LARGE = { n: 32, side: 28, channels: 128 };
 const TINY = { n: 1, side: 4, channels: 16 };
@@ -58,15 +60,15 @@ function finish(output: number): void {
   binding.tensorDataSync(cast(output, binding.TF_FLOAT));
 }
 
-/** 10¹² floating-point operations a second, forward and both gradients together. */
-function rate({ n, side, channels }: Size, dtype: number): number {
+/** A convolution forward, and both its gradients. */
+function convolution({ n, side, channels }: Size, dtype: number): () => number {
   const images = tensor([n, side, side, channels], dtype);
   const weight = tensor([3, 3, channels, channels], dtype);
   const shapes = [
     [n, side, side, channels],
     [3, 3, channels, channels],
   ].map((shape) => binding.createTensor([4], binding.TF_INT32, Int32Array.from(shape)));
-  const pass = (): number => {
+  return () => {
     const y = run('Conv2D', [images, weight]);
     const dx = run('Conv2DBackpropInput', [shapes[0]!, weight, y]);
     const dw = run('Conv2DBackpropFilter', [images, shapes[1]!, y]);
@@ -74,8 +76,17 @@ function rate({ n, side, channels }: Size, dtype: number): number {
     binding.deleteTensor(dx);
     return dw;
   };
+}
+
+/** 10¹² floating-point operations a second, forward and both gradients together. */
+function rate(size: Size, dtype: number): number {
+  // A processor without instructions for bfloat16 would take minutes for a batch.
+  const single = { ...size, n: 1 };
+  const began = performance.now();
+  finish(convolution(single, dtype)());
+  const { n, side, channels } = performance.now() - began > SLOW_MS ? single : size;
   const operations = 3 * 2 * n * side * side * 9 * channels * channels;
-  return operations / timed(pass, 40) / 1e9;
+  return operations / timed(convolution({ n, side, channels }, dtype), 40) / 1e9;
 }
 
 /** 10⁹ bytes a second that what is not a convolution reads and writes: a ReLU over maps of a large network. */

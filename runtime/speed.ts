@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process';
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { bindingFile, home } from './layout.ts';
+import { bindingFile, cacheFolder, isWritable } from './layout.ts';
 import { deviceEnvironment } from './machine.ts';
 
 /** How fast convolutions are computed here: on one card, or on one thread of the processor. */
@@ -22,9 +22,9 @@ export interface Speed {
 }
 
 const program = fileURLToPath(new URL('measure.ts', import.meta.url));
-const file = join(home, 'speed.json');
+const speedFile = (): string => join(cacheFolder(), 'speed.json');
 
-/** Measures for a second in a process of its own, and keeps the figures for later. Throws what the process says if it fails. */
+/** Measures for a second in a process of its own, and keeps the figures for later where it can. Throws what the process says if it fails. */
 export async function measureSpeed(device: string): Promise<Speed> {
   const environment = { ...process.env, ...deviceEnvironment(device), TF_NUM_INTRAOP_THREADS: '1' };
   const { stdout } = await promisify(execFile)(
@@ -33,15 +33,21 @@ export async function measureSpeed(device: string): Promise<Speed> {
     { env: environment, timeout: 120_000 },
   );
   const speed: Speed = JSON.parse(stdout);
+  if (isWritable(cacheFolder())) await keep(speed);
+  return speed;
+}
+
+async function keep(speed: Speed): Promise<void> {
+  const file = speedFile();
+  await mkdir(cacheFolder(), { recursive: true });
   await writeFile(`${file}.new`, `${JSON.stringify(speed)}\n`);
   await rename(`${file}.new`, file);
-  return speed;
 }
 
 /** What was measured last; undefined where nothing was yet. */
 export async function lastSpeed(): Promise<Speed | undefined> {
   try {
-    const speed: Speed = JSON.parse(await readFile(file, 'utf8'));
+    const speed: Speed = JSON.parse(await readFile(speedFile(), 'utf8'));
     return speed.version === 1 ? speed : undefined;
   } catch {
     return undefined;

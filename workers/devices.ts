@@ -1,14 +1,14 @@
 import { availableParallelism } from 'node:os';
 import { BadInput } from '../plan/endings.ts';
+import { deviceInUse } from '../runtime/layout.ts';
 import { gpus } from '../runtime/machine.ts';
-import { deviceInUse } from '../runtime/setup.ts';
 
 // Small nets train best with a thread a process; more processes than this only fill the memory.
 const MOST_CPU_SLOTS = 8;
 
 /** What heavy work may run on: every GPU if libtensorflow is the one for GPUs, else a slot for each processor core. */
 export async function allDevices(): Promise<string[]> {
-  const isForGpus = (await deviceInUse()) === 'gpu';
+  const isForGpus = deviceInUse() === 'gpu';
   const found = isForGpus ? await cards() : [];
   if (found.length > 0) return found.map((card) => `gpu:${card}`);
   if (isForGpus) console.error('nvidia-smi shows no GPU here: computing on the CPU');
@@ -20,7 +20,7 @@ export async function allDevices(): Promise<string[]> {
  * @throws BadInput where there is no such card, or libtensorflow is the one for the CPU
  */
 export async function cardDevices(wanted: readonly number[]): Promise<string[]> {
-  if ((await deviceInUse()) !== 'gpu') {
+  if (deviceInUse() !== 'gpu') {
     throw new BadInput(
       '--gpu: expected libtensorflow for GPUs, got the one for the CPU; run `npm run setup -- --device gpu`',
     );

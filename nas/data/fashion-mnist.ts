@@ -2,13 +2,13 @@ import path from 'node:path';
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
 import { BadInput } from '../../plan/endings.ts';
 import type { FashionMnistConfig, PartName } from '../../configs/dataset-schema.ts';
 import type { Dataset, Draw, Part } from './dataset.ts';
 import { readImageCache, writeImageCache } from './image-cache.ts';
 import type { StoredImages } from './image-cache.ts';
 import { randomOf } from '../space/random.ts';
+import { cacheFolder } from '../../runtime/layout.ts';
 
 // github.com/zalandoresearch/fashion-mnist, in the order of its labels.
 export const FASHION_NAMES = [
@@ -25,8 +25,8 @@ export const FASHION_NAMES = [
 ] as const;
 
 /** Opens Fashion-MNIST: its bytes stay in memory (55 MB), each read makes floats of those it needs. */
-export async function openFashionMnist(config: FashionMnistConfig, cacheFolder = defaultCache()): Promise<Dataset> {
-  const images = await cachedImages(cacheFolder);
+export async function openFashionMnist(config: FashionMnistConfig, cache = cacheFolder()): Promise<Dataset> {
+  const images = await cachedImages(cache);
   const byClass: number[][] = Array.from({ length: config.classes }, () => []);
   for (const [row, label] of images.labels.entries()) byClass[label]!.push(row);
   const parts = cutParts(byClass, config.parts, config.seed, images.sha256);
@@ -39,11 +39,6 @@ export async function openFashionMnist(config: FashionMnistConfig, cacheFolder =
     normalise,
     part: (partName) => memoryPart(partName, parts.get(partName)!, images, config),
   };
-}
-
-/** `NAS_CACHE`, or `.cache` in the clone. */
-function defaultCache(): string {
-  return process.env['NAS_CACHE'] || fileURLToPath(new URL('../../.cache', import.meta.url));
 }
 
 /** The package's images out of the cache; built when it is missing or damaged. */

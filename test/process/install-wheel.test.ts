@@ -4,8 +4,9 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { python } from '../../runtime/machine.ts';
-import { contentsOf, installWheel, wheelIsInstalled } from '../../runtime/wheels.ts';
-import type { Wheel } from '../../runtime/wheels.ts';
+import { contentsOf } from '../../runtime/setup/requirements.ts';
+import type { Wheel } from '../../runtime/setup/requirements.ts';
+import { installWheel, wheelIsInstalled } from '../../runtime/setup/wheels.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 beforeEach(() => {

@@ -8,7 +8,7 @@ import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /** The device this clone is set up for: what the tests copy from. */
 const device = readlinkSync(path.join(home, 'current'));
-const bootstrap = path.join(root, 'runtime/bootstrap.mjs');
+const bootstrap = path.join(root, 'runtime/setup/bootstrap.mjs');
 
 interface Outcome {
   readonly code: number | null;
@@ -124,6 +124,22 @@ test('of two set-ups at once one compiles the lost binding, the other waits and 
   expect(readdirSync(path.join(NAS_RUNTIME, device)).toSorted()).toEqual(
     readdirSync(path.join(home, device)).toSorted(),
   );
+});
+
+test('a compiler may bring arguments of its own, as make knows it: CXX="ccache g++"', async () => {
+  const NAS_RUNTIME = homeWithoutBinding();
+  const ccache = `[ "$1" = g++ ] || exit 1; case "$2" in -dump*) echo 12;; *) for last; do :; done; cp "${bindingFile}" "$last";; esac`;
+  const CXX = `${path.join(pathWith({ ccache }), 'ccache')} g++`;
+  expect(await runSetUp({ NAS_RUNTIME, CXX })).toMatchObject({ code: 0, errors: '' });
+  expect(existsSync(path.join(NAS_RUNTIME, device, 'tfjs_binding.node'))).toBe(true);
+});
+
+test('a folder that cannot be written is named with the variable for another', async () => {
+  const file = path.join(temporaryFolder(), 'file');
+  writeFileSync(file, '');
+  const { code, errors } = await runSetUp({ NAS_RUNTIME: path.join(file, 'runtime') });
+  expect(code).toBe(1);
+  expect(errors).toMatch(/^setup: expected a folder that can be written, got .*; name another by NAS_RUNTIME, .*\n$/);
 });
 
 test('a compiler that fails is quoted, and the next set-up goes on there', async () => {

@@ -2,11 +2,10 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { root } from '../../runtime/layout.ts';
-import { readRequirements } from '../../runtime/requirements.ts';
-import { contentsOf } from '../../runtime/wheels.ts';
+import { contentsOf, readRequirements } from '../../runtime/setup/requirements.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
-const file = (name: string): string => path.join(root, 'runtime', `requirements-${name}.txt`);
+const file = (name: string): string => path.join(root, 'runtime/setup', `requirements-${name}.txt`);
 
 const names = async (name: string, machine: string): Promise<string[]> =>
   (await readRequirements(file(name), machine)).map((pin) => `${pin.name} ${pin.version}`);

@@ -1,14 +1,14 @@
-import { mkdir, readlink, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { compilerCheck, demand, diskCheck, pipCheck, pythonCheck, systemCheck } from './checks.ts';
-import { bindingIdentity, bindingIsInstalled, installBinding, useDevice } from './compile-binding.ts';
-import { home, root } from './layout.ts';
-import type { Device } from './layout.ts';
-import { architecture, gpus } from './machine.ts';
-import { readRequirements } from './requirements.ts';
-import { explain, SetupError } from './setup-error.ts';
-import { contentsOf, installWheel, wheelIsInstalled } from './wheels.ts';
-import type { Wheel } from './wheels.ts';
+import { bindingIdentity, bindingIsInstalled, installBinding, useDevice } from './compile.ts';
+import { deviceInUse, home } from '../layout.ts';
+import type { Device } from '../layout.ts';
+import { architecture, gpus } from '../machine.ts';
+import { contentsOf, readRequirements } from './requirements.ts';
+import type { Wheel } from './requirements.ts';
+import { explain, SetupError } from './words.ts';
+import { installWheel, wheelIsInstalled } from './wheels.ts';
 
 /** What a device needs and what of it is not there yet. */
 interface Plan {
@@ -18,15 +18,9 @@ interface Plan {
   readonly bindingIsMissing: boolean;
 }
 
-/** The device in use, or undefined before the first set-up. */
-export async function deviceInUse(): Promise<Device | undefined> {
-  const link = await readlink(join(home, 'current')).catch(() => undefined);
-  return link === 'cpu' || link === 'gpu' ? link : undefined;
-}
-
 /** The device to set up: the one asked for, else the one in use. A GPU that is not there is a note, not an error. */
 async function chooseDevice(wanted: Device | undefined): Promise<Device> {
-  if (wanted !== 'gpu') return wanted ?? (await deviceInUse()) ?? 'cpu';
+  if (wanted !== 'gpu') return wanted ?? deviceInUse() ?? 'cpu';
   if (architecture === 'x86_64' && (await gpus()).length > 0) return 'gpu';
   const reason =
     architecture === 'x86_64' ? 'nvidia-smi shows no GPU here' : `TensorFlow has no GPU build for ${architecture}`;
@@ -36,12 +30,12 @@ async function chooseDevice(wanted: Device | undefined): Promise<Device> {
 
 async function planFor(device: Device): Promise<Plan> {
   const files = ['requirements-temporal.txt', `requirements-${device}.txt`];
-  const pins = await Promise.all(files.map((file) => readRequirements(join(root, 'runtime', file), architecture)));
+  const pins = await Promise.all(files.map((file) => readRequirements(join(import.meta.dirname, file), architecture)));
   const wheels = pins.flat().map((pin) => ({ pin, contents: contentsOf(pin, device) }));
   const library = wheels.find(({ pin }) => pin.name.startsWith('tensorflow'))?.pin;
   if (!library) {
     throw new SetupError(
-      `setup: expected TensorFlow for ${architecture} in runtime/requirements-${device}.txt, got none; use another machine`,
+      `setup: expected TensorFlow for ${architecture} in runtime/setup/requirements-${device}.txt, got none; use another machine`,
     );
   }
   const present = await Promise.all(wheels.map((wheel) => wheelIsInstalled(home, wheel)));
@@ -65,7 +59,7 @@ async function checkMachine({ missing, bindingIsMissing }: Plan): Promise<void> 
   }
   if (bindingIsMissing) demand(await compilerCheck());
   const stays = missing.reduce((sum, { pin }) => sum + pin.unpacked, 0);
-  demand(await diskCheck(home, stays + Math.max(0, ...missing.map(({ pin }) => pin.download))));
+  demand(await diskCheck(home, stays + Math.max(0, ...missing.map(({ pin }) => pin.download)), 'NAS_RUNTIME'));
 }
 
 async function install(plan: Plan): Promise<void> {
@@ -80,7 +74,7 @@ async function install(plan: Plan): Promise<void> {
 
 /** Whether everything that the device in use needs is there. */
 export async function isSetUp(): Promise<boolean> {
-  const device = await deviceInUse();
+  const device = deviceInUse();
   return device !== undefined && isComplete(await planFor(device));
 }
 
@@ -92,7 +86,7 @@ export async function setUp(options: { readonly device?: Device }): Promise<stri
   try {
     const plan = await planFor(await chooseDevice(options.device));
     if (!isComplete(plan)) await install(plan);
-    if ((await deviceInUse()) !== plan.device) await useDevice(home, plan.device);
+    if (deviceInUse() !== plan.device) await useDevice(home, plan.device);
     return undefined;
   } catch (error) {
     return explain(error, home);

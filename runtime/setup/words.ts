@@ -1,4 +1,5 @@
-import { BadInput } from '../plan/endings.ts';
+import { BadInput } from '../../plan/endings.ts';
+
 /** What a person can mend. Its message says what was expected, what was found and what to do about it. */
 export class SetupError extends BadInput {}
 
@@ -7,7 +8,10 @@ export function explain(error: unknown, home: string): string {
   if (error instanceof SetupError) return error.message;
   const text = error instanceof Error ? error.message : String(error);
   if (/ENOSPC|EDQUOT|No space left|quota exceeded/i.test(text)) {
-    return `setup: expected room in ${home}, got a full disk; free some space, or set NAS_RUNTIME to a folder with more`;
+    return `setup: expected room in ${home}, got a full disk; free some space, or name a folder with more by NAS_RUNTIME`;
+  }
+  if (/EACCES|EPERM|EROFS|ENOTDIR|EEXIST|Permission denied|Read-only file system/i.test(text)) {
+    return `setup: expected a folder that can be written, got ${home}; name another by NAS_RUNTIME, or run it as the user who owns this one`;
   }
   return `setup: expected to go through, got: ${text.trim()}; run it again, it goes on where it stopped`;
 }

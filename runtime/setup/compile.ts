@@ -5,11 +5,11 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import type { Device } from './layout.ts';
-import { compiler } from './machine.ts';
-import { identityOf, isInstalled, noteInstalled } from './requirements.ts';
+import type { Device } from '../layout.ts';
+import { compiler } from '../machine.ts';
+import { identityOf, isInstalled, noteInstalled } from './installed.ts';
 import type { Pin } from './requirements.ts';
-import { SetupError, step } from './setup-error.ts';
+import { SetupError, step } from './words.ts';
 
 const run = promisify(execFile);
 const require = createRequire(import.meta.url);
@@ -62,9 +62,11 @@ export async function installBinding(home: string, device: Device, identity: str
   const fresh = join(folder, 'tfjs_binding.new.node');
   const sources = join(tfjsFolder, 'binding');
   const library = join(folder, 'tensorflow');
+  const [program, ...args] = compiler;
   await mkdir(folder, { recursive: true });
   await step('compiling the binding between Node and libtensorflow', () =>
-    run(compiler, [
+    run(program, [
+      ...args,
       ...flags,
       `-I${join(headersFolder, 'include')}`,
       `-I${join(library, 'include')}`,
@@ -77,7 +79,7 @@ export async function installBinding(home: string, device: Device, identity: str
       fresh,
     ]).catch((error: unknown) => {
       throw new SetupError(
-        `setup: expected ${compiler} to compile the binding, got: ${errorOutput(error).slice(0, 2000)}; use g++ 9 or later (CXX=…)`,
+        `setup: expected ${compiler.join(' ')} to compile the binding, got: ${errorOutput(error).slice(0, 2000)}; use g++ 9 or later (CXX=…)`,
       );
     }),
   );

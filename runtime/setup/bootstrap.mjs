@@ -2,13 +2,13 @@
 // are missing or not those of the lockfile, then hands over to setup.ts for what npm cannot install.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import net from 'node:net';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Ends the process with one clear line; code 2 says that the command itself was wrong, 1 that it failed. */
 function fail(message, code = 1) {
@@ -47,6 +47,13 @@ function packagesAreInstalled() {
 }
 
 function installPackages() {
+  try {
+    accessSync(root, constants.W_OK);
+  } catch {
+    fail(
+      `setup: expected a clone that can be written, for its node_modules, got ${root}; run this as the user who owns it`,
+    );
+  }
   console.log('setup: installing the npm packages of package-lock.json');
   const npm = spawnSync('npm', ['ci', '--include=dev', '--no-audit', '--no-fund'], { cwd: root, stdio: 'inherit' });
   if (npm.error) fail(`setup: expected npm on the PATH, got ${npm.error.message}; install it, it comes with Node`);

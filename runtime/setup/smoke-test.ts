@@ -1,6 +1,6 @@
 // Run by the set-up in a process of its own: smoke-test.ts BINDING computes a 3×3 convolution of ones and checks the sums.
 import { createRequire } from 'node:module';
-import type { Binding } from './binding.ts';
+import type { Binding } from '../binding.ts';
 
 process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
 // A card may be at work for others, so no more of its memory is taken than is needed.

@@ -1,6 +1,6 @@
 import { statfs } from 'node:fs/promises';
-import { architecture, compiler, probe, python } from './machine.ts';
-import { SetupError } from './setup-error.ts';
+import { architecture, compiler, probe, python } from '../machine.ts';
+import { SetupError } from './words.ts';
 
 /** One thing that must be right, what was found of it, and what to do if it is not. */
 export interface Check {
@@ -18,6 +18,17 @@ const atLeast = (version: string, wanted: string): boolean =>
 /** Turns a check that failed into an error. */
 export function demand({ ok, expected, found, remedy }: Check): void {
   if (!ok) throw new SetupError(`setup: expected ${expected}, got ${found}; ${remedy}`);
+}
+
+export function nodeCheck(): Check {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  return {
+    name: 'node',
+    ok: (major === 20 && minor >= 19) || (major > 20 && major < 25),
+    expected: 'Node 20.19 up to 24',
+    found: process.versions.node,
+    remedy: 'install one of them and run `npm run setup`',
+  };
 }
 
 /** The wheels are built for Linux with glibc. */
@@ -57,24 +68,25 @@ export async function pipCheck(): Promise<Check> {
 }
 
 export async function compilerCheck(): Promise<Check> {
-  const version = await probe(compiler, ['-dumpfullversion', '-dumpversion']);
+  const [program, ...args] = compiler;
+  const version = await probe(program, [...args, '-dumpfullversion', '-dumpversion']);
   return {
     name: 'C++ compiler',
     ok: version !== undefined,
-    expected: `a C++ compiler as ${compiler}`,
+    expected: `a C++ compiler as ${compiler.join(' ')}`,
     found: version ?? 'none',
     remedy: 'install it (Debian, Ubuntu: apt-get install g++; Fedora: dnf install gcc-c++) or name it by CXX=…',
   };
 }
 
-/** Whether `bytes` more fit into the folder, which must exist. */
-export async function diskCheck(folder: string, bytes: number): Promise<Check> {
+/** Whether `bytes` more fit into the folder, which must exist; `variable` names another. */
+export async function diskCheck(folder: string, bytes: number, variable: string): Promise<Check> {
   const { bavail, bsize } = await statfs(folder);
   return {
     name: 'disk',
     ok: bavail * bsize >= bytes,
     expected: `${(bytes / 1e9).toFixed(1)} GB of room in ${folder}`,
     found: `${((bavail * bsize) / 1e9).toFixed(1)} GB`,
-    remedy: 'free some space, or set NAS_RUNTIME to a folder with more',
+    remedy: `free some space, or name a folder with more by ${variable}`,
   };
 }
