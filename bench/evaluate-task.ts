@@ -38,10 +38,15 @@ interface Sizes {
 
 const CLASSES = 10;
 
-/** The competition's subnets as networks of a space (the code is the same), in the order of a walk. */
-export function competitionSubnets(space: Space): Subnet[] {
+/** The competition's subnets as networks of a space (the code is the same), in the order of their list. */
+export function listedSubnets(space: Space): Subnet[] {
   const file = join(root, 'configs', 'subnets', 'cvpr2022-track1.txt');
-  const all = parseSubnetList(space, readFileSync(file, 'utf8'), file).map(({ subnet }) => subnet);
+  return parseSubnetList(space, readFileSync(file, 'utf8'), file).map(({ subnet }) => subnet);
+}
+
+/** The same in the order of a walk. */
+export function competitionSubnets(space: Space): Subnet[] {
+  const all = listedSubnets(space);
   return walk(space, all, 1).map(({ subnet }) => all[subnet]!);
 }
 

@@ -2,11 +2,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { competitionSubnets, forPython, spaceAt, writeTask } from './evaluate-task.ts';
+import { competitionSubnets, forPython, listedSubnets, spaceAt, writeTask } from './evaluate-task.ts';
 import { benchPython } from './python.ts';
 import { interleave, median, startRunner } from './runner.ts';
 import type { Runner } from './runner.ts';
 import { kendallTau } from '../nas/evaluation/correlation.ts';
+import { cutSet } from '../nas/evaluation/subnet-set.ts';
 import { macs } from '../nas/space/cost.ts';
 import { siblingSharedMacs } from './sibling-macs.ts';
 import type { Space, Subnet } from '../nas/space/space.ts';
@@ -50,14 +51,18 @@ const folder = mkdtempSync(join(tmpdir(), 'fewshot-nas-bench-'));
 try {
   const cases = await againstPeer();
   const growth = await growthOf(options.growth.split(',').filter(Boolean).map(Number));
+  const planned = planning();
   if (options.json) {
     const device = cpus()[0]?.model.trim();
-    console.log(JSON.stringify({ bench: 'evaluate', device, threads, cases, growth }));
+    console.log(JSON.stringify({ bench: 'evaluate', device, threads, cases, growth, planning: planned }));
   } else {
     for (const one of cases) tellCase(one);
     for (const { subnets, ms, memory_mb } of growth) {
       console.log(`growth: ${subnets} subnets ${(ms / 1000).toFixed(1)} s, peak memory ${memory_mb.toFixed(0)} MB`);
     }
+    console.log(
+      `planning one of ${planned.parts} parts of ${planned.subnets} subnets, processor time: ${planned.read_ms.toFixed(0)} ms to read them, ${planned.cut_ms.toFixed(0)} ms to cut`,
+    );
   }
 } finally {
   rmSync(folder, { recursive: true, force: true });
@@ -135,6 +140,21 @@ async function againstPeer() {
       tau_with_peer: kendallTau(mine.crossEntropy, peer!.crossEntropy),
     };
   });
+}
+
+/** What each part of a ranking does first: processor time to read the competition's list and to cut it by cost. */
+function planning() {
+  const space = spaceAt('imagenet', 224);
+  const parts = 8;
+  const supernet = { file: '', sha256: '', epoch: 0, groups: space.ratios.length };
+  const started = process.cpuUsage();
+  const subnets = listedSubnets(space);
+  const read = process.cpuUsage(started);
+  const afterwards = process.cpuUsage();
+  cutSet({ space, supernet, cut: 'tree', parts }, subnets);
+  const cut = process.cpuUsage(afterwards);
+  const ms = ({ user, system }: NodeJS.CpuUsage): number => (user + system) / 1000;
+  return { subnets: subnets.length, parts, read_ms: ms(read), cut_ms: ms(cut) };
 }
 
 /** Our time and memory at growing numbers of subnets of the small space, each in a process of its own. */

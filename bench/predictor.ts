@@ -74,14 +74,14 @@ function benchmark(budget: number, goal: number) {
     const heldOut = others.map(({ subnet }) => subnet);
     const truth = Float64Array.from(others, ({ score }) => score);
     const predicted = predictAll(predictor, heldOut);
-    const blend = untrained(heldOut);
+    const sizes = untrained(heldOut);
     const agreement = (statistic: Statistic, values: Float64Array): number => statistic(values, truth);
     const { tau } = predictor.leaveOut;
     return {
       tau: agreement(kendallTau, predicted),
       pearson: agreement(pearson, predicted),
-      baselineTau: agreement(kendallTau, blend),
-      baselinePearson: agreement(pearson, blend),
+      baselineTau: agreement(kendallTau, sizes),
+      baselinePearson: agreement(pearson, sizes),
       leaveOut: tau,
       ms,
     };
@@ -162,9 +162,9 @@ function timed<T>(body: () => T): { value: T; ms: number; cpuMs: number } {
 }
 
 function lineOf(one: ReturnType<typeof benchmark>): string {
-  const { case: what, tau, pearson: linear, leave_out_tau: own, baseline_tau: blend } = one;
+  const { case: what, tau, pearson: linear, leave_out_tau: own, baseline_tau: sizes } = one;
   const outcome = `goal ${one.goal}: ${one.reached ? 'reached' : 'missed'}`;
-  const beside = `by leaving out ${shown(own)}, without any score ${blend.toFixed(3)}, fitted in ${one.ours_ms.toFixed(0)} ms`;
+  const beside = `by leaving out ${shown(own)}, by log parameters and depth alone ${sizes.toFixed(3)}, fitted in ${one.ours_ms.toFixed(0)} ms`;
   return `${what}: tau ${shown(tau)}, Pearson ${shown(linear)} with the others (${outcome}; ${beside})`;
 }
 
