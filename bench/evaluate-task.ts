@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { randomImages, shapeForPython, spaceNamed } from './train-task.ts';
 import type { Batch } from '../nas/data/batches.ts';
-import { referenceLogits } from '../test/support/reference.ts';
-import { walk } from '../nas/evaluation/prefix-tree.ts';
+import { walk } from '../nas/evaluation/walk/prefix-tree.ts';
 import { randomOf } from '../nas/space/random.ts';
 import { maxArchitecture } from '../nas/space/sampling.ts';
 import { subnetOf } from '../nas/space/space.ts';
@@ -11,7 +11,7 @@ import { parseSubnetList } from '../nas/space/subnet-list.ts';
 import { Supernet } from '../nas/supernet/supernet.ts';
 import { saveSupernet } from '../nas/supernet/weights.ts';
 import { root } from '../runtime/layout.ts';
-import { randomImages, shapeForPython, spaceNamed } from './train-task.ts';
+import { referenceLogits } from '../test/support/reference.ts';
 
 /** What both sides evaluate, given to each as a file. */
 export interface EvaluateTask {

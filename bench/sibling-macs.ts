@@ -1,5 +1,5 @@
-import { prefixTree } from '../nas/evaluation/prefix-tree.ts';
-import type { BlockNode } from '../nas/evaluation/prefix-tree.ts';
+import { prefixTree } from '../nas/evaluation/walk/prefix-tree.ts';
+import type { BlockNode } from '../nas/evaluation/walk/prefix-tree.ts';
 import { layerMacs } from '../nas/space/cost.ts';
 import { blockLayers, hasShortcut, stemLayer } from '../nas/space/network.ts';
 import type { Space, Subnet } from '../nas/space/space.ts';

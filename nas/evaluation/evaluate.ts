@@ -1,12 +1,12 @@
-import { BadInput } from '../../plan/endings.ts';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Batch } from '../data/batches.ts';
-import { TreeWalk } from './tree-walk.ts';
+import { TreeWalk } from './walk/tree-walk.ts';
 import type { Subnet } from '../space/space.ts';
 import { imagesTensor } from '../supernet/images.ts';
 import type { Supernet } from '../supernet/supernet.ts';
 import { dispose } from '../supernet/tensorflow.ts';
 import type { Tensor } from '../supernet/tensorflow.ts';
+import { BadInput } from '../../plan/endings.ts';
 
 /** Batches to go through once. */
 export type Batches = Iterable<Batch> | AsyncIterable<Batch>;

@@ -1,8 +1,7 @@
 import type { EvaluateSubnetsConfig, SubnetSource } from './config.ts';
 import { evaluatedPositions } from './predictor/predictor.ts';
-import { walk, walkCosts } from './prefix-tree.ts';
-import type { StepCost } from './prefix-tree.ts';
-import { BadInput } from '../../plan/endings.ts';
+import { walk, walkCosts } from './walk/prefix-tree.ts';
+import type { StepCost } from './walk/prefix-tree.ts';
 import { projectFile } from '../process/stage-io.ts';
 import { formatArchCode } from '../space/arch-code.ts';
 import { randomOf } from '../space/random.ts';
@@ -10,6 +9,7 @@ import { randomArchitecture, stratifiedArchitectures } from '../space/sampling.t
 import { subnetOf } from '../space/space.ts';
 import type { Architecture, Space, Subnet } from '../space/space.ts';
 import { parseSubnetList } from '../space/subnet-list.ts';
+import { BadInput } from '../../plan/endings.ts';
 
 // The subnets that are to be ranked, and which part of the work each of them falls into. Every part works this out by itself,
 // from its config alone, so parts need not talk to each other.

@@ -7,8 +7,10 @@ import {
   noiseCeiling,
   reliability,
 } from '../../nas/evaluation/agreement.ts';
-import { kendallTau, pearson } from '../../nas/evaluation/correlation.ts';
+import { kendallTau, pearson, standardised } from '../../nas/evaluation/correlation.ts';
+import { macs, parameterCount } from '../../nas/space/cost.ts';
 import { randomOf } from '../../nas/space/random.ts';
+import { depthOf } from '../../nas/space/space.ts';
 import { parseSubnetList } from '../../nas/space/subnet-list.ts';
 import { plainMean, plainResamples, plainTau } from '../support/plain-statistics.ts';
 import { committedSpace, configText } from '../support/spaces.ts';
@@ -191,6 +193,15 @@ describe('the baselines on the 30 subnets of the competition', () => {
     list.map(({ subnet }) => subnet),
     { classes: 1000, resolution: 224 },
   );
+
+  test('are sizes with the classifier in them, and the sum of both in units of their spread', () => {
+    const [first] = list;
+    expect(scores['log parameters'][0]).toBe(Math.log(parameterCount(space, first!.subnet, 1000)));
+    expect(scores['log MACs'][0]).toBe(Math.log(macs(space, first!.subnet, 224, 1000)));
+    expect(scores.depth[0]).toBe(depthOf(first!.subnet));
+    const [sizes, depths] = [standardised(scores['log parameters']), standardised(scores.depth)];
+    expect(scores['log parameters and depth'][7]).toBe(sizes[7]! + depths[7]!);
+  });
 
   test('agree with the truth as was measured', () => {
     expect(

@@ -1,9 +1,9 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { siblingSharedMacs } from '../../bench/sibling-macs.ts';
-import { prefixTree, sharedMacs, walk } from '../../nas/evaluation/prefix-tree.ts';
-import type { BlockNode } from '../../nas/evaluation/prefix-tree.ts';
 import { cutSet } from '../../nas/evaluation/subnet-set.ts';
+import { prefixTree, sharedMacs, walk } from '../../nas/evaluation/walk/prefix-tree.ts';
+import type { BlockNode } from '../../nas/evaluation/walk/prefix-tree.ts';
 import { macs } from '../../nas/space/cost.ts';
 import { groupMaxima, stageGroups } from '../../nas/space/groups.ts';
 import { residualBlocks } from '../../nas/space/network.ts';

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { evaluatedPositions } from '../../nas/evaluation/predictor/predictor.ts';
-import { sharedMacs } from '../../nas/evaluation/prefix-tree.ts';
 import { originalFolder } from '../../nas/evaluation/ranking.ts';
 import { cutSet, readSubnets, sampledSubnets, shareOut } from '../../nas/evaluation/subnet-set.ts';
+import { sharedMacs } from '../../nas/evaluation/walk/prefix-tree.ts';
 import { committedSpace } from '../support/spaces.ts';
 
 const space = committedSpace('fashion');

@@ -3,7 +3,7 @@ import { groupMaxima, stageGroups } from '../../nas/space/groups.ts';
 import { residualBlocks, stemLayer } from '../../nas/space/network.ts';
 import type { Space, Subnet } from '../../nas/space/space.ts';
 
-// The walk over subnets and its cut into parts, done slowly and plainly: what nas/evaluation/prefix-tree.ts and subnet-set.ts must equal.
+// The walk over subnets and its cut into parts, done slowly and plainly: what nas/evaluation/walk/prefix-tree.ts and subnet-set.ts must equal.
 
 /** Every beginning of a subnet by name, with the MACs of its last unit. */
 function beginnings(space: Space, subnet: Subnet, groups: number, resolution: number): [name: string, macs: number][] {

@@ -2,8 +2,7 @@ import { expect, test } from 'vitest';
 import type { Batch } from '../../nas/data/batches.ts';
 import { evaluateSubnets, Tally } from '../../nas/evaluation/evaluate.ts';
 import type { Score } from '../../nas/evaluation/evaluate.ts';
-import { referenceLogits } from '../support/reference.ts';
-import { TreeWalk } from '../../nas/evaluation/tree-walk.ts';
+import { TreeWalk } from '../../nas/evaluation/walk/tree-walk.ts';
 import { parseArchCode } from '../../nas/space/arch-code.ts';
 import { randomOf } from '../../nas/space/random.ts';
 import { maxArchitecture, minArchitecture, randomArchitecture } from '../../nas/space/sampling.ts';
@@ -12,6 +11,7 @@ import type { Space, Subnet } from '../../nas/space/space.ts';
 import { Supernet } from '../../nas/supernet/supernet.ts';
 import { liveTensors } from '../../nas/supernet/tensorflow.ts';
 import { golden, GOLDEN_CLASSES, goldenImages, goldenSupernet, imagenet } from '../support/golden.ts';
+import { referenceLogits } from '../support/reference.ts';
 import { committedSpace } from '../support/spaces.ts';
 
 const CLASSES = 10;
@@ -184,6 +184,8 @@ test('a wide space, whose siblings are cut out of wider tensors, scores as each 
       [{ mid: 24, out: 40 }],
     ],
   });
+  // Siblings whose last widths have the same lanes: behind the narrower one's channels stand the wider one's.
+  for (const out of [40, 36]) subnets.push({ stem: 24, stages: [[{ mid: 24, out: 24 }], [{ mid: 24, out }]] });
   const [calibration, tested] = [batches(wide, 'calibration', 2, 40), batches(wide, 'test', 1, 50)];
   const walked = await scores(net, subnets, calibration, tested);
   for (const [i, subnet] of subnets.entries()) {

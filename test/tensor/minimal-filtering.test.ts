@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { WeightCache } from '../../nas/evaluation/stage-form.ts';
+import { WeightCache } from '../../nas/evaluation/walk/stage-form.ts';
 import { randomOf } from '../../nas/space/random.ts';
 import {
   conv2d,
@@ -9,8 +9,8 @@ import {
   convolutionForward,
 } from '../../nas/supernet/convolution.ts';
 import { filter, filterWeight } from '../../nas/supernet/minimal-filtering.ts';
-import { Supernet } from '../../nas/supernet/supernet.ts';
 import { batchNorm, batchNormWith, cast, relu, transpose } from '../../nas/supernet/ops.ts';
+import { Supernet } from '../../nas/supernet/supernet.ts';
 import { liveTensors, readFloats, scope, tensor } from '../../nas/supernet/tensorflow.ts';
 import type { DType, Tensor } from '../../nas/supernet/tensorflow.ts';
 import { committedSpace } from '../support/spaces.ts';

@@ -1,8 +1,8 @@
-import { blockMacs, layerMacs } from '../space/cost.ts';
-import { groupMaxima, stageGroups } from '../space/groups.ts';
-import { residualBlocks, stemLayer } from '../space/network.ts';
-import type { ResidualBlock } from '../space/network.ts';
-import type { Space, Subnet } from '../space/space.ts';
+import { blockMacs, layerMacs } from '../../space/cost.ts';
+import { groupMaxima, stageGroups } from '../../space/groups.ts';
+import { residualBlocks, stemLayer } from '../../space/network.ts';
+import type { ResidualBlock } from '../../space/network.ts';
+import type { Space, Subnet } from '../../space/space.ts';
 
 // Subnets by their common beginnings: two that begin with the same blocks share weights, BN statistics and activations there,
 // so a walk over all of them computes each beginning once.

@@ -1,18 +1,18 @@
+import type { BnStatistics } from './bn-statistics.ts';
+import { prefixTree } from './prefix-tree.ts';
 import { eachNorm, sharing } from './sharing.ts';
 import type { Branch, Family, Member, Trunk } from './sharing.ts';
 import { convolve, formsOf, reformed, WeightCache } from './stage-form.ts';
 import type { Forms, StageForm } from './stage-form.ts';
-import { prefixTree } from './prefix-tree.ts';
-import type { Statistics } from './statistics.ts';
-import { blockLayers, classifierLayer, stemLayer } from '../space/network.ts';
-import type { ConvNorm } from '../space/network.ts';
-import type { Subnet } from '../space/space.ts';
-import { lanes } from '../supernet/memory-layout.ts';
-import type { Supernet } from '../supernet/supernet.ts';
-import { add, biasAdd, cast, leading, matmul, relu } from '../supernet/ops.ts';
-import { maxPool, meanPool } from '../supernet/pooling.ts';
-import { dispose, readFloats } from '../supernet/tensorflow.ts';
-import type { Tensor } from '../supernet/tensorflow.ts';
+import { blockLayers, classifierLayer, stemLayer } from '../../space/network.ts';
+import type { ConvNorm } from '../../space/network.ts';
+import type { Subnet } from '../../space/space.ts';
+import { lanes } from '../../supernet/memory-layout.ts';
+import { add, biasAdd, cast, leading, matmul, relu } from '../../supernet/ops.ts';
+import { maxPool, meanPool } from '../../supernet/pooling.ts';
+import type { Supernet } from '../../supernet/supernet.ts';
+import { dispose, readFloats } from '../../supernet/tensorflow.ts';
+import type { Tensor } from '../../supernet/tensorflow.ts';
 
 /** Called with the logits [images, classes] of the subnets that share them. */
 type Visit = (subnets: readonly number[], logits: Float32Array) => void;
@@ -21,6 +21,7 @@ type Visit = (subnets: readonly number[], logits: Float32Array) => void;
  * Evaluates many subnets of one supernet at once, as a tree: what two of them have in common is computed once. A pass
  * takes one batch depth-first, so memory is bounded by depth and not by the number of subnets; it is a generator, so
  * that whoever drives it can let the event loop turn or stop it at any branch.
+ * Layers are those of every other pass; `pass` itself serves one subnet, and here siblings share its steps.
  * The walk holds slices of the supernet's parameters, which must not change before `dispose`.
  */
 export class TreeWalk {
@@ -134,7 +135,7 @@ export class TreeWalk {
   #convNorm(
     x: Tensor,
     layer: ConvNorm,
-    { norm, rectified = false }: { readonly norm: Statistics; readonly rectified?: boolean },
+    { norm, rectified = false }: { readonly norm: BnStatistics; readonly rectified?: boolean },
     form: StageForm,
     visit: Visit | null,
   ): Tensor {

@@ -1,6 +1,6 @@
-import { addN, batchNorm, batchNormWith, scale } from '../supernet/ops.ts';
-import { dispose, keep } from '../supernet/tensorflow.ts';
-import type { Tensor } from '../supernet/tensorflow.ts';
+import { addN, batchNorm, batchNormWith, scale } from '../../supernet/ops.ts';
+import { dispose, keep } from '../../supernet/tensorflow.ts';
+import type { Tensor } from '../../supernet/tensorflow.ts';
 
 /** The scale and shift of a batch normalisation, [channels] each. */
 interface Affine {
@@ -9,7 +9,7 @@ interface Affine {
 }
 
 /** BN statistics of one place in one path: gathered batch by batch, then averaged once and used. */
-export class Statistics {
+export class BnStatistics {
   readonly #mean = new Average();
   readonly #variance = new Average();
 

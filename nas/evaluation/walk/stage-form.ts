@@ -1,13 +1,13 @@
-import { mapSize, stemReduction } from '../space/network.ts';
-import type { ConvNorm } from '../space/network.ts';
-import { widths } from '../space/space.ts';
-import { conv2d } from '../supernet/convolution.ts';
-import { filter, filterWeight } from '../supernet/minimal-filtering.ts';
-import type { Supernet } from '../supernet/supernet.ts';
-import { cast, transpose } from '../supernet/ops.ts';
-import type { Parameter } from '../supernet/parameter.ts';
-import { dispose, isOnGpu, keep } from '../supernet/tensorflow.ts';
-import type { DType, Tensor } from '../supernet/tensorflow.ts';
+import { mapSize, stemReduction } from '../../space/network.ts';
+import type { ConvNorm } from '../../space/network.ts';
+import { widths } from '../../space/space.ts';
+import { conv2d } from '../../supernet/convolution.ts';
+import { filter, filterWeight } from '../../supernet/minimal-filtering.ts';
+import { cast, transpose } from '../../supernet/ops.ts';
+import type { Parameter } from '../../supernet/parameter.ts';
+import type { Supernet } from '../../supernet/supernet.ts';
+import { dispose, isOnGpu, keep } from '../../supernet/tensorflow.ts';
+import type { DType, Tensor } from '../../supernet/tensorflow.ts';
 
 /** How the activations of a stage lie in memory, and so how its convolutions are computed. */
 export interface StageForm {

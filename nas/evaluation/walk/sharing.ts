@@ -1,14 +1,15 @@
+import { BnStatistics } from './bn-statistics.ts';
+import type { BlockNode, PrefixTree } from './prefix-tree.ts';
+import { hasShortcut } from '../../space/network.ts';
+import type { ResidualBlock } from '../../space/network.ts';
+
 // What the subnets of a prefix tree share in a forward pass. The channels of a narrow convolution are a prefix of a wide one's,
 // and BN works on each channel alone: siblings share the stem and conv1 at the widest, and those with the same mid the whole block.
-import type { BlockNode, PrefixTree } from './prefix-tree.ts';
-import { hasShortcut } from '../space/network.ts';
-import type { ResidualBlock } from '../space/network.ts';
-import { Statistics } from './statistics.ts';
 
 /** The stem, at the widest that any subnet asks for. */
 export interface Trunk {
   readonly width: number;
-  readonly norm: Statistics;
+  readonly norm: BnStatistics;
   readonly branches: readonly Branch[];
 }
 
@@ -24,9 +25,9 @@ export interface Branch {
 
 /** The same block of siblings: one conv1, one shortcut. `mid` and `out` are the widest. */
 export interface Family extends ResidualBlock {
-  readonly norm: Statistics;
+  readonly norm: BnStatistics;
   /** The shortcut's convolution at the widest out; null where all have the identity. */
-  readonly shortcut: { readonly out: number; readonly norm: Statistics } | null;
+  readonly shortcut: { readonly out: number; readonly norm: BnStatistics } | null;
   readonly members: readonly Member[];
 }
 
@@ -34,7 +35,7 @@ export interface Family extends ResidualBlock {
 export interface Member {
   readonly mid: number;
   readonly out: number;
-  readonly norm: Statistics;
+  readonly norm: BnStatistics;
   readonly identity: boolean;
   readonly branches: readonly Branch[];
 }
@@ -42,7 +43,7 @@ export interface Member {
 export function sharing(tree: PrefixTree): Trunk {
   return {
     width: Math.max(...tree.stems.map(({ out }) => out)),
-    norm: new Statistics(),
+    norm: new BnStatistics(),
     branches: tree.stems.map(({ out, children }) => ({
       width: out,
       subnets: [],
@@ -53,7 +54,7 @@ export function sharing(tree: PrefixTree): Trunk {
 }
 
 /** Calls `visit` with every statistic below. */
-export function eachNorm(trunk: Trunk, visit: (norm: Statistics) => void): void {
+export function eachNorm(trunk: Trunk, visit: (norm: BnStatistics) => void): void {
   const below = (branches: readonly Branch[]): void => {
     for (const family of branches.flatMap(({ families }) => families)) {
       visit(family.norm);
@@ -81,12 +82,12 @@ function familiesOf(nodes: readonly BlockNode[]): Family[] {
       reduction,
       mid: widest(siblings, 'mid'),
       out: widest(siblings, 'out'),
-      norm: new Statistics(),
-      shortcut: convolved.length > 0 ? { out: widest(convolved, 'out'), norm: new Statistics() } : null,
+      norm: new BnStatistics(),
+      shortcut: convolved.length > 0 ? { out: widest(convolved, 'out'), norm: new BnStatistics() } : null,
       members: grouped(siblings, (node) => `${node.mid}/${hasShortcut(node)}`).map((same) => ({
         mid: same[0]!.mid,
         out: widest(same, 'out'),
-        norm: new Statistics(),
+        norm: new BnStatistics(),
         identity: !hasShortcut(same[0]!),
         branches: same.map(({ out, subnets, children }) => ({
           width: out,
