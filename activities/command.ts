@@ -1,11 +1,12 @@
 import path from 'node:path';
 import { statSync } from 'node:fs';
-import { errorOf, failure } from './endings.ts';
+import { errorOf } from './endings.ts';
 import type { StageAttempt } from './stage-activity.ts';
 import { superviseProcess } from './stage-process.ts';
-import { atomicWrite, sha256File } from '../artifacts/files.ts';
-import { fileNames, placeOf, referenceTo } from '../artifacts/paths.ts';
+import { atomicWrite } from '../artifacts/files.ts';
+import { fileNames } from '../artifacts/paths.ts';
 import type { Program } from '../pipelines/kinds/kind.ts';
+import { KnownError } from '../plan/endings.ts';
 import { deviceEnvironment } from '../runtime/machine.ts';
 import type { JsonObject } from '../plan/json.ts';
 
@@ -13,15 +14,16 @@ const GRACE_MS = 60_000;
 
 /** Runs any program in the stage's folder: exit code 0 and every promised file there, or the stage failed. */
 export async function runCommand(attempt: StageAttempt, program: Program): Promise<JsonObject> {
-  const { input, root, folder, device } = attempt;
+  const { stage, folder, device } = attempt;
   const order = path.join(folder, fileNames.job);
   await atomicWrite(order, `${JSON.stringify({ run: program.run }, null, 1)}\n`);
   const log = path.join(folder, fileNames.trainerLog);
+  const environment = { NAS_RESULTS: stage.store.root, NAS_STAGE: stage.directory, ...program.env };
   const end = await superviseProcess(
     {
       file: path.join(import.meta.dirname, 'command-guard.ts'),
       arguments: [order],
-      environment: { ...deviceEnvironment(device), NAS_RESULTS: root, NAS_STAGE: input.directory, ...program.env },
+      environment: { ...deviceEnvironment(device), ...environment },
       log,
     },
     { graceMs: GRACE_MS, stalledMs: silenceOf(log, program.stall_seconds), heard: () => undefined },
@@ -29,17 +31,28 @@ export async function runCommand(attempt: StageAttempt, program: Program): Promi
   if (end.interruption !== null) {
     throw errorOf({ how: 'interrupted', by: end.interruption, detail: 'it begins anew' }, attempt.attempt);
   }
-  if (end.code !== 0) throw errorOf({ how: 'died', ...end, log: referenceTo(root, log) }, attempt.attempt);
-  const files = Object.entries(program.outputs).map(async ([name, file]) => {
-    const reference = `${input.directory}/${file}`;
-    const sha256 = await sha256File(placeOf(root, reference)).catch(() => null);
-    if (sha256 === null) {
-      const message = `${input.stage}: expected the program to write ${reference}, got no such file; see its log`;
-      throw failure('Crashed', message, attempt.attempt);
-    }
-    return [name, { file: reference, sha256 }] as const;
-  });
-  return { files: Object.fromEntries(await Promise.all(files)) };
+  if (end.code !== 0)
+    throw errorOf({ how: 'died', ...end, log: `${stage.directory}/${fileNames.trainerLog}` }, attempt.attempt);
+  return { files: await promisedFiles(attempt, program.outputs) };
+}
+
+/** Commits the files that the program has promised; each by its name in the outputs. */
+async function promisedFiles(
+  { stage, input }: StageAttempt,
+  outputs: Readonly<Record<string, string>>,
+): Promise<JsonObject> {
+  const promised = Object.entries(outputs).map(([name, file]) => ({ name, file: `${stage.directory}/${file}` }));
+  for (const { file } of promised) {
+    if (await stage.store.has(file)) continue;
+    throw new KnownError(
+      'Crashed',
+      `${input.stage}: expected the program to write ${file}, got no such file; see its log`,
+    );
+  }
+  const stored = await stage.commit(promised.map(({ file }) => ({ file, isInPlace: true })));
+  return Object.fromEntries(
+    promised.map(({ name }, at) => [name, { file: stored[at]!.file, sha256: stored[at]!.sha256 }]),
+  );
 }
 
 // A foreign program says nothing of its progress but what it writes.

@@ -6,7 +6,7 @@ import { StallWatch, superviseProcess } from './stage-process.ts';
 import type { ProcessEnd } from './stage-process.ts';
 import { atomicWrite } from '../artifacts/files.ts';
 import { JsonMap } from '../artifacts/json.ts';
-import { fileNames, referenceTo } from '../artifacts/paths.ts';
+import { fileNames } from '../artifacts/paths.ts';
 import { Job, TrainerMessage } from '../nas/process/protocol.ts';
 import { deviceEnvironment } from '../runtime/machine.ts';
 import type { JsonObject } from '../plan/json.ts';
@@ -19,15 +19,15 @@ export async function runJob(
   entry: string,
   watch = new StallWatch(performance.now()),
 ): Promise<JsonObject> {
-  const { input, root, folder, token, fingerprint, device } = attempt;
+  const { input, stage, folder, device } = attempt;
   const { threads } = input.with;
   const job = Job.parse({
     version: 1,
     kind: input.uses,
-    token,
-    results: root,
-    directory: input.directory,
-    fingerprint,
+    token: stage.token,
+    results: stage.store.root,
+    directory: stage.directory,
+    fingerprint: stage.manifest.fingerprint,
     threads,
     with: input.with,
   });
@@ -61,7 +61,7 @@ export async function runJob(
   attempt.phases.enter(null);
   // What was promised as done is done, also if the word to stop came in the same moment.
   if (done !== undefined && end.code === 0) return JsonMap.parse(done.outputs);
-  throw errorOf(howEnded(said, end, referenceTo(root, log)), attempt.attempt);
+  throw errorOf(howEnded(said, end, `${stage.directory}/${fileNames.trainerLog}`), attempt.attempt);
 }
 
 // The first reason counts: what we did to it, then what it said of itself, then how the system saw it die.

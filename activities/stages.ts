@@ -1,7 +1,7 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import { runCommand } from './command.ts';
 import { selectEpoch } from './select-epoch.ts';
-import { performStage, stageFilesOf } from './stage-activity.ts';
+import { performStage } from './stage-activity.ts';
 import type { StageAttempt } from './stage-activity.ts';
 import { runJob } from './stage-job.ts';
 import { PhaseTrace } from '../nas/process/phase-trace.ts';
@@ -55,7 +55,7 @@ async function run(attempt: StageAttempt): Promise<JsonObject> {
   if (runs.as === 'pipeline') throw new TypeError(`${input.stage}: a pipeline is run by the workflow, not by a worker`);
   const trace = new PhaseTrace(input.directory);
   trace.enter(runs.phase);
-  return await runs.perform(stageFilesOf(attempt)).finally(() => trace.enter(null));
+  return await runs.perform(attempt.stage).finally(() => trace.enter(null));
 }
 
 const BEAT_EVERY_MS = 2000;

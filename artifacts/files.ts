@@ -1,41 +1,21 @@
-import path from 'node:path';
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { copyFile, link, mkdir, open, rename, rm } from 'node:fs/promises';
+import { link, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import type { Manifest } from './manifest.ts';
-import { placeOf } from './paths.ts';
-import type { Json } from '../plan/json.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { BadInput } from '../plan/endings.ts';
+
+// Files that survive a crash: whatever was acknowledged is on disk, whole, under its name.
 
 /** Writes a file so that readers see the old bytes or all of the new ones, also after a power cut. */
 export async function atomicWrite(target: string, bytes: string | Uint8Array): Promise<void> {
-  await replace(target, async (temporary) => {
-    const file = await open(temporary, 'wx');
-    try {
-      await file.writeFile(bytes);
-    } finally {
-      await file.close();
-    }
-  });
-}
-
-/** Gives `target` the content of `source` in one step: a hard link where the file system can, else a copy. */
-export async function atomicPlace(source: string, target: string): Promise<void> {
-  await replace(target, async (temporary) => {
-    await link(source, temporary).catch(() => copyFile(source, temporary));
-  });
-}
-
-async function replace(target: string, fill: (temporary: string) => Promise<void>): Promise<void> {
   const folder = path.dirname(target);
   await mkdir(folder, { recursive: true });
   const temporary = temporaryName(target);
   try {
-    await fill(temporary);
-    await sync(temporary);
+    await writeNew(temporary, bytes);
     await rename(temporary, target);
-    // POSIX: renaming one hard link onto another of the same file does nothing and leaves both names.
-    await rm(temporary, { force: true });
     await sync(folder);
   } catch (error) {
     await rm(temporary, { force: true });
@@ -43,12 +23,19 @@ async function replace(target: string, fill: (temporary: string) => Promise<void
   }
 }
 
-/** A name beside `target` that no other writer takes. */
-export function temporaryName(target: string): string {
-  return `${target}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
+/** Writes a file that does not exist yet, and waits until its bytes are on disk. */
+export async function writeNew(file: string, bytes: string | Uint8Array): Promise<void> {
+  const handle = await open(file, 'wx');
+  try {
+    await handle.writeFile(bytes);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
 }
 
-async function sync(target: string): Promise<void> {
+/** Waits until a file's bytes, or a folder's names, are on disk. */
+export async function sync(target: string): Promise<void> {
   const handle = await open(target, 'r');
   try {
     await handle.sync();
@@ -57,48 +44,89 @@ async function sync(target: string): Promise<void> {
   }
 }
 
+/** A name beside `target` that no other writer takes. */
+export function temporaryName(target: string): string {
+  return `${target}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
+}
+
+const LINK_TRIES = 5;
+
+/**
+ * Gives the file `source`, which has no other name, the name `target` as well, unless something has that name: then
+ * false. Of many processes, on many machines, exactly one gets true. NFS may lose the answer to a request that it has
+ * carried out, and report an error; the number of names that the file has tells the truth.
+ */
+export async function linkFirst(source: string, target: string): Promise<boolean> {
+  for (let tried = 1; ; tried++) {
+    try {
+      await link(source, target);
+      return true;
+    } catch (error) {
+      const names = await namesOf(source);
+      if (names > 1) return true;
+      // Without a name of its own it was swept away by somebody who holds the folder by now.
+      if (names === 0 || isErrno(error, 'EEXIST')) return false;
+      if (tried === LINK_TRIES) throw error;
+      await sleep(50 * tried);
+    }
+  }
+}
+
+async function namesOf(file: string): Promise<number> {
+  try {
+    return (await stat(file)).nlink;
+  } catch (error) {
+    if (isNoFile(error)) return 0;
+    throw error;
+  }
+}
+
+/** The names in a folder; none where there is no folder. */
+export async function entriesOf(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (isNoFile(error)) return [];
+    throw error;
+  }
+}
+
 /** The sha256 of a file as hex, read as a stream so that large supernets cost no memory. */
-export async function sha256File(file: string): Promise<string> {
+export async function sha256File(file: string, signal?: AbortSignal): Promise<string> {
   const hash = createHash('sha256');
-  await pipeline(createReadStream(file), hash);
+  await pipeline(createReadStream(file), hash, { signal });
   return hash.digest('hex');
 }
 
-/** Whether `error` is the operating system's error of that code, such as `ENOENT`. */
-export function isErrno(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
-}
-
-/** A file below the results root (or the project's, in a config), by what it must hold. */
-export interface NamedFile {
-  readonly file: string;
-  readonly sha256: Json;
-}
-
-/** Every file of a result with its sha256: outputs, epochs, and what lies beside them. */
-export function filesOf({ outputs, epochs, files }: Manifest): NamedFile[] {
-  const kept = epochs.flatMap(({ file, sha256 }) => (file === null ? [] : [{ file, sha256 }]));
-  return [...namedFiles(outputs ?? {}), ...kept, ...files];
-}
-
-/** The files that a value names: outputs name a file beside its sha256, and the files of a ranking beside the map of theirs. */
-export function namedFiles(value: Json): NamedFile[] {
-  if (typeof value !== 'object' || value === null) return [];
-  const entries = new Map<string, Json>(Object.entries(value));
-  const sha256 = entries.get('sha256');
-  const named = typeof sha256 === 'object' && sha256 !== null ? Object.entries(sha256) : [['file', sha256] as const];
-  const files = named.flatMap(([name, hash]) => {
-    const file = entries.get(name);
-    return typeof file === 'string' && hash !== undefined ? [{ file, sha256: hash }] : [];
+/**
+ * The path of a file once it is sure to have the bytes it is named for.
+ * @param remedy what to do where it has not
+ * @throws BadInput where there is no file, or one with other bytes; whatever else the system says is passed on
+ */
+export async function verifiedFile(
+  place: string,
+  { file, sha256 }: { readonly file: string; readonly sha256: string },
+  remedy: string,
+): Promise<string> {
+  const found = await sha256File(place).catch((cause: unknown) => {
+    if (!isNoFile(cause)) throw cause;
+    throw new BadInput(`${file}: expected a file, got ${String(cause)}; ${remedy}`, { cause });
   });
-  return [...files, ...[...entries.values()].flatMap(namedFiles)];
+  if (found === sha256) return place;
+  throw new BadInput(`${file}: expected sha256 ${sha256}, got ${found}; ${remedy}`);
 }
 
-/** The sha256 of a file below the results root; null where there is none, or where its name leads out of the root. */
-export async function hashAt(root: string, file: string): Promise<string | null> {
-  try {
-    return await sha256File(placeOf(root, file));
-  } catch {
-    return null;
-  }
+/** The sha256 of a text in UTF-8, or of bytes, as hex. */
+export function sha256Of(content: string | Uint8Array): string {
+  return createHash('sha256').update(content).digest('hex');
+}
+
+/** Whether `error` is the operating system's error of that code, such as `ENOENT`. */
+export function isErrno(error: unknown, ...codes: readonly string[]): boolean {
+  return error instanceof Error && 'code' in error && codes.includes(String(error.code));
+}
+
+/** Whether it says that there is no such file. Whatever else a system says of a file may pass: it is tried again. */
+export function isNoFile(error: unknown): boolean {
+  return isErrno(error, 'ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP', 'ENAMETOOLONG');
 }

@@ -1,4 +1,4 @@
-import { catalogue, runOf } from './catalogue.ts';
+import { catalogue } from './catalogue.ts';
 import type { Attempt } from './manifest.ts';
 
 /** What one device did for one stage (or cell) of a run, in seconds. */
@@ -22,8 +22,7 @@ const nothing = { useful: 0, redone: 0, waiting: 0, training: 0, saving: 0, atte
 
 /** The ledger of a run by stage and device, from the attempts in its manifests. */
 export async function ledgerOf(root: string, run: string): Promise<LedgerLine[]> {
-  const stages = (await catalogue(root)).filter(({ directory }) => runOf(directory) === run);
-  return stages.flatMap(({ manifest }) => linesOf(manifest.stage, manifest.attempts, Date.now()));
+  return (await catalogue(root, run)).flatMap(({ manifest }) => linesOf(manifest.stage, manifest.attempts, Date.now()));
 }
 
 /** The lines of one stage; `now` (ms) ends an attempt that is still at work. */

@@ -1,15 +1,14 @@
 import { BadInput } from '../plan/endings.ts';
-import path from 'node:path';
-import { readFile, stat } from 'node:fs/promises';
 import { z } from 'zod';
-import { isErrno } from './files.ts';
 import { JsonMap, JsonValue } from './json.ts';
-import { fileNames, placeOf } from './paths.ts';
 import { Token } from './token.ts';
+import type { Json } from '../plan/json.ts';
+import type { FileReference } from '../plan/results.ts';
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits');
 /** A file below the results root, by a path relative to it. */
 const reference = z.string().min(1);
+const namedFile = z.strictObject({ file: reference, sha256 });
 const accuracies = z.strictObject({ top1: z.number(), top5: z.number() });
 const time = z.iso.datetime();
 
@@ -78,16 +77,27 @@ export const Attempt = z.strictObject({
 });
 export type Attempt = z.infer<typeof Attempt>;
 
-/** The truth about one stage: what it is, what it has finished, and who alone may add to it. */
+/** What decides the bits of a result beside its config, and Node.js: by name. */
+const Environment = z.record(z.string(), z.union([z.string(), z.number()]));
+
+/** What is true of one stage: what it is, what it has finished, and who alone may add to it. */
 export const Manifest = z.strictObject({
-  version: z.literal(1),
+  /** 1: of release 0.1.0, which knew neither `sequence`, `nonce`, `extras` nor `notices`. */
+  version: z
+    .literal([1, 2], { error: 'expected 1 or 2, as a newer release wrote it; read it with that' })
+    .transform(() => 2 as const),
+  /** Counts the changes of the manifest; 0 for one of release 0.1.0. Each number is written once. */
+  sequence: z.int().min(0).default(0),
+  /** Unique to the change that wrote it: a writer whose answer was lost knows its own by this. */
+  nonce: z.string().default(''),
   stage: z.string().min(1),
   uses: z.string().min(1),
-  fingerprint: z.string().min(1),
+  fingerprint: sha256,
   state: z.enum(['running', 'done']),
   token: Token.nullable(),
   config: JsonValue,
-  environment: JsonMap,
+  /** Node.js, platform, TensorFlow, device, instruction set, threads of the last attempt; `notices` tell where earlier ones had others. */
+  environment: Environment,
   epochs: z.array(EpochRecord),
   checkpoints: z.array(CheckpointRecord),
   chunks: z.array(ChunkRecord),
@@ -95,41 +105,23 @@ export const Manifest = z.strictObject({
   outputs: JsonMap.nullable(),
   selection: Selection.nullable(),
   /** Further files that belong to the result, such as the tables beside a ranking. */
-  files: z.array(z.strictObject({ file: reference, sha256 })).default([]),
+  files: z.array(namedFile).default([]),
+  /** Files for people and their tools, no part of the result: metrics, the chosen supernet under its usual name. */
+  extras: z.array(namedFile).default([]),
+  /** What a reader of the result should know of how it was made: one sentence each. */
+  notices: z.array(z.string()).default([]),
   /** Where the result was taken over from, a directory of another run, and why; null for a stage that was run. */
   reused: z.strictObject({ from: reference, why: z.string() }).nullable().default(null),
   attempts: z.array(Attempt),
 });
 export type Manifest = z.infer<typeof Manifest>;
 
-/** Thousands of epochs and chunks take a few. */
-const LARGEST_BYTES = 64 * 1024 * 1024;
-
 /** A manifest that is no JSON or breaks the schema. */
 export class ManifestError extends BadInput {}
 
-/** Reads the manifest of a stage directory (relative to the results root); null where there is none. */
-export async function readManifest(root: string, directory: string): Promise<Manifest | null> {
-  const file = path.join(placeOf(root, directory), fileNames.manifest);
-  let text: string;
-  try {
-    const { size } = await stat(file);
-    if (size > LARGEST_BYTES) {
-      throw new ManifestError(
-        `${directory}/${fileNames.manifest}: expected at most 64 MiB, got ${size} bytes; remove it`,
-      );
-    }
-    text = await readFile(file, 'utf8');
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return null;
-    throw error;
-  }
-  return parseManifest(text, `${directory}/${fileNames.manifest}`);
-}
-
 /** Parses a manifest's text; `where` is what the error calls it. */
 export function parseManifest(text: string, where: string): Manifest {
-  const remedy = 'undo the edit, or remove the file to run the stage anew';
+  const remedy = 'undo the edit, or remove the file to go on from the one before it';
   let data: unknown;
   try {
     data = JSON.parse(text);
@@ -140,4 +132,30 @@ export function parseManifest(text: string, where: string): Manifest {
   if (parsed.success) return parsed.data;
   const issues = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'manifest'}: ${issue.message}`);
   throw new ManifestError(`${where}: ${issues.join('; ')}; ${remedy}`);
+}
+
+/** Every file of a result: outputs, epochs, and what belongs to them. */
+export function filesOf({ outputs, epochs, files }: Pick<Manifest, 'outputs' | 'epochs' | 'files'>): FileReference[] {
+  const kept = epochs.flatMap(({ file, sha256: hash }) =>
+    file === null || hash === null ? [] : [{ file, sha256: hash }],
+  );
+  return [...namedFiles(outputs ?? {}), ...kept, ...files];
+}
+
+/** Every file that the manifest names, whatever for. */
+export function allFilesOf(manifest: Omit<Manifest, 'version' | 'sequence' | 'nonce'>): FileReference[] {
+  return [...filesOf(manifest), ...manifest.checkpoints, ...manifest.chunks, ...manifest.extras];
+}
+
+/** The files that a value names: outputs name a file beside its sha256, and the files of a ranking beside the map of theirs. */
+export function namedFiles(value: Json): FileReference[] {
+  if (typeof value !== 'object' || value === null) return [];
+  const entries = new Map<string, Json>(Object.entries(value));
+  const hash = entries.get('sha256');
+  const named = typeof hash === 'object' && hash !== null ? Object.entries(hash) : [['file', hash] as const];
+  const files = named.flatMap(([name, of]) => {
+    const file = entries.get(name);
+    return typeof file === 'string' && typeof of === 'string' ? [{ file, sha256: of }] : [];
+  });
+  return [...files, ...[...entries.values()].flatMap(namedFiles)];
 }

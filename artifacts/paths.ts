@@ -4,8 +4,10 @@ import path from 'node:path';
 
 // Every name below the results root stands here, so that a reader never has to search for one.
 export const fileNames = {
-  manifest: 'manifest.json',
-  lock: 'manifest.lock',
+  /** Of a stage that release 0.1.0 wrote; later ones are `manifest.<n>.json`. */
+  firstManifest: 'manifest.json',
+  pending: '.pending',
+  index: '.index',
   job: 'job.json',
   trainerLog: 'trainer.log',
   metricsLog: 'log.jsonl',
@@ -16,6 +18,16 @@ export const fileNames = {
   reportText: 'report.md',
   reportData: 'report.json',
 } as const;
+
+/** The file of a stage's manifest with that number. */
+export function manifestName(sequence: number): string {
+  return sequence === 0 ? fileNames.firstManifest : `manifest.${sequence}.json`;
+}
+
+/** The number of a manifest by its file's name; 0 for every other name, and for that of release 0.1.0. */
+export function manifestNumber(name: string): number {
+  return Number(/^manifest\.([1-9]\d*)\.json$/.exec(name)?.[1] ?? 0);
+}
 
 /** A path that was refused: it names something outside of the results root, or is no legal id. */
 export class PathError extends BadInput {}

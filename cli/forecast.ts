@@ -1,12 +1,11 @@
-import { existsSync } from 'node:fs';
 import { z } from 'zod';
-import { choicesOf, sameWork } from '../activities/reuse.ts';
 import { catalogue } from '../artifacts/catalogue.ts';
 import type { CataloguedStage } from '../artifacts/catalogue.ts';
-import { filesOf } from '../artifacts/files.ts';
 import { JsonMap } from '../artifacts/json.ts';
 import type { Manifest } from '../artifacts/manifest.ts';
-import { placeOf } from '../artifacts/paths.ts';
+import { openStore } from '../artifacts/results.ts';
+import { byName, choicesOf, decide, selectedOf } from '../artifacts/reuse.ts';
+import type { ArtifactStore } from '../artifacts/store.ts';
 import { hasUnpinnedLists } from '../nas/data/lists.ts';
 import { changesOf, fingerprintOf } from '../pipelines/fingerprint.ts';
 import { kinds } from '../pipelines/kinds/catalogue.ts';
@@ -15,6 +14,7 @@ import { references, resolve } from '../plan/references.ts';
 import { chosenByRule, plainSelect } from '../plan/choice.ts';
 import { reuseByStage } from '../plan/reuse.ts';
 import type { Json, JsonObject } from '../plan/json.ts';
+import { here } from '../runtime/machine.ts';
 
 /** What will become of a stage, as far as it can be told before. */
 export interface Forecast {
@@ -34,6 +34,7 @@ const MOST_CHANGES = 3;
  * Says of every stage whether it will run or be taken over, and why; nothing where there are no results yet. Files are looked for, not hashed: that is done when they are taken.
  */
 export async function forecast(plan: Plan, root: string): Promise<Forecast[]> {
+  const store = openStore(root);
   const known = await catalogue(root);
   if (known.length === 0) return [];
   const outputs: Record<string, JsonObject | null> = {};
@@ -44,7 +45,9 @@ export async function forecast(plan: Plan, root: string): Promise<Forecast[]> {
     const unknown = inputs.find((need) => outputs[need] === undefined);
     const cells =
       unknown === undefined
-        ? await Promise.all((stage.matrix ?? [{}]).map((cell) => forecastCell(plan, stage, cell, outputs, root, known)))
+        ? await Promise.all(
+            (stage.matrix ?? [{}]).map((cell) => forecastCell(plan, stage, cell, outputs, store, known)),
+          )
         : [willRun(`because ${unknown} will`)];
     const running = cells.filter(({ will }) => will === 'run');
     const [first] = running.length > 0 ? running : cells;
@@ -62,38 +65,32 @@ async function forecastCell(
   stage: PlanStage,
   cell: JsonObject,
   stages: Readonly<Record<string, JsonObject | null>>,
-  root: string,
+  store: ArtifactStore,
   known: readonly CataloguedStage[],
 ): Promise<CellForecast> {
   const scope = { params: plan.params, matrix: cell, stages };
   const directory = `${plan.id}/${z.string().parse(resolve(stage.directory, scope))}`;
   const reuse = reuseByStage(plan)(stage.id);
-  if (typeof reuse === 'object') {
-    const theirs = reuse.run + directory.slice(plan.id.length);
-    const found = known.find((one) => one.directory === theirs);
-    if (found?.manifest.state !== 'done') return willRun(`expected a finished stage in ${theirs}, got none`);
-    return willBeReused(`taken over from ${theirs} as it is, as asked`, outputsOf(found.manifest, stage, root));
-  }
   const kind = kinds.get(stage.uses);
   const parsed = kind?.schema.safeParse(resolve(stage.with, scope));
-  if (stage.plan !== null || parsed?.success !== true) return willRun('');
+  if (kind === undefined || stage.plan !== null || parsed?.success !== true) return willRun('');
   const config = JsonMap.parse(parsed.data);
   const fingerprint = fingerprintOf(stage.uses, config);
-  const own = known.find((one) => one.directory === directory && one.manifest.fingerprint === fingerprint);
-  const others = reuse === 'nothing' ? [] : await sameWork(root, fingerprint, { uses: stage.uses, directory });
-  const found = [...(own?.manifest.state === 'done' ? [own] : []), ...others].find((one) =>
-    isThere(one.manifest, root),
-  );
-  if (found !== undefined) {
-    const why = `reused from ${found.directory}, because inputs, config and code are the same`;
-    return willBeReused(why, outputsOf(found.manifest, stage, root));
+  const { uses } = stage;
+  const wanted = { uses, directory, fingerprint, reuse, isReusable: kind.isReusable, here: here() };
+  const decision = await decide(store, wanted, byName);
+  if (decision.to === 'keep') return willBeReused(decision.why, await outputsOf(decision.manifest, stage, store));
+  if (decision.to === 'take over') {
+    return willBeReused(decision.why, await outputsOf(decision.from.manifest, stage, store));
   }
-  if (own !== undefined) return willRun('on from its last checkpoint');
+  if (decision.to === 'refuse') return willRun(decision.why);
+  if (decision.before !== null) return willRun('on from its last checkpoint');
   if (reuse === 'nothing') return willRun('because nothing of other runs is taken over');
-  if (kind?.isReusable === false) return willRun('because nobody knows what else its program reads');
-  if (hasUnpinnedLists(config))
+  if (!kind.isReusable) return willRun('because nobody knows what else its program reads');
+  if (hasUnpinnedLists(config)) {
     return willRun('unless a run has done it with the lists of its images, which are not here');
-  return willRun(nearest(stage.uses, config, known));
+  }
+  return willRun(nearest(uses, config, known));
 }
 
 // Why no earlier work fits: how the one that comes nearest differs.
@@ -110,26 +107,13 @@ function nearest(uses: string, config: JsonObject, known: readonly CataloguedSta
   return `because ${shown.join(', ')}${more} changed since ${directory}`;
 }
 
-function isThere(manifest: Manifest, root: string): boolean {
-  try {
-    return filesOf(manifest).every(({ file }) => existsSync(placeOf(root, file)));
-  } catch {
-    // A name that leads out of the results folder.
-    return false;
-  }
-}
-
 // What a finished stage passes on; null where an epoch is still to be chosen by a person.
-function outputsOf(manifest: Manifest, { select }: PlanStage, root: string): JsonObject | null {
+async function outputsOf(manifest: Manifest, { select }: PlanStage, store: ArtifactStore): Promise<JsonObject | null> {
   if (manifest.epochs.length === 0 || manifest.selection?.by === 'person') return manifest.outputs;
   const { wait, rule } = select ?? plainSelect;
-  const choices = choicesOf(manifest, root);
-  if (wait === 'signal' || choices.length === 0) return null;
-  const chosen = chosenByRule(rule, choices);
-  const epoch = manifest.epochs.find((one) => one.epoch === chosen?.epoch);
-  if (epoch === undefined) return null;
-  const { groups = 1 } = JsonMap.parse(manifest.config);
-  return { selected: { file: epoch.file, sha256: epoch.sha256, epoch: epoch.epoch, tau: epoch.tau, groups } };
+  const chosen = wait === 'signal' ? null : chosenByRule(rule, await choicesOf(store, manifest));
+  const selected = chosen === null ? null : selectedOf(manifest, chosen.epoch);
+  return selected === null ? null : { selected: { ...selected } };
 }
 
 function joined(cells: readonly JsonObject[]): JsonObject {

@@ -1,13 +1,14 @@
 import path from 'node:path';
+import type { FileReference } from '../plan/results.ts';
 import pc from 'picocolors';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { z } from 'zod';
 import { catalogue, runOf } from '../artifacts/catalogue.ts';
 import type { CataloguedStage } from '../artifacts/catalogue.ts';
-import { filesOf, hashAt, namedFiles } from '../artifacts/files.ts';
-import type { NamedFile } from '../artifacts/files.ts';
+import { filesOf, namedFiles } from '../artifacts/manifest.ts';
 import { fileNames, referenceTo } from '../artifacts/paths.ts';
+import { openStore } from '../artifacts/results.ts';
 import { Failure } from './failure.ts';
 import { root as project } from '../runtime/layout.ts';
 
@@ -44,11 +45,11 @@ export async function lineageOf(root: string, what: string): Promise<Lineage> {
   const byHash = new Map(all.flatMap((stage) => filesOf(stage.manifest).map((one) => [one.sha256, { one, stage }])));
   const stages = new Map<string, Ancestor>();
 
-  const linkTo = async ({ file, sha256 }: NamedFile): Promise<Link> => {
+  const linkTo = async ({ file, sha256 }: FileReference): Promise<Link> => {
     // What was taken over names files of a run that may be gone: any file of the same bytes serves.
     const isOurs = makers.has(file) || !byHash.has(sha256) ? file : (byHash.get(sha256)?.one.file ?? file);
     const maker = makers.get(isOurs);
-    const hash = maker === undefined ? await hashAt(project, file) : await hashAt(root, isOurs);
+    const hash = maker === undefined ? await openStore(project).hashOf(file) : await openStore(root).hashOf(isOurs);
     if (maker !== undefined) await visit(maker);
     const found = hash === null ? 'no file' : hash === sha256 ? 'the same' : 'other bytes';
     return {
@@ -72,7 +73,7 @@ export async function lineageOf(root: string, what: string): Promise<Lineage> {
 }
 
 // The files that are asked for, by name.
-function wanted(root: string, what: string, all: readonly CataloguedStage[]): NamedFile[] {
+function wanted(root: string, what: string, all: readonly CataloguedStage[]): FileReference[] {
   const below = existsSync(what) ? referenceTo(root, path.resolve(what)) : what.replace(/\/+$/, '');
   const owner = all.find(({ manifest }) => filesOf(manifest).some(({ file }) => file === below));
   if (owner !== undefined)
@@ -94,7 +95,7 @@ function wanted(root: string, what: string, all: readonly CataloguedStage[]): Na
   );
 }
 
-function resultOf({ manifest }: CataloguedStage): NamedFile[] {
+function resultOf({ manifest }: CataloguedStage): FileReference[] {
   return namedFiles(manifest.outputs ?? {});
 }
 

@@ -2,14 +2,14 @@ import path from 'node:path';
 import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
 import { statSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { catalogue } from '../artifacts/catalogue.ts';
-import { filesOf, sha256File } from '../artifacts/files.ts';
-import { parseManifest } from '../artifacts/manifest.ts';
+import { sha256File } from '../artifacts/files.ts';
+import { filesOf } from '../artifacts/manifest.ts';
 import type { Manifest } from '../artifacts/manifest.ts';
 import { fileNames, resultsRoot } from '../artifacts/paths.ts';
+import { readManifest } from '../artifacts/results.ts';
 import { Failure } from './failure.ts';
 import { wholeNumber } from './options.ts';
 import { DatasetConfig, partImages } from '../configs/dataset-schema.ts';
@@ -101,9 +101,9 @@ const Trained = z.object({
 /** What the stage was configured with that made a file of these bytes; null where none is known. */
 async function trainedWith(file: string, sha256: string): Promise<z.infer<typeof Trained> | null> {
   const made = (manifest: Manifest): boolean => filesOf(manifest).some((one) => one.sha256 === sha256);
-  const beside = path.join(path.dirname(file), fileNames.manifest);
-  const text = await readFile(beside, 'utf8').catch(() => null);
-  const own = text === null ? [] : [parseManifest(text, beside)];
+  // It may lie beside the manifest of another results folder.
+  const beside = await readManifest(path.dirname(path.dirname(file)), path.basename(path.dirname(file)));
+  const own = beside === null ? [] : [beside];
   const all = own.some(made) ? own : (await catalogue(resultsRoot())).map(({ manifest }) => manifest);
   const maker = all.find((manifest) => manifest.uses === 'train-supernet' && made(manifest));
   return Trained.safeParse(maker?.config).data ?? null;

@@ -4,7 +4,7 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import { catalogue, runOf } from '../artifacts/catalogue.ts';
 import { resultsRoot } from '../artifacts/paths.ts';
-import { readResult } from '../artifacts/stage-files.ts';
+import { readResult } from '../artifacts/results.ts';
 import { Failure } from './failure.ts';
 import { jsonOption, output, positiveNumber, positiveWhole } from './options.ts';
 import { columns, gmacs } from './view/format.ts';

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { currentDevice } from './layout.ts';
@@ -60,6 +60,47 @@ function libraries(): string[] {
     return readdirSync(folder).map((name) => join(folder, name, 'lib'));
   } catch {
     return [];
+  }
+}
+
+/** What a stage on this machine computes with, as far as its worker knows: the names are those of a manifest's environment. */
+export function here(device?: string): Record<string, string> {
+  const kind =
+    device === undefined ? {} : { device: device.startsWith('gpu:') ? 'gpu' : 'cpu', instructions: instructionSet() };
+  return { node: process.version, platform: `${process.platform} ${process.arch}`, ...kind };
+}
+
+/** What oneDNN distinguishes on x86-64 and the kernel's flags that each needs, best first: each computes other bits. */
+const instructionSets: readonly (readonly [name: string, ...flags: string[]])[] = [
+  ['AVX512_CORE_AMX', 'avx512f', 'amx_bf16', 'amx_int8'],
+  ['AVX512_CORE_FP16', 'avx512f', 'avx512_fp16'],
+  ['AVX512_CORE_BF16', 'avx512f', 'avx512_bf16'],
+  ['AVX512_CORE_VNNI', 'avx512f', 'avx512_vnni'],
+  ['AVX512_CORE', 'avx512f', 'avx512bw', 'avx512vl', 'avx512dq'],
+  ['AVX2_VNNI', 'avx2', 'avx_vnni'],
+  ['AVX2', 'avx2'],
+  ['AVX', 'avx'],
+  ['SSE41', 'sse4_1'],
+];
+
+/**
+ * The instructions that TensorFlow computes with on this processor, as oneDNN calls them (`AVX2`, `AVX512_CORE` …), or as
+ * ONEDNN_MAX_CPU_ISA limits them; elsewhere what the processor is. Results of different ones differ in their last bits.
+ */
+export function instructionSet(cpuinfo = cpuInformation(), limit = process.env['ONEDNN_MAX_CPU_ISA']): string {
+  const flags = new Set(/^flags\s*:(.*)$/m.exec(cpuinfo)?.[1]?.trim().split(/\s+/));
+  const known = instructionSets
+    .filter(([, ...needed]) => needed.every((flag) => flags.has(flag)))
+    .map(([name]) => name);
+  const best = known[0] ?? architecture;
+  return limit !== undefined && known.includes(limit) ? limit : best;
+}
+
+function cpuInformation(): string {
+  try {
+    return readFileSync('/proc/cpuinfo', 'utf8');
+  } catch {
+    return '';
   }
 }
 

@@ -1,6 +1,7 @@
 import pc from 'picocolors';
 import { catalogue } from '../../artifacts/catalogue.ts';
-import { filesOf, hashAt } from '../../artifacts/files.ts';
+import { filesOf } from '../../artifacts/manifest.ts';
+import { openStore } from '../../artifacts/results.ts';
 import { targets } from './kills.ts';
 import type { Kill, Target } from './kills.ts';
 import { columns } from '../view/format.ts';
@@ -42,7 +43,7 @@ async function madeIn(results: string): Promise<Map<string, Made>> {
   for (const { directory, manifest } of await catalogue(results)) {
     const hashes = new Map<string, string>();
     for (const { file } of filesOf(manifest)) {
-      hashes.set(file, (await hashAt(results, file)) ?? 'no file');
+      hashes.set(file, (await openStore(results).hashOf(file)) ?? 'no file');
     }
     const { state, fingerprint, outputs, epochs, selection } = manifest;
     hashes.set('fingerprint', fingerprint);

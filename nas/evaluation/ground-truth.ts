@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { groupsOf, noiseCeiling, reliability } from './agreement.ts';
-import { readResult } from '../../artifacts/stage-files.ts';
-import type { StageFiles } from '../../artifacts/stage-files.ts';
+import { readResult } from '../../artifacts/results.ts';
+import type { StageFiles } from '../../artifacts/store.ts';
 import { SpaceConfig } from '../../configs/space-schema.ts';
 import { BadInput } from '../../plan/endings.ts';
 import type { FileReference } from '../../plan/results.ts';

@@ -12,8 +12,9 @@ import {
   tableText,
 } from './ranking.ts';
 import type { TableRow } from './ranking.ts';
-import { readResult, sha256Of } from '../../artifacts/stage-files.ts';
-import type { StageFiles } from '../../artifacts/stage-files.ts';
+import { sha256Of } from '../../artifacts/files.ts';
+import { readResult } from '../../artifacts/results.ts';
+import type { StageFiles } from '../../artifacts/store.ts';
 import { BadInput } from '../../plan/endings.ts';
 import type { Ranking, RankingPart } from '../../plan/results.ts';
 

@@ -1,5 +1,3 @@
-import path from 'node:path';
-import { mkdir, readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { EvaluateSubnetsConfig } from './config.ts';
 import { evaluateSubnets } from './evaluate.ts';
@@ -8,26 +6,25 @@ import { listText, originalFolder, partFiles, rowOf, tableText } from './ranking
 import type { RankingSet } from './ranking.ts';
 import { readSubnets, shareOut } from './subnet-set.ts';
 import type { NamedSubnet } from './subnet-set.ts';
-import { commit } from '../../artifacts/fence.ts';
-import { atomicWrite, temporaryName } from '../../artifacts/files.ts';
-import type { Manifest } from '../../artifacts/manifest.ts';
-import { placeOf } from '../../artifacts/paths.ts';
-import { sha256Of } from '../../artifacts/stage-files.ts';
-import type { FileReference, RankingPart } from '../../plan/results.ts';
+import { sha256Of } from '../../artifacts/files.ts';
+import { readResult } from '../../artifacts/results.ts';
+import type { HeldStage } from '../../artifacts/stage.ts';
+import type { RankingPart } from '../../plan/results.ts';
 import { plainBatches } from '../data/batches.ts';
 import type { Dataset, Part } from '../data/dataset.ts';
 import { openDataset } from '../data/open.ts';
 import { parseInput } from '../process/harness.ts';
 import type { Outputs, ProcessLine } from '../process/harness.ts';
 import type { Job } from '../process/protocol.ts';
-import { claimJob, supernetFile } from '../process/stage-io.ts';
+import { supernetFile } from '../process/stage-io.ts';
+import { computingWith } from '../supernet/tensorflow.ts';
 import { loadSupernet } from '../supernet/weights.ts';
 
 /**
  * `evaluate-subnets`: one part of a set of subnets on one supernet (method, section 5). Chunk after chunk is recorded, so
  * that a killed part goes on at the last finished one; the part's files are written when it is whole.
  */
-export async function evaluatePart(job: Job, line: ProcessLine): Promise<Outputs | 'stopped'> {
+export async function evaluatePart(job: Job, line: ProcessLine, stage: HeldStage): Promise<Outputs | 'stopped'> {
   const config = parseInput(EvaluateSubnetsConfig, job.with, 'with');
   const { space, n_classes: classes, precision, supernet, calibration } = config;
   const counts = { epoch: supernet.epoch, epochs: 0, step: 0, steps: 0 };
@@ -43,7 +40,8 @@ export async function evaluatePart(job: Job, line: ProcessLine): Promise<Outputs
   const dataset = await openDataset(config.dataset);
   const tested = dataset.part(config.test_set === 1 ? 'test' : 'selection');
   const net = loadSupernet(file, { space, classes, groups: supernet.groups, precision });
-  const scores = await recordedScores(job, await claimJob(job));
+  await stage.computesWith(computingWith(job.threads));
+  const scores = await recordedScores(stage);
 
   const batches = { calibrating: calibration.batches, evaluating: Math.ceil(tested.size / config.batch_size) };
   const steps = batches.calibrating + batches.evaluating;
@@ -85,7 +83,7 @@ export async function evaluatePart(job: Job, line: ProcessLine): Promise<Outputs
       subnets: from + result.length,
       subnetsTotal: part.length,
     });
-    await commitChunk(job, from, result);
+    await commitChunk(stage, from, result);
     scores.push(...result);
     await line.turn();
     if (line.stopRequested() && scores.length < part.length) return 'stopped';
@@ -96,12 +94,10 @@ export async function evaluatePart(job: Job, line: ProcessLine): Promise<Outputs
     ...part.map((subnet, index) => rowOf(config, subnet, scores[index]!)),
     ...listed.map((position) => rowOf(config, subnets[position]!, null)),
   ];
-  const set = await commitFile(
-    job,
-    partFiles.set,
-    `${JSON.stringify(rankingSet(config, dataset, tested, subnets), null, 1)}\n`,
-  );
-  const table = await commitFile(job, partFiles.table, tableText(rows));
+  const { [partFiles.set]: set, [partFiles.table]: table } = await stage.put({
+    [partFiles.set]: `${JSON.stringify(rankingSet(config, dataset, tested, subnets), null, 1)}\n`,
+    [partFiles.table]: tableText(rows),
+  });
   const made: RankingPart = {
     ...table,
     subnets: part.length,
@@ -131,15 +127,6 @@ function rankingSet(
   };
 }
 
-async function commitFile(job: Job, name: string, text: string): Promise<FileReference> {
-  const file = `${job.directory}/${name}`;
-  const from = temporaryName(placeOf(job.results, file));
-  await atomicWrite(from, text);
-  const sha256 = sha256Of(text);
-  await commit(job.results, job.directory, job.token, (manifest) => manifest, [{ from, to: file, sha256 }]);
-  return { file, sha256 };
-}
-
 const count = z.int().nonnegative();
 
 // JSON has no NaN; a broken net's cross-entropy is written as null.
@@ -150,36 +137,27 @@ const number = z
 
 const Scores = z.array(z.strictObject({ top1: count, top5: count, images: count, crossEntropy: number }));
 
-/** Records the scores of the part's subnets from position `from` on, durably and under the job's token. */
-async function commitChunk(job: Job, from: number, scores: readonly Score[]): Promise<void> {
+/** Records the scores of the part's subnets from position `from` on. */
+async function commitChunk(stage: HeldStage, from: number, scores: readonly Score[]): Promise<void> {
   const to = from + scores.length;
-  const file = `${job.directory}/chunks/${from}-${to}.json`;
-  const text = `${JSON.stringify(scores)}\n`;
-  const place = placeOf(job.results, file);
-  await mkdir(path.dirname(place), { recursive: true });
-  const temporary = temporaryName(place);
-  await atomicWrite(temporary, text);
-  const chunk = { from, to, file, sha256: sha256Of(text) };
-  await commit(
-    job.results,
-    job.directory,
-    job.token,
-    (manifest) => ({ ...manifest, chunks: [...manifest.chunks.filter((earlier) => earlier.to <= from), chunk] }),
-    [{ from: temporary, to: file }],
-  );
+  const file = `${stage.directory}/chunks/${from}-${to}.json`;
+  await stage.commit([{ file, content: `${JSON.stringify(scores)}\n` }], (manifest, [saved]) => {
+    const earlier = manifest.chunks.filter((chunk) => chunk.to <= from);
+    return { ...manifest, chunks: [...earlier, { from, to, file, sha256: saved!.sha256 }] };
+  });
 }
 
 /** The scores that earlier attempts recorded, from the part's beginning to the first gap or damaged file. */
-async function recordedScores(job: Job, { chunks }: Manifest): Promise<Score[]> {
+async function recordedScores({ store, manifest }: HeldStage): Promise<Score[]> {
   const scores: Score[] = [];
-  for (const { from, to, file, sha256 } of chunks.toSorted((a, b) => a.from - b.from)) {
-    const text = await readFile(placeOf(job.results, file), 'utf8').catch(() => '');
-    if (from !== scores.length || sha256Of(text) !== sha256) {
+  for (const { from, to, file, sha256 } of manifest.chunks.toSorted((a, b) => a.from - b.from)) {
+    if (from !== scores.length || (await store.hashOf(file)) !== sha256) {
       console.warn(
         `${file}: expected sha256 ${sha256} and a first subnet ${scores.length}; evaluated again from there`,
       );
       break;
     }
+    const text = await readResult(store.root, { file, sha256 });
     scores.push(...Scores.parse(JSON.parse(text)).slice(0, to - from));
   }
   return scores;

@@ -2,6 +2,8 @@ import { BadInput, endingOf } from '../../plan/endings.ts';
 import { readFile } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { z } from 'zod';
+import { openStore } from '../../artifacts/results.ts';
+import { HeldStage } from '../../artifacts/stage.ts';
 import { PhaseTrace, titleOf } from './phase-trace.ts';
 import { Job, PROTOCOL_VERSION } from './protocol.ts';
 import type { Message, TrainerMessage } from './protocol.ts';
@@ -22,8 +24,8 @@ export interface ProcessLine {
 }
 
 export type Outputs = Record<string, unknown>;
-/** The work of one kind of stage: its outputs when all is committed, or 'stopped' when it was asked to stop and wrote a checkpoint. */
-type StageWork = (job: Job, line: ProcessLine) => Promise<Outputs | 'stopped'>;
+/** The work of one kind of stage, which its parent has claimed: its outputs when all is committed, or 'stopped' when it was asked to stop and wrote a checkpoint. */
+type StageWork = (job: Job, line: ProcessLine, stage: HeldStage) => Promise<Outputs | 'stopped'>;
 
 /**
  * Runs one stage process to its end: `job.json` (first argument) → work → exit code.
@@ -51,7 +53,8 @@ export async function runStageProcess(work: Readonly<Record<string, StageWork>>)
       stopRequested: () => stop,
       turn: () => nextTurn(),
     };
-    const outputs = await run(job, line).finally(() => trace.enter(null));
+    const stage = await HeldStage.take(openStore(job.results), job.directory, job.token);
+    const outputs = await run(job, line, stage).finally(() => trace.enter(null));
     return await end(outputs === 'stopped' ? { type: 'stopped' } : { type: 'done', outputs });
   } catch (error) {
     return end(failed(error));

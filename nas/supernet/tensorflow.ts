@@ -1,6 +1,7 @@
 import { isOutOfMemory, KnownError } from '../../plan/endings.ts';
 import { loadTensorFlow } from '../../runtime/binding.ts';
 import type { OpAttribute, TensorHandle } from '../../runtime/binding.ts';
+import { instructionSet } from '../../runtime/machine.ts';
 
 /**
  * TensorFlow by raw handles: typed execution of single operations, and scopes that free what was made in them.
@@ -133,6 +134,29 @@ export function scope<T>(body: () => T): T {
 export function keep(t: Tensor): Tensor {
   if (t instanceof Handle) t.kept = true;
   return t;
+}
+
+/**
+ * What this process computes with: equal inputs give equal bits where this is equal.
+ * @param threads of TensorFlow, as set before it was loaded
+ * @throws KnownError where the process was given a card and computes on the processor: days of that help nobody
+ */
+export function computingWith(threads: number): Record<string, string | number> {
+  const given = process.env['NAS_DEVICE'] ?? '';
+  if (given.startsWith('gpu:') && !isOnGpu()) {
+    throw new KnownError(
+      'Crashed',
+      `${given}: expected TensorFlow to compute on this card, got the processor; run \`nas doctor\` on this machine`,
+    );
+  }
+  return {
+    node: process.version,
+    platform: `${process.platform} ${process.arch}`,
+    tensorflow: binding.TF_Version,
+    device: isOnGpu() ? 'gpu' : 'cpu',
+    instructions: instructionSet(),
+    threads,
+  };
 }
 
 /** Whether operations run on a GPU. */

@@ -1,8 +1,7 @@
-import { mkdir, readFile } from 'node:fs/promises';
-import type { Placement } from '../../artifacts/fence.ts';
-import { atomicWrite, temporaryName } from '../../artifacts/files.ts';
-import { fileNames, placeOf } from '../../artifacts/paths.ts';
-import type { Job } from '../process/protocol.ts';
+import { fileNames } from '../../artifacts/paths.ts';
+import { readResult } from '../../artifacts/results.ts';
+import type { HeldStage } from '../../artifacts/stage.ts';
+import type { NewFile } from '../../artifacts/store.ts';
 
 // What can be plotted of an epoch: a line of `log.jsonl` for programs, an event file for TensorBoard.
 
@@ -31,25 +30,27 @@ export interface Metrics {
 }
 
 /**
- * The files to place with the commit of an epoch: the log with this epoch's line in the place of whatever it said of it
+ * The files to commit with an epoch, as extras: the log with this epoch's line in the place of whatever it said of it
  * and later ones, and the epoch's own event file. A stage that goes on after a loss so writes each point anew, once.
  */
-export async function metricsFiles(job: Job, metrics: Metrics): Promise<Placement[]> {
+export async function metricsFiles(stage: HeldStage, metrics: Metrics): Promise<NewFile[]> {
   const { epoch } = metrics;
-  const log = `${job.directory}/${fileNames.metricsLog}`;
-  const text = await readFile(placeOf(job.results, log), 'utf8').catch(() => '');
-  const earlier = text
-    .split('\n')
-    .slice(0, epoch)
-    .filter((line) => line !== '');
-  const folder = `${job.directory}/${fileNames.tensorboard}`;
-  await mkdir(placeOf(job.results, folder), { recursive: true });
+  const log = `${stage.directory}/${fileNames.metricsLog}`;
+  const earlier = (await earlierLines(stage, log)).slice(0, epoch);
   // TensorBoard takes every file with this word in its name, in the order of the names.
-  const events = `${folder}/epoch-${String(epoch).padStart(6, '0')}.tfevents`;
+  const name = `epoch-${String(epoch).padStart(6, '0')}.tfevents`;
+  const events = eventFile(epoch, Date.now() / 1000, scalarsOf(metrics));
   return [
-    await written(job, log, [...earlier, JSON.stringify(metrics), ''].join('\n')),
-    await written(job, events, eventFile(epoch, Date.now() / 1000, scalarsOf(metrics))),
+    { file: log, content: [...earlier, JSON.stringify(metrics), ''].join('\n') },
+    { file: `${stage.directory}/${fileNames.tensorboard}/${name}`, content: events },
   ];
+}
+
+// A log that somebody has deleted or changed is begun anew: nothing is computed from it.
+async function earlierLines({ store, manifest }: HeldStage, log: string): Promise<string[]> {
+  const found = manifest.extras.find(({ file }) => file === log);
+  if (found === undefined || (await store.hashOf(log)) !== found.sha256) return [];
+  return (await readResult(store.root, found)).split('\n').filter((line) => line !== '');
 }
 
 /** By the original's names and in its units: accuracies in percent. */
@@ -68,13 +69,6 @@ function scalarsOf({ loss, train, lr, tau, min, max, crossEntropy, test }: Metri
 
 function percent(group: string, { top1, top5 }: Accuracies): Record<string, number> {
   return { [`${group}/top1`]: 100 * top1, [`${group}/top5`]: 100 * top5 };
-}
-
-async function written(job: Job, to: string, content: string | Buffer): Promise<Placement> {
-  // In the stage's own folder, where the next attempt clears half-written files away.
-  const from = temporaryName(placeOf(job.results, `${job.directory}/${to.split('/').at(-1)}`));
-  await atomicWrite(from, content);
-  return { from, to };
 }
 
 // TensorBoard's event files: protocol buffers of tensorflow/core/util/event.proto in TFRecord framing.

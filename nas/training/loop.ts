@@ -1,14 +1,14 @@
-import { rm } from 'node:fs/promises';
-import { commit } from '../../artifacts/fence.ts';
-import { temporaryName } from '../../artifacts/files.ts';
-import type { EpochRecord } from '../../artifacts/manifest.ts';
-import { placeOf } from '../../artifacts/paths.ts';
+import type { EpochRecord, Manifest } from '../../artifacts/manifest.ts';
+import { replaced } from '../../artifacts/stage.ts';
+import type { HeldStage } from '../../artifacts/stage.ts';
+import type { StoredFile } from '../../artifacts/store.ts';
 import { parseInput } from '../process/harness.ts';
 import type { Outputs, ProcessLine } from '../process/harness.ts';
 import type { Job } from '../process/protocol.ts';
-import { claimJob, supernetFile } from '../process/stage-io.ts';
+import { supernetFile } from '../process/stage-io.ts';
 import { inherit } from '../supernet/inheritance.ts';
 import { Supernet } from '../supernet/supernet.ts';
+import { computingWith } from '../supernet/tensorflow.ts';
 import { loadSupernet, saveSupernet } from '../supernet/weights.ts';
 import { restoreCheckpoint } from './checkpoint.ts';
 import { TrainSupernetConfig } from './config.ts';
@@ -27,7 +27,7 @@ import { openDataset } from '../data/open.ts';
  * trained, tested, saved under its tau and committed. A stage that was interrupted goes on at its last checkpoint, to
  * the same bits. There are no outputs: an epoch is chosen by whoever started it.
  */
-export async function trainSupernet(job: Job, line: ProcessLine): Promise<Outputs | 'stopped'> {
+export async function trainSupernet(job: Job, line: ProcessLine, stage: HeldStage): Promise<Outputs | 'stopped'> {
   const config = parseInput(TrainSupernetConfig, job.with, 'with');
   const { seed, epochs } = config;
   line.send({ type: 'progress', phase: 'loading', epoch: 0, epochs, step: 0, steps: 0 });
@@ -35,11 +35,12 @@ export async function trainSupernet(job: Job, line: ProcessLine): Promise<Output
   const dataset = await openDataset(config.dataset);
   const net = await startOf(config, job.results);
   const sgd = new Sgd(net.parameters, config, (parameter) => lrFactor(config, parameter));
-  const manifest = await claimJob(job);
-  const resumed = await restoreCheckpoint(job, manifest, net);
+  await stage.computesWith(computingWith(job.threads));
+  const { manifest } = stage;
+  const resumed = await restoreCheckpoint(stage, net);
 
   const training: Omit<Training, 'tau'> = {
-    job,
+    stage,
     line,
     config,
     dataset,
@@ -72,7 +73,7 @@ export async function trainSupernet(job: Job, line: ProcessLine): Promise<Output
     const { tau, interval } = figures;
     lastTau = tau;
     const { loss } = sums;
-    await commitEpoch(job, net, { epoch, loss, ...figures }, config.keep.min_tau, {
+    await commitEpoch(stage, net, { epoch, loss, ...figures }, config.keep.min_tau, {
       train: sums.accuracies,
       lr: rate,
       crossEntropy,
@@ -107,30 +108,34 @@ export type Measured = Omit<EpochRecord, 'file' | 'sha256' | 'bytes'>;
  * @param extras what the metrics say beside the record
  */
 export async function commitEpoch(
-  job: Job,
+  stage: HeldStage,
   net: Supernet,
   measured: Measured,
   minTau: number | null,
   extras: Omit<Metrics, keyof Measured> & Readonly<Record<string, unknown>>,
 ): Promise<void> {
-  const { epoch } = measured;
-  const saved = saveEpoch(job, net, measured);
-  const metrics = await metricsFiles(job, { ...measured, ...extras });
-  let dropped: string[] = [];
-  await commit(
-    job.results,
-    job.directory,
-    job.token,
-    (manifest) => {
-      // A stage that resumed before an epoch it had committed commits it again, with the same bits.
-      const earlier = manifest.epochs.filter((record) => record.epoch < epoch);
-      const epochs = keptOf([...earlier, { ...measured, ...saved.record }], minTau);
-      dropped = [...filesOf(earlier), saved.record.file].filter((file) => !filesOf(epochs).includes(file));
-      return { ...manifest, epochs };
-    },
-    [saved.placement, ...metrics],
-  );
-  await Promise.all(dropped.map((file) => rm(placeOf(job.results, file), { force: true })));
+  const { epoch, tau } = measured;
+  const file = `${stage.directory}/${tau === null ? 'nan' : tau.toFixed(4)}_${epoch}.safetensors`;
+  const write = (path: string) => saveSupernet(net, path, { epoch: String(epoch), tau: String(tau) });
+  const metrics = await metricsFiles(stage, { ...measured, ...extras });
+  const recordsOf = ({ epochs }: Pick<Manifest, 'epochs'>, saved?: StoredFile): EpochRecord[] => {
+    // A stage that resumed before an epoch it had committed commits it again, with the same bits.
+    const earlier = epochs.filter((record) => record.epoch < epoch);
+    const { sha256 = null, bytes = null } = saved ?? {};
+    return keptOf([...earlier, { ...measured, file, sha256, bytes }], minTau);
+  };
+  const isKept = recordsOf(stage.manifest).at(-1)?.file === file;
+  await stage.commit([...(isKept ? [{ file, write }] : []), ...metrics], (manifest, stored) => ({
+    ...manifest,
+    epochs: recordsOf(
+      manifest,
+      stored.find((one) => one.file === file),
+    ),
+    extras: replaced(
+      manifest.extras,
+      stored.filter((one) => one.file !== file),
+    ),
+  }));
 }
 
 /** The records with the files of those that are not kept taken out. */
@@ -144,15 +149,4 @@ export function keptOf(epochs: readonly EpochRecord[], minTau: number | null): E
 
 function score({ tau }: EpochRecord): number {
   return tau ?? -Infinity;
-}
-
-function filesOf(epochs: readonly EpochRecord[]): string[] {
-  return epochs.flatMap(({ file }) => file ?? []);
-}
-
-function saveEpoch(job: Job, net: Supernet, { epoch, tau }: Measured) {
-  const file = `${job.directory}/${tau === null ? 'nan' : tau.toFixed(4)}_${epoch}.safetensors`;
-  const from = temporaryName(placeOf(job.results, file));
-  const { sha256, bytes } = saveSupernet(net, from, { epoch: String(epoch), tau: String(tau) });
-  return { record: { file, sha256, bytes }, placement: { from, to: file } };
 }

@@ -2,6 +2,6 @@
 import { runStageProcess } from '../process/harness.ts';
 
 await runStageProcess({
-  'train-supernet': async (job, line) => (await import('./loop.ts')).trainSupernet(job, line),
-  'train-standalone': async (job, line) => (await import('./standalone.ts')).trainStandalone(job, line),
+  'train-supernet': async (...given) => (await import('./loop.ts')).trainSupernet(...given),
+  'train-standalone': async (...given) => (await import('./standalone.ts')).trainStandalone(...given),
 });

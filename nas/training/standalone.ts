@@ -1,14 +1,13 @@
-import { commit } from '../../artifacts/fence.ts';
-import { atomicWrite, sha256File, temporaryName } from '../../artifacts/files.ts';
-import { placeOf } from '../../artifacts/paths.ts';
+import { replaced } from '../../artifacts/stage.ts';
+import type { HeldStage } from '../../artifacts/stage.ts';
 import { parseInput } from '../process/harness.ts';
 import type { Outputs, ProcessLine } from '../process/harness.ts';
 import type { Job } from '../process/protocol.ts';
-import { claimJob } from '../process/stage-io.ts';
 import { parseArchCode } from '../space/arch-code.ts';
 import { subnetOf } from '../space/space.ts';
 import type { Space, Subnet } from '../space/space.ts';
 import { Supernet } from '../supernet/supernet.ts';
+import { computingWith } from '../supernet/tensorflow.ts';
 import { restoreCheckpoint } from './checkpoint.ts';
 import { TrainStandaloneConfig } from './config.ts';
 import { metricsFiles } from './epoch-metrics.ts';
@@ -24,7 +23,7 @@ import { openDataset } from '../data/open.ts';
  * accuracies make a ground truth. Epochs count on through all seeds, and an interrupted stage goes on at its last
  * checkpoint, to the same bits.
  */
-export async function trainStandalone(job: Job, line: ProcessLine): Promise<Outputs | 'stopped'> {
+export async function trainStandalone(job: Job, line: ProcessLine, stage: HeldStage): Promise<Outputs | 'stopped'> {
   const config = parseInput(TrainStandaloneConfig, job.with, 'with');
   const { epochs, seeds, n_classes: classes, precision } = config;
   const all = epochs * seeds.length;
@@ -38,8 +37,8 @@ export async function trainStandalone(job: Job, line: ProcessLine): Promise<Outp
   };
 
   let { net, sgd } = begin(seeds[0]!);
-  const manifest = await claimJob(job);
-  const resumed = await restoreCheckpoint(job, manifest, net);
+  await stage.computesWith(computingWith(job.threads));
+  const resumed = await restoreCheckpoint(stage, net);
   const first = resumed?.at.epoch ?? 0;
   const correct = { top1: listOf(resumed?.state['correct1']), top5: listOf(resumed?.state['correct5']) };
 
@@ -52,7 +51,7 @@ export async function trainStandalone(job: Job, line: ProcessLine): Promise<Outp
     }
     const trained = await trainEpoch(
       {
-        job,
+        stage,
         line,
         config,
         dataset,
@@ -74,7 +73,7 @@ export async function trainStandalone(job: Job, line: ProcessLine): Promise<Outp
     const { sums, rate, report } = trained;
     const metrics = { epoch: number, seed, loss: sums.loss, train: sums.accuracies, lr: rate };
     if (epoch < epochs - 1) {
-      await commitMetrics(job, metrics);
+      await commitMetrics(stage, metrics);
       continue;
     }
     const scores = await testSubnets(
@@ -91,18 +90,21 @@ export async function trainStandalone(job: Job, line: ProcessLine): Promise<Outp
     const { top1, top5, images } = scores[0]!;
     correct.top1.push(top1);
     correct.top5.push(top5);
-    await commitMetrics(job, { ...metrics, test: { top1: top1 / images, top5: top5 / images } });
+    await commitMetrics(stage, { ...metrics, test: { top1: top1 / images, top5: top5 / images } });
   }
-  return await commitResult(job, config, correct, dataset.part(config.test.part).size);
+  return await commitResult(stage, config, correct, dataset.part(config.test.part).size);
 }
 
-async function commitMetrics(job: Job, metrics: Metrics): Promise<void> {
-  await commit(job.results, job.directory, job.token, (manifest) => manifest, await metricsFiles(job, metrics));
+async function commitMetrics(stage: HeldStage, metrics: Metrics): Promise<void> {
+  await stage.commit(await metricsFiles(stage, metrics), (manifest, plots) => ({
+    ...manifest,
+    extras: replaced(manifest.extras, plots),
+  }));
 }
 
 /** Writes `result.json` and commits it. */
 async function commitResult(
-  job: Job,
+  stage: HeldStage,
   { arch, seeds }: TrainStandaloneConfig,
   correct: { readonly top1: readonly number[]; readonly top5: readonly number[] },
   images: number,
@@ -120,12 +122,8 @@ async function commitResult(
     mean,
     standardError: n > 1 ? Math.sqrt(variance / n) : null,
   };
-  const to = `${job.directory}/result.json`;
-  const from = temporaryName(placeOf(job.results, to));
-  await atomicWrite(from, `${JSON.stringify(result, null, 2)}\n`);
-  const sha256 = await sha256File(from);
-  await commit(job.results, job.directory, job.token, (manifest) => manifest, [{ from, to }]);
-  return { result: { file: to, sha256, arch, mean } };
+  const { 'result.json': file } = await stage.put({ 'result.json': `${JSON.stringify(result, null, 2)}\n` });
+  return { result: { ...file, arch, mean } };
 }
 
 /** The smallest space that the subnet is in: nothing is built that it does not use, but for mids narrower than their stage. */

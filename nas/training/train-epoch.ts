@@ -1,7 +1,8 @@
+import type { HeldStage } from '../../artifacts/stage.ts';
 import { stepsPerEpoch, trainingBatches } from '../data/batches.ts';
 import type { Dataset, Part } from '../data/dataset.ts';
 import type { ProcessLine } from '../process/harness.ts';
-import type { Job, Phase, Progress } from '../process/protocol.ts';
+import type { Phase, Progress } from '../process/protocol.ts';
 import type { Supernet } from '../supernet/supernet.ts';
 import { saveCheckpoint } from './checkpoint.ts';
 import type { LoopState, Resumed } from './checkpoint.ts';
@@ -13,7 +14,7 @@ import type { Regularisation, SandwichNet, StepResult } from './step.ts';
 
 /** One training of one network: what stays the same from epoch to epoch. */
 export interface Training {
-  readonly job: Job;
+  readonly stage: HeldStage;
   readonly line: ProcessLine;
   readonly config: SharedTrainingConfig;
   readonly dataset: Dataset;
@@ -57,7 +58,7 @@ export async function trainEpoch(
   epoch: number,
   resumed: Resumed | null,
 ): Promise<EpochRun | 'stopped'> {
-  const { job, line, config, dataset, part, net, sgd, seed, tau } = training;
+  const { stage, line, config, dataset, part, net, sgd, seed, tau } = training;
   const number = training.epochs.before + epoch;
   const steps = stepsPerEpoch(part, config.batch_size, config.drop_last);
   const { at, state } = resumed?.at.epoch === number ? resumed : { at: { step: 0 }, state: {} };
@@ -96,7 +97,7 @@ export async function trainEpoch(
     if (isDue || line.stopRequested()) {
       report('saving');
       const position = { epoch: number, step };
-      await pace.saving(() => saveCheckpoint(job, net, position, { ...training.carried, ...sums.state() }));
+      await pace.saving(() => saveCheckpoint(stage, net, position, { ...training.carried, ...sums.state() }));
       report('training');
     }
     if (line.stopRequested()) return 'stopped';

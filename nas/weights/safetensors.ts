@@ -160,7 +160,9 @@ function parseHeader(path: string, file: number): { header: SafetensorsHeader; d
   for (const [name, entry] of Object.entries(content)) {
     if (name === '__metadata__') {
       if (!isObject(entry)) return refuse('__metadata__ to be an object', typeof entry);
-      metadata = Object.fromEntries(Object.entries(entry).map(([key, value]) => [key, String(value)]));
+      metadata = Object.fromEntries(
+        Object.entries(entry).map(([key, value]) => [key, typeof value === 'string' ? value : JSON.stringify(value)]),
+      );
     } else {
       tensors.push(
         parseEntry(name, entry) ??

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { JsonMap } from '../../artifacts/json.ts';
-import type { StageFiles } from '../../artifacts/stage-files.ts';
+import type { StageFiles } from '../../artifacts/store.ts';
 import type { ListedSubnet } from '../../nas/space/subnet-list.ts';
 import { BadInput } from '../../plan/endings.ts';
 import type { Ending } from '../../plan/endings.ts';

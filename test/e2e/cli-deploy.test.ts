@@ -6,7 +6,6 @@ import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { z } from 'zod';
-import { claimStage, commit } from '../../artifacts/fence.ts';
 import { sha256File } from '../../artifacts/files.ts';
 import { JsonValue } from '../../artifacts/json.ts';
 import { plainBatches } from '../../nas/data/batches.ts';
@@ -16,6 +15,7 @@ import { parseArchCode } from '../../nas/space/arch-code.ts';
 import { subnetOf } from '../../nas/space/space.ts';
 import { Supernet } from '../../nas/supernet/supernet.ts';
 import { saveSupernet } from '../../nas/supernet/weights.ts';
+import { finishedStage } from '../support/finished-stage.ts';
 import { nas } from '../support/nas.ts';
 import { tinySupernet } from '../support/training-configs.ts';
 import { openDataset } from '../../nas/data/open.ts';
@@ -46,12 +46,9 @@ beforeAll(async () => {
   const { sha256 } = saveSupernet(net, supernet);
   copyFileSync(supernet, copy);
   copyFileSync(supernet, path.join(path.dirname(supernet), 'supernet_max_kt.safetensors'));
-  const token = { workflowId: 'run', runId: 'a', stage: 'one-shot', round: 1, attempt: 1 };
-  const claim = { uses: 'train-supernet', fingerprint: 'f'.repeat(64), config: JsonValue.parse(config) };
-  const now = { environment: {}, device: 'cpu', queued: new Date().toISOString() };
-  await claimStage(environment.NAS_RESULTS, 'run/one-shot', token, { ...claim, ...now });
   const selected = { file: 'run/one-shot/0.5_1.safetensors', sha256, epoch: 1, tau: 0.5, groups: 1 };
-  await commit(environment.NAS_RESULTS, 'run/one-shot', token, (before) => ({ ...before, outputs: { selected } }));
+  const made = { config: JsonValue.parse(config), outputs: { selected } };
+  await finishedStage(environment.NAS_RESULTS, 'run/one-shot', 'train-supernet', made);
 
   const opened = await openDataset(dataset);
   const batchesOf = async (part: 'calibration' | 'test', batchSize: number, limit: number): Promise<Batch[]> => {

@@ -26,7 +26,7 @@ async function resultsWith(table: string, predictor?: object, folder = 'r/rankin
   const root = temporaryFolder();
   const texts = { 'table_final.csv': table, ...(predictor && { 'predictor.json': JSON.stringify(predictor) }) };
   const files = await plainStageFiles(root, folder).put(texts);
-  await finishedStage(root, 'r/ranking', 'merge-results', Object.values(files));
+  await finishedStage(root, 'r/ranking', 'merge-results', { files: Object.values(files) });
   return { NAS_RESULTS: root };
 }
 

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { readManifest } from '../../artifacts/manifest.ts';
+import { readManifest } from '../../artifacts/results.ts';
 import { findServer } from '../../runtime/temporal-server.ts';
 import { holdIn } from '../support/held-stage.ts';
 import { nas, RunningNas } from '../support/nas.ts';

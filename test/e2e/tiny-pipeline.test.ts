@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { lightActivities } from '../../activities/stages.ts';
 import { sha256File } from '../../artifacts/files.ts';
-import { readManifest } from '../../artifacts/manifest.ts';
+import { readManifest } from '../../artifacts/results.ts';
 import { loadPipeline } from '../../pipelines/compile.ts';
 import { RankingPartReference } from '../../nas/evaluation/ranking.ts';
 import { readEvents } from '../support/event-reader.ts';

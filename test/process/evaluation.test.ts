@@ -4,9 +4,8 @@ import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, expect, test } from 'vitest';
-import { claimStage } from '../../artifacts/fence.ts';
 import { atomicWrite } from '../../artifacts/files.ts';
-import { readManifest } from '../../artifacts/manifest.ts';
+import { readManifest } from '../../artifacts/results.ts';
 import type { EvaluateSubnetsConfig } from '../../nas/evaluation/config.ts';
 import { mergeResults } from '../../nas/evaluation/merge.ts';
 import { isEvaluated, parseTable, RankingPartReference, RankingSet } from '../../nas/evaluation/ranking.ts';
@@ -16,7 +15,7 @@ import { Supernet } from '../../nas/supernet/supernet.ts';
 import { saveSupernet } from '../../nas/supernet/weights.ts';
 import type { Ranking, RankingPart } from '../../plan/results.ts';
 import { plainStageFiles } from '../support/plain-stage-files.ts';
-import { jobOf, startStage } from '../support/stage-process.ts';
+import { claimFor, jobOf, startStage } from '../support/stage-process.ts';
 import type { StageProcess } from '../support/stage-process.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { tinySupernet } from '../support/training-configs.ts';
@@ -63,10 +62,14 @@ function configOf(changes: Partial<EvaluateSubnetsConfig> = {}): EvaluateSubnets
   };
 }
 
-function evaluate(results: string, changes: Partial<EvaluateSubnetsConfig> = {}, attempt = 1): StageProcess {
+async function evaluate(
+  results: string,
+  changes: Partial<EvaluateSubnetsConfig> = {},
+  attempt = 1,
+): Promise<StageProcess> {
   const config = configOf(changes);
   const job = jobOf('evaluate-subnets', results, `run/evaluate/${config.part}`, config, attempt);
-  return startStage('nas/evaluation/main.ts', job, results);
+  return await startStage('nas/evaluation/main.ts', job, results);
 }
 
 async function partOf(process: StageProcess): Promise<RankingPart> {
@@ -104,7 +107,7 @@ let evaluated: Promise<Evaluated> | undefined;
 function straight(): Promise<Evaluated> {
   return (evaluated ??= (async () => {
     const results = await resultsWithSupernet();
-    const part = await partOf(evaluate(results));
+    const part = await partOf(await evaluate(results));
     return { part, files: filesIn(results) };
   })());
 }
@@ -133,7 +136,7 @@ test('the ranking is made on the images that epochs are not selected by, unless 
   const tests = await Promise.all(
     ([1, 0] as const).map(async (testSet) => {
       const results = await resultsWithSupernet();
-      await partOf(evaluate(results, { test_set: testSet, chunk: 100 }));
+      await partOf(await evaluate(results, { test_set: testSet, chunk: 100 }));
       return RankingSet.parse(JSON.parse(filesIn(results)['set.json']!)).test;
     }),
   );
@@ -144,10 +147,10 @@ test('the ranking is made on the images that epochs are not selected by, unless 
 
 test('two parts merge into what one alone finds, but for the odd rounding', async () => {
   const results = await resultsWithSupernet();
-  const parts = await Promise.all([2, 1].map((part) => partOf(evaluate(results, { part }))));
+  const parts = await Promise.all([2, 1].map(async (part) => await partOf(await evaluate(results, { part }))));
   const { ranking, rows } = await merged(results, parts);
   const whole = await resultsWithSupernet();
-  await partOf(evaluate(whole, { parts: 1, chunk: 100 }));
+  await partOf(await evaluate(whole, { parts: 1, chunk: 100 }));
   const alone = new Map(parseTable(filesIn(whole)['table.csv']!, 'table.csv').map((row) => [row.id, row]));
   expect(ranking.subnets).toBe(24);
   expect(rows.map(({ id }) => id)).toEqual(Array.from({ length: 24 }, (_, index) => `arch${index + 1}`));
@@ -157,7 +160,9 @@ test('two parts merge into what one alone finds, but for the odd rounding', asyn
 test('within a budget the parts evaluate that many, and the ranking predicts the others', async () => {
   const results = await resultsWithSupernet();
   const within = { budget: 20, chunk: 100 };
-  const parts = await Promise.all([1, 2].map((part) => partOf(evaluate(results, { ...within, part }))));
+  const parts = await Promise.all(
+    [1, 2].map(async (part) => await partOf(await evaluate(results, { ...within, part }))),
+  );
   expect(parts.map(({ subnets }) => subnets).reduce((sum, count) => sum + count, 0)).toBe(20);
   const { rows } = await merged(results, parts);
   expect(rows.map(({ id }) => id)).toEqual(Array.from({ length: 24 }, (_, index) => `arch${index + 1}`));
@@ -167,12 +172,12 @@ test('within a budget the parts evaluate that many, and the ranking predicts the
 
 test('killed, it goes on at its last recorded chunk, to the same bytes', async () => {
   const results = await resultsWithSupernet();
-  const first = evaluate(results);
+  const first = await evaluate(results);
   await afterChunks(results, 2);
   first.child.kill('SIGKILL');
   await first.ended;
   const { chunks } = (await readManifest(results, 'run/evaluate/1'))!;
-  const second = evaluate(results, {}, 2);
+  const second = await evaluate(results, {}, 2);
   expect(await partOf(second)).toEqual((await straight()).part);
   expect(filesIn(results)).toEqual((await straight()).files);
   const after = (await readManifest(results, 'run/evaluate/1'))!.chunks;
@@ -183,14 +188,14 @@ test('killed, it goes on at its last recorded chunk, to the same bytes', async (
 
 test('asked to stop, it says so, and the next attempt redoes a damaged chunk', async () => {
   const results = await resultsWithSupernet();
-  const first = evaluate(results);
+  const first = await evaluate(results);
   await afterChunks(results, 2);
   first.child.kill('SIGTERM');
   expect(await first.ended).toMatchObject({ code: 0, signal: null });
   expect(first.messages.at(-1)).toMatchObject({ type: 'stopped' });
   const { chunks } = (await readManifest(results, 'run/evaluate/1'))!;
   await writeFile(path.join(results, chunks[1]!.file), 'half a chunk');
-  const second = evaluate(results, {}, 2);
+  const second = await evaluate(results, {}, 2);
   expect(await partOf(second)).toEqual((await straight()).part);
   expect((await second.ended).log).toContain(`${chunks[1]!.file}: expected sha256`);
   expect(filesIn(results)).toEqual((await straight()).files);
@@ -198,11 +203,9 @@ test('asked to stop, it says so, and the next attempt redoes a damaged chunk', a
 
 test('an attempt that was overtaken is refused and leaves no table', async () => {
   const results = await resultsWithSupernet();
-  const stale = evaluate(results);
+  const stale = await evaluate(results);
   await afterChunks(results, 1);
-  const job = jobOf('evaluate-subnets', results, 'run/evaluate/1', configOf(), 2);
-  const claim = { uses: 'evaluate-subnets', fingerprint: job.fingerprint, config: null, environment: {} };
-  await claimStage(results, job.directory, job.token, { ...claim, device: 'cpu', queued: new Date().toISOString() });
+  await claimFor(jobOf('evaluate-subnets', results, 'run/evaluate/1', configOf(), 2));
   expect(await stale.ended).toMatchObject({ code: 1 });
   expect(stale.messages.at(-1)).toMatchObject({ type: 'failed', ending: 'Fenced' });
   expect(readdirSync(path.join(results, 'run/evaluate/1'))).not.toContain('table.csv');
@@ -216,7 +219,7 @@ test('bad input is told as such', async () => {
     [{ supernet: { ...supernet, groups: 2 } }, /expected a supernet with groups 2, got groups 1/],
   ];
   for (const [changes, message] of refusals) {
-    const refused = evaluate(results, changes);
+    const refused = await evaluate(results, changes);
     expect(await refused.ended).toMatchObject({ code: 1 });
     const last = refused.messages.at(-1);
     expect(last).toMatchObject({ type: 'failed', ending: 'BadInput' });

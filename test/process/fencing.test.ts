@@ -1,123 +1,91 @@
-import { fork } from 'node:child_process';
-import { existsSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { readFileSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
-import { expect, test } from 'vitest';
-import { claimStage, commit, FencedError } from '../../artifacts/fence.ts';
-import { withLock } from '../../artifacts/lock.ts';
-import { readManifest } from '../../artifacts/manifest.ts';
+import { describe, expect, test } from 'vitest';
 import { checkRunId, placeOf } from '../../artifacts/paths.ts';
-import { claim, first } from '../support/fenced-claim.ts';
+import { openStore } from '../../artifacts/results.ts';
+import { amend, FencedError, HeldStage } from '../../artifacts/stage.ts';
+import { compareTokens } from '../../artifacts/token.ts';
+import { claim, directory, tokenOf } from '../support/stage-claim.ts';
+import { startWriter } from '../support/store-writer.ts';
+import { implementations, noted } from '../support/stores.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
-const second = { ...first, attempt: 2 };
-const chunk = (from: number) => ({ from, to: from + 1, file: 'quick/x', sha256: '0'.repeat(64) });
+describe.each(implementations)('in %s', (_, open) => {
+  // In their order: of each two, the later one alone may write.
+  const attempts = [
+    ['of release 0.1.0', tokenOf({ runId: 'a0' })],
+    ['the next one of release 0.1.0', tokenOf({ runId: 'a0', attempt: 2 })],
+    ['the first of a run', tokenOf({ runStarted: 1000, scheduled: 1100 })],
+    ['the second', tokenOf({ runStarted: 1000, scheduled: 1200, attempt: 2 })],
+    ['the first again after an operator has reset the activity', tokenOf({ runStarted: 1000, scheduled: 1300 })],
+    ['one after that', tokenOf({ runStarted: 1000, scheduled: 1400, attempt: 2 })],
+    ['the first of the next round', tokenOf({ runStarted: 1000, scheduled: 1500, round: 2 })],
+    ['one of the next run, scheduled by release 0.1.0', tokenOf({ runId: '00', scheduled: 1600 })],
+    ['the first of the run after that', tokenOf({ runId: 'a3', runStarted: 1700, scheduled: 1700 })],
+    ['the next round of it', tokenOf({ runId: 'a3', runStarted: 1700, scheduled: 1800, round: 2 })],
+  ] as const;
+  const pairs = attempts.flatMap(([later, b], at) =>
+    attempts.slice(0, at).map(([earlier, a]) => [earlier, later, a, b] as const),
+  );
 
-function startWriter(root: string, attempt: number) {
-  const child = fork(path.join(import.meta.dirname, '../support/fenced-writer.ts'), [root, String(attempt)], {
-    execArgv: ['--import', 'tsx'],
+  test.each(pairs)('%s yields to %s, whichever claims first', async (__, ___, earlier, later) => {
+    const store = open();
+    const first = await HeldStage.claim(store, directory, earlier, claim);
+    const second = await HeldStage.claim(store, directory, later, claim);
+    await expect(first.change(noted('late'))).rejects.toThrow(FencedError);
+    await second.change(noted('in time'));
+    const before = await store.read(directory);
+    await expect(HeldStage.claim(store, directory, earlier, claim)).rejects.toThrow(FencedError);
+    await expect(amend(store, directory, earlier, [], (manifest) => manifest)).rejects.toThrow(FencedError);
+    expect(await store.read(directory)).toEqual(before);
+    expect(compareTokens(earlier, later)).toBeLessThan(0);
+    expect(compareTokens(later, earlier)).toBeGreaterThan(0);
   });
-  const message = () => new Promise<unknown>((resolve) => child.once('message', resolve));
-  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  return { child, message, exited };
-}
+
+  test('a late first claim of a run that has ended is refused, and its successor goes on', async () => {
+    const store = open();
+    const successor = await HeldStage.claim(
+      store,
+      directory,
+      tokenOf({ runId: 'b', runStarted: 2000, scheduled: 2000 }),
+      claim,
+    );
+    const late = tokenOf({ runId: 'a', runStarted: 1000, scheduled: 1000 });
+    await expect(HeldStage.claim(store, directory, late, claim)).rejects.toThrow(
+      /run quick \(b\).*this attempt ends here/,
+    );
+    await successor.change(noted('goes on'));
+    const again = tokenOf({ runId: 'b', runStarted: 2000, scheduled: 2100, attempt: 2 });
+    expect((await HeldStage.claim(store, directory, again, claim)).manifest.notices).toEqual(['goes on']);
+  });
+
+  test('a choice is recorded for a stage that is done, by no attempt that has been overtaken', async () => {
+    const store = open();
+    const stage = await HeldStage.claim(store, directory, tokenOf({ attempt: 2 }), claim);
+    await expect(amend(store, directory, stage.token, [], (manifest) => manifest)).rejects.toThrow(FencedError);
+    await stage.end({ ending: 'done', phases: null }, { state: 'done', outputs: {} });
+    await amend(store, directory, tokenOf({ attempt: 2 }), [], noted('chosen'));
+    expect((await store.read(directory))?.notices).toEqual(['chosen']);
+    await expect(amend(store, directory, tokenOf(), [], noted('too late'))).rejects.toThrow(FencedError);
+  });
+});
 
 test('a stopped attempt that wakes up after its replacement finished is refused and touches no file', async () => {
-  const root = temporaryFolder();
-  const zombie = startWriter(root, 1);
-  expect(await zombie.message()).toBe('ready');
+  const store = openStore(temporaryFolder());
+  const writing = { root: store.root, directory, attempt: 1, name: 'result', bytes: 10_000, claims: true };
+  const zombie = startWriter({ ...writing, commits: 100_000 });
+  await expect
+    .poll(async () => (await store.read(directory))?.files.length ?? 0, { timeout: 30_000 })
+    .toBeGreaterThan(2);
   zombie.child.kill('SIGSTOP');
-  const replacement = startWriter(root, 2);
-  expect(await replacement.message()).toBe('ready');
-  replacement.child.send('go');
-  expect(await replacement.message()).toBe('committed');
-  await replacement.exited;
-  const target = path.join(root, 'quick/one-shot/result.txt');
-  const before = readFileSync(path.join(root, 'quick/one-shot/manifest.json'), 'utf8');
-  zombie.child.send('go');
+  const replacement = await HeldStage.claim(store, directory, tokenOf({ attempt: 2 }), claim);
+  await replacement.put({ 'result-0.bin': 'of the replacement' });
+  await replacement.end({ ending: 'done', phases: null }, { state: 'done', outputs: {} });
+  const before = await store.read(directory);
   zombie.child.kill('SIGCONT');
-  expect(await zombie.message()).toMatch(/FencedError: quick\/one-shot: .*attempt 2; this attempt ends here/);
-  await zombie.exited;
-  expect(readFileSync(target, 'utf8')).toBe('attempt 2');
-  expect(readFileSync(path.join(root, 'quick/one-shot/manifest.json'), 'utf8')).toBe(before);
-});
-
-test('a lock whose holder was killed is taken over at once, by one of many', async () => {
-  const root = temporaryFolder();
-  const lock = path.join(root, 'lock');
-  const holder = fork(path.join(import.meta.dirname, '../support/lock-holder.ts'), [lock], {
-    execArgv: ['--import', 'tsx'],
-  });
-  await new Promise((resolve) => holder.once('message', resolve));
-  const dead = new Promise((resolve) => holder.once('exit', resolve));
-  holder.kill('SIGKILL');
-  await dead;
-  expect(existsSync(lock)).toBe(true);
-  let inside = 0;
-  let most = 0;
-  await Promise.all(
-    Array.from({ length: 20 }, () =>
-      withLock(lock, async () => {
-        most = Math.max(most, ++inside);
-        await new Promise((resolve) => setTimeout(resolve, 1));
-        inside--;
-      }),
-    ),
-  );
-  expect(most).toBe(1);
-  expect(existsSync(lock)).toBe(false);
-});
-
-test('a lock torn by a power cut is cleared, and one of another machine is named in the error', async () => {
-  const root = temporaryFolder();
-  const lock = path.join(root, 'lock');
-  writeFileSync(lock, '');
-  expect(await withLock(lock, async () => 'done')).toBe('done');
-  const elsewhere = { pid: 7, host: 'another-machine', boot: 'b', namespace: 'n', started: '1', nonce: 'ab' };
-  writeFileSync(lock, JSON.stringify(elsewhere));
-  await expect(withLock(lock, async () => 'done', 50)).rejects.toThrow(/process 7 on another-machine/);
-});
-
-test('commits that come at once all count', async () => {
-  const root = temporaryFolder();
-  await claimStage(root, 'quick/one-shot', first, claim);
-  const from = Array.from({ length: 10 }, (_, i) => i);
-  await Promise.all(
-    from.map((i) => commit(root, 'quick/one-shot', first, (m) => ({ ...m, chunks: [...m.chunks, chunk(i)] }))),
-  );
-  const manifest = await readManifest(root, 'quick/one-shot');
-  expect(manifest?.chunks.map((c) => c.from).toSorted((a, b) => a - b)).toEqual(from);
-});
-
-test('an older attempt, and a run that another run has replaced, cannot claim the stage back', async () => {
-  const root = temporaryFolder();
-  await claimStage(root, 'quick/one-shot', second, claim);
-  await expect(claimStage(root, 'quick/one-shot', first, claim)).rejects.toThrow(FencedError);
-  await claimStage(root, 'quick/one-shot', { ...first, round: 2 }, claim);
-  await claimStage(root, 'quick/one-shot', { ...first, runId: 'b2' }, claim);
-  await expect(claimStage(root, 'quick/one-shot', { ...second, round: 3 }, claim)).rejects.toThrow(FencedError);
-});
-
-test('a claim with another fingerprint sets the old results aside and keeps the ledger of attempts', async () => {
-  const root = temporaryFolder();
-  await claimStage(root, 'quick/one-shot', first, claim);
-  writeFileSync(path.join(root, 'quick/one-shot/old.safetensors'), 'old');
-  await commit(root, 'quick/one-shot', first, (m) => ({ ...m, chunks: [chunk(0)] }));
-  const manifest = await claimStage(root, 'quick/one-shot', second, { ...claim, fingerprint: 'e'.repeat(64) });
-  expect(manifest.chunks).toEqual([]);
-  expect(manifest.attempts.map((a) => a.token.attempt)).toEqual([1, 2]);
-  expect(existsSync(path.join(root, 'quick/one-shot/old.safetensors'))).toBe(false);
-});
-
-test('a manifest edited by hand is refused with the place of the mistake', async () => {
-  const root = temporaryFolder();
-  await claimStage(root, 'quick/one-shot', first, claim);
-  const file = path.join(root, 'quick/one-shot/manifest.json');
-  writeFileSync(file, readFileSync(file, 'utf8').replace('"running"', '"almost"'));
-  await expect(readManifest(root, 'quick/one-shot')).rejects.toThrow(/quick\/one-shot\/manifest\.json: state: .*undo/);
-  writeFileSync(file, '{');
-  await expect(readManifest(root, 'quick/one-shot')).rejects.toThrow(/expected JSON/);
-  truncateSync(file, 3e9);
-  await expect(readManifest(root, 'quick/one-shot')).rejects.toThrow(/expected at most 64 MiB, got 3000000000 bytes/);
+  expect((await zombie.done).error).toMatch(/FencedError: quick\/one-shot: .*attempt 2; this attempt ends here/);
+  expect(readFileSync(path.join(store.root, directory, 'result-0.bin'), 'utf8')).toBe('of the replacement');
+  expect(await store.read(directory)).toEqual(before);
 });
 
 test('names that leave the results folder are refused', async () => {

@@ -45,7 +45,7 @@ test('a stage that was given a card does not quietly compute on the processor', 
   const folder = temporaryFolder();
   const environment = { NAS_DEVICE: 'gpu:0', CUDA_VISIBLE_DEVICES: '' };
   const job = jobOf('train-supernet', folder, 'run/one-shot', tinySupernet());
-  const stage = startStage('nas/training/main.ts', job, folder, environment);
+  const stage = await startStage('nas/training/main.ts', job, folder, environment);
   expect(await stage.ended).toMatchObject({ code: 1 });
   expect(stage.messages.at(-1)).toMatchObject({
     ending: 'Crashed',
@@ -56,7 +56,7 @@ test('a stage that was given a card does not quietly compute on the processor', 
 test('a card without room is told as such, with what helps', async () => {
   const folder = temporaryFolder();
   const job = jobOf('train-supernet', folder, 'toy', { ending: 'memory' });
-  const stage = startStage('test/support/toy-stage.ts', job, folder, { NAS_DEVICE: 'gpu:1' });
+  const stage = await startStage('test/support/toy-stage.ts', job, folder, { NAS_DEVICE: 'gpu:1' });
   await stage.ended;
   expect(stage.messages.at(-1)).toMatchObject({
     ending: 'OutOfMemory',

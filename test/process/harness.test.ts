@@ -2,27 +2,27 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { FencedError } from '../../artifacts/fence.ts';
+import { FencedError } from '../../artifacts/stage.ts';
 import { BadInput, endingOf, KnownError } from '../../plan/endings.ts';
-import { jobOf, startStage } from '../support/stage-process.ts';
+import { claimFor, jobOf, startStage } from '../support/stage-process.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const toy = 'test/support/toy-stage.ts';
 
-function start(ending: string) {
+async function start(ending: string) {
   const folder = temporaryFolder();
-  return startStage(toy, jobOf('train-supernet', folder, 'toy', { ending }), folder);
+  return await startStage(toy, jobOf('train-supernet', folder, 'toy', { ending }), folder);
 }
 
 describe('a stage process', () => {
   test('says what it made and ends with 0, with the threads it was given', async () => {
-    const stage = start('done');
+    const stage = await start('done');
     expect(await stage.ended).toMatchObject({ code: 0 });
     expect(stage.messages).toEqual([{ version: 1, type: 'done', outputs: { threads: '1' } }]);
   });
 
   test('stops when told to, says so and ends with 0', async () => {
-    const stage = start('never');
+    const stage = await start('never');
     await stage.when(({ type }) => type === 'progress');
     stage.child.kill('SIGTERM');
     expect(await stage.ended).toMatchObject({ code: 0, signal: null });
@@ -30,7 +30,7 @@ describe('a stage process', () => {
   });
 
   test('reports progress a few times a second, not at every step', async () => {
-    const stage = start('never');
+    const stage = await start('never');
     const begin = Date.now();
     await stage.when((message) => message.type === 'progress' && message.step > 0);
     expect(stage.messages.length).toBeLessThanOrEqual(3 + (Date.now() - begin) / 100);
@@ -38,7 +38,7 @@ describe('a stage process', () => {
   });
 
   test('ends at once when its parent is lost', async () => {
-    const stage = start('never');
+    const stage = await start('never');
     await stage.when(({ type }) => type === 'progress');
     const begin = Date.now();
     stage.child.disconnect();
@@ -48,7 +48,7 @@ describe('a stage process', () => {
   });
 
   test('fails for good on NaN, and for another try on an error that nobody awaited', async () => {
-    const [nan, crash] = [start('nan'), start('crash')];
+    const [nan, crash] = [await start('nan'), await start('crash')];
     expect(await nan.ended).toMatchObject({ code: 1 });
     expect(nan.messages.at(-1)).toMatchObject({ ending: 'NaNLoss' });
     expect(await crash.ended).toMatchObject({ code: 1, log: expect.stringContaining('nobody awaits') });
@@ -58,7 +58,7 @@ describe('a stage process', () => {
   test('refuses a bad job by naming every wrong key', async () => {
     const folder = temporaryFolder();
     const job = { ...jobOf('train-supernet', folder, 'toy', {}), version: 2, threads: 0 };
-    const stage = startStage(toy, job, folder);
+    const stage = await startStage(toy, job, folder);
     expect(await stage.ended).toMatchObject({ code: 1 });
     const message: unknown = expect.stringMatching(/job-.*\.json\.version: .*\n.*\.threads: /);
     expect(stage.messages[0]).toMatchObject({ ending: 'BadInput', message });
@@ -66,17 +66,19 @@ describe('a stage process', () => {
 
   test('refuses a kind that it does not do', async () => {
     const folder = temporaryFolder();
-    const stage = startStage(toy, jobOf('evaluate-subnets', folder, 'toy', {}), folder);
+    const stage = await startStage(toy, jobOf('evaluate-subnets', folder, 'toy', {}), folder);
     await stage.ended;
     expect(stage.messages[0]).toMatchObject({
       message: expect.stringMatching(/^job\.kind: expected .*train-supernet/),
     });
   });
 
-  test('prints its messages as JSON lines when it is run by hand', () => {
+  test('prints its messages as JSON lines when it is run by hand', async () => {
     const folder = temporaryFolder();
     const file = path.join(folder, 'job.json');
-    writeFileSync(file, JSON.stringify(jobOf('train-supernet', folder, 'toy', { ending: 'done' })));
+    const job = jobOf('train-supernet', folder, 'toy', { ending: 'done' });
+    await claimFor(job);
+    writeFileSync(file, JSON.stringify(job));
     const output = execFileSync(process.execPath, ['--import', 'tsx', toy, file], { encoding: 'utf8' });
     expect(
       output

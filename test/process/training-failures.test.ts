@@ -1,9 +1,8 @@
 import { readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { claimStage, commit } from '../../artifacts/fence.ts';
-import { readManifest } from '../../artifacts/manifest.ts';
+import { readManifest } from '../../artifacts/results.ts';
 import { holdIn } from '../support/held-stage.ts';
-import { jobOf, startStage } from '../support/stage-process.ts';
+import { claimFor, jobOf, startStage } from '../support/stage-process.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { tinySupernet } from '../support/training-configs.ts';
 
@@ -11,7 +10,7 @@ const trainer = 'nas/training/main.ts';
 
 async function failureOf(config: object): Promise<unknown> {
   const results = temporaryFolder();
-  const stage = startStage(trainer, jobOf('train-supernet', results, 'run/stage', config), results);
+  const stage = await startStage(trainer, jobOf('train-supernet', results, 'run/stage', config), results);
   expect(await stage.ended).toMatchObject({ code: 1 });
   const last = stage.messages.at(-1);
   return last?.type === 'failed' ? { ending: last.ending, message: last.message } : last;
@@ -50,15 +49,12 @@ function filesIn(folder: string): string[] {
 test('a trainer that stood still while another attempt finished is refused when it wakes up, and changes nothing', async () => {
   const results = temporaryFolder();
   const job = jobOf('train-supernet', results, 'run/stage', tinySupernet({ epochs: 50 }));
-  // Elsewhere it may hold the lock of its manifest, for which the other attempt would wait.
   const { environment, release } = await holdIn('run/stage', 'training');
-  const zombie = startStage(trainer, job, results, environment);
+  const zombie = await startStage(trainer, job, results, environment);
   await zombie.when((message) => message.type === 'progress' && message.phase === 'training');
   zombie.child.kill('SIGSTOP');
-  const { token } = jobOf('train-supernet', results, 'run/stage', {}, 2);
-  const claim = { uses: job.kind, fingerprint: job.fingerprint, config: {}, environment: {}, device: 'cpu' };
-  await claimStage(results, 'run/stage', token, { ...claim, queued: new Date().toISOString() });
-  const mine = await commit(results, 'run/stage', token, (manifest) => ({ ...manifest, state: 'done' }));
+  const replacement = await claimFor(jobOf('train-supernet', results, 'run/stage', {}, 2));
+  const mine = await replacement.end({ ending: 'done', phases: null }, { state: 'done' });
   const files = filesIn(results);
   await release();
   zombie.child.kill('SIGCONT');

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { existsSync, readdirSync, readFileSync, truncateSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { sha256File } from '../../artifacts/files.ts';
-import { readManifest } from '../../artifacts/manifest.ts';
+import { readManifest } from '../../artifacts/results.ts';
 import type { Job, TrainerMessage } from '../../nas/process/protocol.ts';
 import { randomOf } from '../../nas/space/random.ts';
 import { readSafetensors } from '../../nas/weights/safetensors.ts';
@@ -29,14 +29,14 @@ async function remainsOf(results: string) {
   return {
     epochs,
     checkpoints,
-    hashes: await Promise.all(files.map(sha256File)),
+    hashes: await Promise.all(files.map(async (file) => await sha256File(file))),
     log: existsSync(log) ? readFileSync(log, 'utf8') : null,
     plotted: eventFiles.flatMap((file) => readEvents(path.join(events, file))),
   };
 }
 
 async function finish(job: Job): Promise<StageProcess> {
-  const stage = startStage(trainer, job, job.results);
+  const stage = await startStage(trainer, job, job.results);
   const { code, log } = await stage.ended;
   expect(code, log).toBe(0);
   expect(stage.messages.at(-1)?.type).toBe('done');
@@ -55,12 +55,12 @@ test(
     const undisturbed = finish(jobOf('train-supernet', straight, directory, config));
 
     let attempt = 0;
-    const begin = ({ environment }: Hold): StageProcess =>
-      startStage(trainer, jobOf('train-supernet', broken, directory, config, ++attempt), broken, environment);
+    const begin = async ({ environment }: Hold): Promise<StageProcess> =>
+      await startStage(trainer, jobOf('train-supernet', broken, directory, config, ++attempt), broken, environment);
 
     // Asked to stop: a checkpoint is written at once.
     const firstSteps = await holdIn(directory, 'training');
-    const asked = begin(firstSteps);
+    const asked = await begin(firstSteps);
     await asked.when(isTraining);
     asked.child.kill('SIGTERM');
     await firstSteps.release();
@@ -69,7 +69,7 @@ test(
     expect((await remainsOf(broken)).checkpoints).toHaveLength(1);
 
     // Killed at any moment of the first epoch's training.
-    const killed = begin(await holdIn(directory, 'calibrating'));
+    const killed = await begin(await holdIn(directory, 'calibrating'));
     const step = 1 + randomOf(Date.now(), 'kill').integer(5);
     await killed.when((message) => message.type === 'progress' && (message.step >= step || message.epoch > 0));
     killed.child.kill('SIGKILL');
@@ -79,11 +79,11 @@ test(
     const [newest] = (await remainsOf(broken)).checkpoints.toReversed();
     truncateSync(path.join(broken, newest!.file), 1000);
     const secondTest = await holdIn(directory, 'calibrating', 2);
-    const orphan = begin(secondTest);
+    const orphan = await begin(secondTest);
     await orphan.when(({ type }) => type === 'epoch');
     orphan.child.disconnect();
     await secondTest.release();
-    expect(await orphan.ended).toMatchObject({ code: 1, log: expect.stringContaining('is set aside') });
+    expect(await orphan.ended).toMatchObject({ code: 1, log: expect.stringContaining('it is dropped') });
 
     await finish(jobOf('train-supernet', broken, directory, config, ++attempt));
     await undisturbed;
@@ -118,7 +118,7 @@ test(
 
     // One that is finished has nothing left to do.
     const again = await finish({ ...jobOf('train-supernet', broken, directory, config, ++attempt), threads: 2 });
-    expect((await again.ended).log).toContain('threads was 1 and is 2; the rest of the training may have other bits');
+    expect((await again.ended).log).toContain('threads was 1 and is 2: the rest may have other bits');
     expect(again.messages.some(({ type }) => type === 'epoch')).toBe(false);
     expect(await remainsOf(broken)).toEqual(await remainsOf(straight));
   },
@@ -132,7 +132,7 @@ test(
     const [straight, broken] = [temporaryFolder(), temporaryFolder()];
     const undisturbed = finish(jobOf('train-standalone', straight, directory, config));
     const { environment } = await holdIn(directory, 'calibrating', 2);
-    const killed = startStage(trainer, jobOf('train-standalone', broken, directory, config), broken, environment);
+    const killed = await startStage(trainer, jobOf('train-standalone', broken, directory, config), broken, environment);
     await killed.when((message) => message.type === 'progress' && message.epoch === 1);
     killed.child.kill('SIGKILL');
     await killed.ended;

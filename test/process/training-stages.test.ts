@@ -1,13 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { readManifest } from '../../artifacts/manifest.ts';
+import { readManifest } from '../../artifacts/results.ts';
 import { jobOf, startStage } from '../support/stage-process.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { tinySupernet } from '../support/training-configs.ts';
 
 async function train(results: string, directory: string, config: object) {
-  const stage = startStage('nas/training/main.ts', jobOf('train-supernet', results, directory, config), results);
+  const stage = await startStage('nas/training/main.ts', jobOf('train-supernet', results, directory, config), results);
   const { code, log } = await stage.ended;
   expect(code, log).toBe(0);
   const manifest = (await readManifest(results, directory))!;

@@ -3,11 +3,12 @@ import * as fc from 'fast-check';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { afterAll, describe, expect, test } from 'vitest';
-import { damagedFile } from '../../activities/reuse.ts';
 import { catalogue } from '../../artifacts/catalogue.ts';
 import { ledgerOf } from '../../artifacts/ledger.ts';
 import { ManifestError, parseManifest } from '../../artifacts/manifest.ts';
 import type { Manifest } from '../../artifacts/manifest.ts';
+import { openStore } from '../../artifacts/results.ts';
+import { byHash, damageOf } from '../../artifacts/reuse.ts';
 import { lineageOf } from '../../cli/lineage.ts';
 import { readJob } from '../../nas/process/harness.ts';
 import { readSafetensorsHeader, SafetensorsError } from '../../nas/weights/safetensors.ts';
@@ -70,7 +71,7 @@ describe('a file that is not what it should be is refused with a clear error, wh
         const found = await catalogue(root);
         expect(found.map(({ directory }) => directory)).toContain('s/two');
         for (const stage of found) {
-          if (stage.manifest.outputs !== null) await damagedFile(root, stage.manifest);
+          if (stage.manifest.outputs !== null) await damageOf(openStore(root), stage.manifest, byHash());
         }
         await ledgerOf(root, 'r');
         await refusedClearly(() => lineageOf(root, 'r'), 'Failure');

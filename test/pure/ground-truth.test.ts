@@ -2,7 +2,7 @@ import path from 'node:path';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { sha256Of } from '../../artifacts/stage-files.ts';
+import { sha256Of } from '../../artifacts/files.ts';
 import { noiseCeiling, reliability } from '../../nas/evaluation/agreement.ts';
 import { groundTruthTable, GroundTruthTableConfig, readGroundTruth } from '../../nas/evaluation/ground-truth.ts';
 import { loadPipeline } from '../../pipelines/compile.ts';

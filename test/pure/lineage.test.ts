@@ -3,11 +3,11 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { stripVTControlCharacters } from 'node:util';
 import { expect, test } from 'vitest';
-import { claimStage, closeAttempt, commit } from '../../artifacts/fence.ts';
 import { linesOf } from '../../artifacts/ledger.ts';
 import type { Attempt } from '../../artifacts/manifest.ts';
 import { lineageOf, lineageTree } from '../../cli/lineage.ts';
 import { ledgerTable } from '../../cli/status.ts';
+import { finishedStage } from '../support/finished-stage.ts';
 import { nas } from '../support/nas.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import type { JsonObject } from '../../plan/json.ts';
@@ -16,15 +16,11 @@ const sha256 = (text: string): string => createHash('sha256').update(text).diges
 
 /** A finished stage of a run whose one output is a file of this text; what refers to it is given back. */
 async function finish(root: string, directory: string, uses: string, config: JsonObject): Promise<JsonObject> {
-  const [, stage = ''] = directory.split('/');
-  const token = { workflowId: 'r', runId: 'a', stage, round: 1, attempt: 1 };
-  const claim = { uses, fingerprint: sha256(directory), config, environment: { node: 'v22' }, device: 'cpu' };
-  await claimStage(root, directory, token, { ...claim, queued: '2026-01-01T00:00:00Z' });
   const file = `${directory}/result`;
+  mkdirSync(path.join(root, directory), { recursive: true });
   writeFileSync(path.join(root, file), directory);
   const output = { file, sha256: sha256(directory) };
-  await commit(root, directory, token, (before) => ({ ...before, state: 'done', outputs: { result: output } }));
-  await closeAttempt(root, directory, token, { ending: 'done', phases: null });
+  await finishedStage(root, directory, uses, { config, environment: { node: 'v22' }, outputs: { result: output } });
   return output;
 }
 

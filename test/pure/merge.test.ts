@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { sha256Of } from '../../artifacts/stage-files.ts';
+import { sha256Of } from '../../artifacts/files.ts';
 import { mergeParts, mergeResults, MergeResultsConfig } from '../../nas/evaluation/merge.ts';
 import type { PartTable } from '../../nas/evaluation/merge.ts';
 import { listText, parseTable, tableText } from '../../nas/evaluation/ranking.ts';

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { sha256Of } from '../../artifacts/stage-files.ts';
+import { sha256Of } from '../../artifacts/files.ts';
 import type { PartTable } from '../../nas/evaluation/merge.ts';
 import { listText, partFiles, rowOf, tableText } from '../../nas/evaluation/ranking.ts';
 import type { RankingSet } from '../../nas/evaluation/ranking.ts';

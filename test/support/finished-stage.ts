@@ -1,16 +1,18 @@
-import { claimStage, closeAttempt, commit } from '../../artifacts/fence.ts';
-import type { FileReference } from '../../plan/results.ts';
+import { sha256Of } from '../../artifacts/files.ts';
+import type { Manifest } from '../../artifacts/manifest.ts';
+import { openStore } from '../../artifacts/results.ts';
+import { HeldStage } from '../../artifacts/stage.ts';
 
-/** A manifest that says that the stage is done and has these files. */
+/** A stage whose manifest says that it is done, with whatever else it says; its files lie there already, or not at all. */
 export async function finishedStage(
   root: string,
   directory: string,
   uses: string,
-  files: readonly FileReference[],
+  made: Partial<Pick<Manifest, 'files' | 'outputs' | 'config' | 'fingerprint' | 'environment'>>,
 ): Promise<void> {
+  const { fingerprint = sha256Of(directory), config = {}, files = [], outputs = {}, environment = {} } = made;
   const token = { workflowId: 'r', runId: 'a', stage: directory, round: 1, attempt: 1 };
-  const claim = { uses, fingerprint: directory, config: {}, environment: {}, device: 'cpu' };
-  await claimStage(root, directory, token, { ...claim, queued: '2026-01-01T00:00:00Z' });
-  await commit(root, directory, token, (before) => ({ ...before, state: 'done', outputs: {}, files: [...files] }));
-  await closeAttempt(root, directory, token, { ending: 'done', phases: null });
+  const claim = { uses, fingerprint, config, environment, device: 'cpu', queued: '2026-01-01T00:00:00Z' };
+  const stage = await HeldStage.claim(openStore(root), directory, token, claim);
+  await stage.end({ ending: 'done', phases: null }, { state: 'done', outputs, files });
 }

@@ -1,11 +1,8 @@
 import { KnownError } from '../../plan/endings.ts';
 import { appendFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { commit } from '../../artifacts/fence.ts';
-import { atomicWrite, sha256File, temporaryName } from '../../artifacts/files.ts';
-import { readManifest } from '../../artifacts/manifest.ts';
-import type { Manifest } from '../../artifacts/manifest.ts';
 import { placeOf } from '../../artifacts/paths.ts';
+import type { HeldStage } from '../../artifacts/stage.ts';
 import { runStageProcess } from '../../nas/process/harness.ts';
 import type { Job } from '../../nas/process/protocol.ts';
 
@@ -18,29 +15,17 @@ const STEPS = 5;
 /** Between steps, where a test has to see them. */
 const PAUSE_MS: Readonly<Record<number, number>> = { [fixtureEnds.slowly]: 100, [fixtureEnds.stall]: 210 };
 
-async function save(
-  job: Job,
-  name: string,
-  text: string,
-  change: (file: string, sha256: string) => (m: Manifest) => Manifest,
-) {
-  const to = `${job.directory}/${name}`;
-  const from = temporaryName(placeOf(job.results, to));
-  await atomicWrite(from, text);
-  const sha256 = await sha256File(from);
-  await commit(job.results, job.directory, job.token, change(to, sha256), [{ from, to }]);
-}
-
-async function checkpoint(job: Job, epoch: number, step: number): Promise<void> {
-  await save(job, 'checkpoint.json', `${epoch}.${step}`, (file, sha256) => (manifest) => ({
+async function checkpoint(stage: HeldStage, epoch: number, step: number): Promise<void> {
+  const file = `${stage.directory}/checkpoint-${epoch}-${step}.json`;
+  await stage.commit([{ file, content: `${epoch}.${step}` }], (manifest, [saved]) => ({
     ...manifest,
-    checkpoints: [{ epoch, step, file, sha256 }],
+    checkpoints: [{ epoch, step, file, sha256: saved!.sha256 }],
   }));
 }
 
-async function endBadly(job: Job): Promise<void> {
+async function endBadly(stage: HeldStage, job: Job): Promise<void> {
   const { seed } = job.with;
-  await checkpoint(job, 0, 3);
+  await checkpoint(stage, 0, 3);
   if (seed === fixtureEnds.crash) process.abort();
   if (seed === fixtureEnds.nan) throw new KnownError('NaNLoss', 'epoch 0, step 3: the loss is NaN');
   if (seed === fixtureEnds.memory) process.kill(process.pid, 'SIGKILL');
@@ -49,9 +34,8 @@ async function endBadly(job: Job): Promise<void> {
 
 if (process.argv[2] !== undefined) {
   await runStageProcess({
-    'train-supernet': async (job, line) => {
-      const manifest = await readManifest(job.results, job.directory);
-      const [resumed] = manifest?.checkpoints ?? [];
+    'train-supernet': async (job, line, stage) => {
+      const [resumed] = stage.manifest.checkpoints;
       const epochs = Number(job.with['epochs']);
       const seed = Number(job.with['seed']);
       for (let epoch = resumed?.epoch ?? 0; epoch < epochs; epoch++) {
@@ -60,20 +44,21 @@ if (process.argv[2] !== undefined) {
           // Goes no further before it is asked to stop, however long that takes.
           if (isThird && seed === fixtureEnds.patient) while (!line.stopRequested()) await sleep(10);
           if (line.stopRequested()) {
-            await checkpoint(job, epoch, step);
+            await checkpoint(stage, epoch, step);
             return 'stopped';
           }
           if (seed === fixtureEnds.stall && epoch === 1 && step === 3 && resumed === undefined) {
-            await checkpoint(job, epoch, step);
+            await checkpoint(stage, epoch, step);
             process.kill(process.pid, 'SIGSTOP');
           }
-          if (isThird) await endBadly(job);
+          if (isThird) await endBadly(stage, job);
           await sleep(PAUSE_MS[seed] ?? 5);
           await appendFile(placeOf(job.results, `${job.directory}/steps.txt`), `${epoch}.${step} `);
           line.send({ type: 'progress', phase: 'training', epoch, epochs, step: step + 1, steps: STEPS, loss: 1 });
         }
         const tau = 0.5 + epoch / 10;
-        await save(job, `${tau.toFixed(4)}_${epoch}.safetensors`, `supernet ${epoch}`, (file, sha256) => (before) => ({
+        const file = `${job.directory}/${tau.toFixed(4)}_${epoch}.safetensors`;
+        await stage.commit([{ file, content: `supernet ${epoch}` }], (before, [saved]) => ({
           ...before,
           epochs: [
             ...before.epochs,
@@ -82,8 +67,8 @@ if (process.argv[2] !== undefined) {
               tau,
               interval: [tau - 0.1, tau + 0.1],
               file,
-              sha256,
-              bytes: 10,
+              sha256: saved!.sha256,
+              bytes: saved!.bytes,
               loss: 1,
               min: { top1: 0, top5: 0 },
               max: { top1: 1, top5: 1 },

@@ -3,7 +3,9 @@ import type { Manifest } from '../../artifacts/manifest.ts';
 /** The manifest of a stage `one` that is done; its one output is that file. */
 export function finishedManifest(file: string): Manifest {
   return {
-    version: 1,
+    version: 2,
+    sequence: 1,
+    nonce: '',
     stage: 'one',
     uses: 'command',
     fingerprint: 'f'.repeat(64),
@@ -17,6 +19,8 @@ export function finishedManifest(file: string): Manifest {
     outputs: { out: { file, sha256: '0'.repeat(64) } },
     selection: null,
     files: [],
+    extras: [],
+    notices: [],
     reused: null,
     attempts: [],
   };

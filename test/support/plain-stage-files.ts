@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { sha256Of } from '../../artifacts/stage-files.ts';
-import type { StageFiles } from '../../artifacts/stage-files.ts';
+import { sha256Of } from '../../artifacts/files.ts';
+import type { StageFiles } from '../../artifacts/store.ts';
 
 /** The files of a stage without a manifest or a token: for functions that are tested by themselves. */
 export function plainStageFiles(root: string, directory: string): StageFiles {

@@ -4,8 +4,9 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
-import { TrainerMessage } from '../../nas/process/protocol.ts';
-import type { Job } from '../../nas/process/protocol.ts';
+import { openStore } from '../../artifacts/results.ts';
+import { HeldStage } from '../../artifacts/stage.ts';
+import { Job, TrainerMessage } from '../../nas/process/protocol.ts';
 
 /** A real stage process under the test's hand; killed with the test. */
 export interface StageProcess {
@@ -21,13 +22,21 @@ export interface StageProcess {
   }>;
 }
 
-/** Writes `job` into `folder` and starts `program` (relative to the project's root) on it, with more environment. */
-export function startStage(
+/** Claims a job's stage, as a worker does before it starts the process. */
+export async function claimFor({ results, directory, token, kind, fingerprint }: Job): Promise<HeldStage> {
+  const claim = { uses: kind, fingerprint, config: {}, device: 'cpu', queued: new Date().toISOString() };
+  return await HeldStage.claim(openStore(results), directory, token, claim);
+}
+
+/** Claims the stage of `job`, if it is a job, and starts `program` (relative to the project's root) on it, with more environment. */
+export async function startStage(
   program: string,
   job: unknown,
   folder: string,
   environment: Readonly<Record<string, string>> = {},
-): StageProcess {
+): Promise<StageProcess> {
+  const claimed = Job.safeParse(job);
+  if (claimed.success) await claimFor(claimed.data);
   const file = path.join(folder, `job-${Math.random().toString(36).slice(2)}.json`);
   writeFileSync(file, JSON.stringify(job));
   const child = fork(program, [file], {

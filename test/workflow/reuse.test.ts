@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { lightActivities } from '../../activities/stages.ts';
 import { performStage } from '../../activities/stage-activity.ts';
 import { runJob } from '../../activities/stage-job.ts';
-import { readManifest } from '../../artifacts/manifest.ts';
+import { readManifest } from '../../artifacts/results.ts';
 import { forecast } from '../../cli/forecast.ts';
 import type { Plan, PlanReuse } from '../../plan/plan.ts';
 import type { StageInput } from '../../plan/results.ts';

@@ -6,7 +6,7 @@ import { DevicePool, heavyActivities, lightActivities } from '../../activities/s
 import { performStage } from '../../activities/stage-activity.ts';
 import { runJob } from '../../activities/stage-job.ts';
 import { StallWatch } from '../../activities/stage-process.ts';
-import { readManifest } from '../../artifacts/manifest.ts';
+import { readManifest } from '../../artifacts/results.ts';
 import type { PlanStage } from '../../plan/plan.ts';
 import type { StageInput } from '../../plan/results.ts';
 import { fixtureEnds } from '../support/fixture-trainer.ts';

@@ -1,0 +1,89 @@
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { atomicWrite, entriesOf, isNoFile, sha256Of } from './files.ts';
+import { ManifestError } from './manifest.ts';
+import { fileNames, manifestNumber } from './paths.ts';
+import type { ArtifactStore } from './store.ts';
+
+/** Runs lie below the root, stages below them; a program's own folders may lie deeper still and hold anything. */
+const DEEPEST = 6;
+const withoutStages: ReadonlySet<string> = new Set([
+  fileNames.setAside,
+  fileNames.checkpoints,
+  'json_results',
+  'chunks',
+]);
+
+/**
+ * Which stages a results folder holds. Finished ones are known by fingerprint, so that looking for one reads one folder
+ * and not every run: in `.index/<fingerprint>/` a small file for each stage says its directory. Runs of release 0.1.0, or
+ * copied here from elsewhere, have no such files: every run is walked through once, and `.index/runs/` says which were.
+ * All of `.index` may be deleted and comes again.
+ */
+export class FolderIndex {
+  readonly #root: string;
+  readonly #folder: string;
+  readonly #read: ArtifactStore['read'];
+
+  /** @param read gives the manifest of a stage */
+  constructor(root: string, read: ArtifactStore['read']) {
+    this.#root = root;
+    this.#folder = path.join(root, fileNames.index);
+    this.#read = read;
+  }
+
+  /** The directories of all stages that have a manifest, of one run or of all, sorted. */
+  async stages(run?: string): Promise<string[]> {
+    const found = run === undefined ? await this.#below('', 0) : await this.#below(run, 1);
+    return found.toSorted();
+  }
+
+  async add(fingerprint: string, directory: string): Promise<void> {
+    await atomicWrite(path.join(this.#folder, fingerprint, sha256Of(directory)), directory);
+  }
+
+  async find(fingerprint: string): Promise<string[]> {
+    await this.#walkNewRuns();
+    const folder = path.join(this.#folder, fingerprint);
+    const found = await Promise.all((await entriesOf(folder)).map((name) => textOf(path.join(folder, name))));
+    return found.filter((directory) => directory !== null).toSorted();
+  }
+
+  async #walkNewRuns(): Promise<void> {
+    const walked = new Set(await entriesOf(path.join(this.#folder, 'runs')));
+    const runs = (await entriesOf(this.#root)).filter((name) => !name.startsWith('.') && !walked.has(name));
+    for (const run of runs) {
+      for (const directory of await this.stages(run)) {
+        const manifest = await this.#read(directory).catch((error: unknown) => {
+          if (error instanceof ManifestError) return null;
+          throw error;
+        });
+        if (manifest?.state === 'done') await this.add(manifest.fingerprint, directory);
+      }
+      await atomicWrite(path.join(this.#folder, 'runs', run), '');
+    }
+  }
+
+  async #below(directory: string, depth: number): Promise<string[]> {
+    const entries = await readdir(path.join(this.#root, directory), { withFileTypes: true }).catch(() => []);
+    const isStage =
+      depth > 0 && entries.some(({ name }) => name === fileNames.firstManifest || manifestNumber(name) > 0);
+    const folders = entries.filter((entry) => entry.isDirectory() && mayHoldStages(entry.name));
+    const below =
+      depth === DEEPEST ? [] : folders.map(({ name }) => this.#below(path.posix.join(directory, name), depth + 1));
+    return [...(isStage ? [directory] : []), ...(await Promise.all(below)).flat()];
+  }
+}
+
+function mayHoldStages(name: string): boolean {
+  return !name.startsWith('.') && !withoutStages.has(name);
+}
+
+async function textOf(file: string): Promise<string | null> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if (isNoFile(error)) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,291 @@
+import { hostname } from 'node:os';
+import type { FileReference } from '../plan/results.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { KnownError } from '../plan/endings.ts';
+import { allFilesOf } from './manifest.ts';
+import type { Attempt, Manifest } from './manifest.ts';
+import type { ArtifactStore, ManifestContent, NewFile, StageFiles, StoredFile } from './store.ts';
+import { compareTokens, describeToken, sameToken } from './token.ts';
+import type { Token } from './token.ts';
+
+/** This attempt was overtaken: another one holds the stage, and nothing of ours may be written any more. */
+export class FencedError extends KnownError {
+  readonly holder: Token | null;
+
+  constructor(directory: string, ours: Token, holder: Token | null) {
+    const other = holder === null ? 'nobody (the stage was not claimed)' : describeToken(holder);
+    super(
+      'Fenced',
+      `${directory}: expected the token of ${describeToken(ours)}, got that of ${other}; this attempt ends here`,
+    );
+    this.holder = holder;
+  }
+}
+
+/** What a stage is, for a manifest that does not exist yet or was of another fingerprint. */
+export interface Claim {
+  readonly uses: string;
+  readonly fingerprint: string;
+  readonly config: Manifest['config'];
+  /** What is known before its process says more. */
+  readonly environment?: Manifest['environment'];
+  /** Where the attempt runs: `cpu`, `gpu:0` … */
+  readonly device: string;
+  /** When the attempt was put into the queue, ISO 8601. */
+  readonly queued: string;
+}
+
+type Change = (manifest: Manifest, files: readonly StoredFile[]) => ManifestContent;
+
+/** A stage in the hands of one attempt, which alone may add to its results until a later attempt claims it. */
+export class HeldStage implements StageFiles {
+  readonly store: ArtifactStore;
+  /** `<run>/<stage>`. */
+  readonly directory: string;
+  readonly token: Token;
+  #manifest: Manifest;
+
+  private constructor(store: ArtifactStore, directory: string, token: Token, manifest: Manifest) {
+    this.store = store;
+    this.directory = directory;
+    this.token = token;
+    this.#manifest = manifest;
+  }
+
+  /**
+   * Makes `token` the only one that may commit to the stage. What an earlier claim with the same fingerprint finished is
+   * kept, to be gone on from; with another fingerprint it is set aside and the stage begins anew.
+   * @throws FencedError where a later attempt has claimed the stage
+   */
+  static async claim(store: ArtifactStore, directory: string, token: Token, claim: Claim): Promise<HeldStage> {
+    const refuse = (found: Manifest | null): void => {
+      const holder = found?.token ?? null;
+      if (holder !== null && compareTokens(token, holder) < 0) throw new FencedError(directory, token, holder);
+    };
+    let manifest = await changed(store, directory, (found) => {
+      refuse(found);
+      return withToken(found === null ? emptyManifest(token, claim) : { ...found, state: 'running' }, token, claim);
+    });
+    await store.complete(directory, manifest);
+    await store.sweep(directory);
+    if (manifest.fingerprint !== claim.fingerprint) {
+      await store.setAside(directory, manifest);
+      const { attempts } = manifest;
+      manifest = await changed(store, directory, (found) => {
+        refuse(found);
+        return { ...emptyManifest(token, claim), attempts };
+      });
+    }
+    return new HeldStage(store, directory, token, manifest);
+  }
+
+  /**
+   * The stage as its process gets it from the attempt that has claimed it.
+   * @throws FencedError where another attempt holds the stage
+   */
+  static async take(store: ArtifactStore, directory: string, token: Token): Promise<HeldStage> {
+    return new HeldStage(store, directory, token, heldBy(token, directory, await store.read(directory)));
+  }
+
+  get root(): string {
+    return this.store.root;
+  }
+
+  /** As it was when this attempt last read or changed it. */
+  get manifest(): Manifest {
+    return this.#manifest;
+  }
+
+  /**
+   * Puts files into the store and changes the manifest, which has to name them, in one step: either all of it is true
+   * afterwards, or nothing is. `change` may be called again after somebody else's change, so it must come to the same
+   * when it is done twice.
+   * @param change gets the files in their order; without it they are listed as further files of the result
+   * @throws FencedError where another attempt has claimed the stage
+   */
+  async commit(files: readonly NewFile[], change: Change = listed): Promise<readonly StoredFile[]> {
+    return await withStored(this.store, this.directory, files, async (stored) => {
+      const saved = stored.length > 0 ? { saved: now() } : {};
+      await this.#change((found) => withAttempt(naming(change(found, stored), stored), this.token, saved), stored);
+    }).catch(async (error: unknown) => {
+      // An attempt that was overtaken may find its files swept away: what it is told is that.
+      heldBy(this.token, this.directory, await this.store.read(this.directory));
+      throw error;
+    });
+  }
+
+  /** Puts texts into the stage's folder, by their names there, and lists them as files of the result, all in one step. */
+  async put<Name extends string>(texts: Readonly<Record<Name, string>>): Promise<Record<Name, FileReference>> {
+    const names = Object.entries<string>(texts);
+    const stored = await this.commit(names.map(([name, content]) => ({ file: `${this.directory}/${name}`, content })));
+    const entries = names.map(([name], at) => [name, { file: stored[at]!.file, sha256: stored[at]!.sha256 }]);
+    // Object.entries forgets the names' type.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+    return Object.fromEntries(entries) as Record<Name, FileReference>;
+  }
+
+  /**
+   * Writes down what this attempt computes with. Where it goes on from work that was done with something else, that is
+   * noted for whoever reads the result.
+   */
+  async computesWith(environment: Manifest['environment']): Promise<void> {
+    const { manifest } = this;
+    const isBegun = manifest.checkpoints.length + manifest.epochs.length + manifest.chunks.length > 0;
+    const notice = isBegun ? noticeOf(manifest.environment, environment) : null;
+    if (notice !== null) console.warn(`${this.directory}: ${notice}`);
+    const added = notice === null ? [] : [notice];
+    await this.#change((found) => ({ ...found, environment, notices: [...new Set([...found.notices, ...added])] }));
+  }
+
+  /** Changes the manifest without a file. @throws FencedError */
+  async change(change: (manifest: Manifest) => ManifestContent): Promise<Manifest> {
+    return await this.#change(change);
+  }
+
+  /** Writes down how the attempt ended, with whatever else is true from then on. @throws FencedError */
+  async end(end: Pick<Attempt, 'ending' | 'phases'>, change: Partial<ManifestContent> = {}): Promise<Manifest> {
+    return await this.#change((found) => withAttempt({ ...found, ...change }, this.token, { ended: now(), ...end }));
+  }
+
+  async #change(change: (manifest: Manifest) => ManifestContent, files: readonly StoredFile[] = []): Promise<Manifest> {
+    const next = (found: Manifest | null) => change(heldBy(this.token, this.directory, found));
+    return (this.#manifest = await changed(this.store, this.directory, next, files));
+  }
+}
+
+/**
+ * Changes the manifest of a stage that is done, where no attempt writes any more: records a choice.
+ * @throws FencedError if the stage is being worked on, or a later attempt has had it
+ */
+export async function amend(
+  store: ArtifactStore,
+  directory: string,
+  token: Token,
+  files: readonly NewFile[],
+  change: Change,
+): Promise<void> {
+  await withStored(store, directory, files, async (stored) => {
+    await changed(
+      store,
+      directory,
+      (found) => {
+        const holder = found?.token ?? null;
+        if (found?.state !== 'done' || (holder !== null && compareTokens(token, holder) < 0)) {
+          throw new FencedError(directory, token, holder);
+        }
+        return naming(change(found, stored), stored);
+      },
+      stored,
+    );
+  });
+}
+
+/** Puts files and runs `use` with them; what no manifest names after a failure is dropped. */
+async function withStored(
+  store: ArtifactStore,
+  directory: string,
+  files: readonly NewFile[],
+  use: (stored: readonly StoredFile[]) => Promise<void>,
+): Promise<readonly StoredFile[]> {
+  const stored: StoredFile[] = [];
+  try {
+    for (const file of files) stored.push(await store.put(directory, file));
+    await use(stored);
+    return stored;
+  } catch (error) {
+    const manifest = await store.read(directory);
+    const named = new Set(manifest === null ? [] : allFilesOf(manifest).map(({ sha256 }) => sha256));
+    await store.discard(stored.filter(({ sha256 }) => !named.has(sha256)));
+    throw error;
+  }
+}
+
+async function changed(
+  store: ArtifactStore,
+  directory: string,
+  change: (manifest: Manifest | null) => ManifestContent,
+  files: readonly StoredFile[] = [],
+): Promise<Manifest> {
+  for (;;) {
+    const seen = await store.read(directory);
+    const made = await store.swap(directory, seen, change(seen), files);
+    if (made !== null) return made;
+    await sleep(10 * Math.random());
+  }
+}
+
+function heldBy(token: Token, directory: string, manifest: Manifest | null): Manifest {
+  if (manifest?.token == null || !sameToken(manifest.token, token)) {
+    throw new FencedError(directory, token, manifest?.token ?? null);
+  }
+  return manifest;
+}
+
+function listed(manifest: Manifest, stored: readonly StoredFile[]): ManifestContent {
+  return { ...manifest, files: replaced(manifest.files, stored) };
+}
+
+/** The list with those files in it, in the place of earlier ones of the same names. */
+export function replaced(list: readonly FileReference[], files: readonly FileReference[]): FileReference[] {
+  const others = list.filter((one) => !files.some(({ file }) => file === one.file));
+  return [...others, ...files.map(({ file, sha256 }) => ({ file, sha256 }))];
+}
+
+// A file that no manifest names can neither be found nor taken over nor cleared away.
+function naming(content: ManifestContent, stored: readonly StoredFile[]): ManifestContent {
+  const named = new Map(allFilesOf(content).map(({ file, sha256 }) => [file, sha256]));
+  const forgotten = stored.find(({ file, sha256 }) => named.get(file) !== sha256);
+  if (forgotten === undefined) return content;
+  throw new RangeError(`${forgotten.file}: expected the manifest to name the file that is committed with it`);
+}
+
+/** Node.js computes nothing of a result. */
+const NEUTRAL: ReadonlySet<string> = new Set(['node']);
+
+function noticeOf(before: Manifest['environment'], ours: Manifest['environment']): string | null {
+  const names = Object.keys(ours).filter((name) => before[name] !== undefined && !NEUTRAL.has(name));
+  const changes = names
+    .filter((name) => before[name] !== ours[name])
+    .map((name) => `${name} was ${before[name]} and is ${ours[name]}`);
+  return changes.length === 0
+    ? null
+    : `went on where ${changes.join(', ')}: the rest may have other bits than without the change`;
+}
+
+function withToken(manifest: Manifest | ManifestContent, token: Token, { device, queued }: Claim): ManifestContent {
+  const isKnown = manifest.attempts.some((attempt) => sameToken(attempt.token, token));
+  const ours = { token, host: hostname(), pid: process.pid, device, queued, started: now() };
+  const begun = { ...ours, saved: null, ended: null, ending: null, phases: null };
+  return { ...manifest, token, attempts: isKnown ? manifest.attempts : [...manifest.attempts, begun] };
+}
+
+function withAttempt(manifest: ManifestContent, token: Token, change: Partial<Attempt>): ManifestContent {
+  const attempts = manifest.attempts.map((one) => (sameToken(one.token, token) ? { ...one, ...change } : one));
+  return { ...manifest, attempts };
+}
+
+function emptyManifest(token: Token, { uses, fingerprint, config, environment = {} }: Claim): ManifestContent {
+  return {
+    stage: token.stage,
+    uses,
+    fingerprint,
+    state: 'running',
+    token,
+    config,
+    environment,
+    epochs: [],
+    checkpoints: [],
+    chunks: [],
+    outputs: null,
+    selection: null,
+    files: [],
+    extras: [],
+    notices: [],
+    reused: null,
+    attempts: [],
+  };
+}
+
+function now(): string {
+  return new Date().toISOString();
+}
