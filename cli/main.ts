@@ -5,6 +5,8 @@ import { inWords } from './failure.ts';
 /** Adds a verb's arguments, options and action to its command. Every verb's file exports one as `define`. */
 type Define = (command: Command) => void;
 
+const steer = (): Promise<{ define: Define }> => import('./steer.ts');
+
 // A verb's file is loaded only when that verb is asked for: `nas --help` needs none of them.
 const VERBS: Readonly<Record<string, readonly [description: string, load: () => Promise<{ define: Define }>]>> = {
   up: ['start the server and the workers of this clone, until Ctrl-C', () => import('./up.ts')],
@@ -14,13 +16,13 @@ const VERBS: Readonly<Record<string, readonly [description: string, load: () => 
   start: ['start a pipeline, or attach to the run that has its id', () => import('./start.ts')],
   watch: ['follow a run until it ends', () => import('./watch.ts')],
   status: ['show every stage of a run', () => import('./status.ts')],
-  select: ['choose the epoch that a stage passes on', () => import('./select.ts')],
-  retry: ['try a parked stage again', () => import('./retry.ts')],
-  skip: ['go on without a parked stage', () => import('./skip.ts')],
-  abort: ['give a parked stage up, and with it the run', () => import('./abort.ts')],
-  pause: ['start no further stages', () => import('./pause.ts')],
-  resume: ['go on after a pause', () => import('./resume.ts')],
-  cancel: ['checkpoint what runs, then end the run', () => import('./cancel.ts')],
+  select: ['choose the epoch that a stage passes on', steer],
+  retry: ['try a parked stage again', steer],
+  skip: ['go on without a parked stage', steer],
+  abort: ['give a parked stage up, and with it the run', steer],
+  pause: ['start no further stages', steer],
+  resume: ['go on after a pause', steer],
+  cancel: ['checkpoint what runs, then end the run', steer],
   report: ['print the summary of a run', () => import('./report.ts')],
   top: ['show the best subnets of a ranking, under limits or as a Pareto front', () => import('./top.ts')],
   export: ['write a subnet as a network of its own: safetensors and ONNX', () => import('./export.ts')],

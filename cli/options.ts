@@ -1,8 +1,14 @@
 import { InvalidArgumentError, Option } from 'commander';
+import type { Command } from 'commander';
 
 /** The flag that every printing verb has. */
 export function jsonOption(): Option {
   return new Option('--json', 'print one JSON document and nothing else');
+}
+
+/** Adds what the verbs for a whole run share: `<run>` and `--json`. */
+export function defineForRun(command: Command): Command {
+  return command.argument('<run>', 'id of the run').addOption(jsonOption());
 }
 
 /** Prints what a verb found: the document with `--json`, else the text. */

@@ -2,9 +2,8 @@ import path from 'node:path';
 import type { Client } from '@temporalio/client';
 import type { Command } from 'commander';
 import { appendFileSync, mkdirSync } from 'node:fs';
-import { withEverythingUp } from './bring-up.ts';
+import { withEverythingUp } from './up.ts';
 import { interruption } from './failure.ts';
-import { follow } from './follow.ts';
 import { defineForPipeline, loadPlan } from './load.ts';
 import type { LoadOptions } from './load.ts';
 import { output } from './options.ts';
@@ -14,6 +13,7 @@ import type { RunView } from './run.ts';
 import { answered, withServer } from './server.ts';
 import { startOrAttach } from './start.ts';
 import { statusTable } from './view/stages.ts';
+import { follow } from './watch.ts';
 import { retryStageUpdate } from '../plan/messages.ts';
 import { root, serverHome } from '../runtime/layout.ts';
 

@@ -1,7 +1,13 @@
 import type { Command } from 'commander';
-import { toStderr, withEverythingUp } from './bring-up.ts';
 import { interruption } from './failure.ts';
 import { jsonOption, output } from './options.ts';
+import type { Place } from './server.ts';
+import { toStderr, withWorkers } from './worker.ts';
+import type { Orders } from './worker.ts';
+import { serverHome } from '../runtime/layout.ts';
+import { keepServer } from '../runtime/server-keeper.ts';
+import { allDevices } from '../workers/devices.ts';
+import { configuredServer, embeddedServer } from '../workers/server.ts';
 
 export function define(command: Command): void {
   command.addOption(jsonOption()).action(up);
@@ -20,4 +26,32 @@ async function up({ json }: { json?: true }): Promise<void> {
     );
     await stopped;
   });
+}
+
+/** A server with workers of this process. */
+interface Up {
+  readonly place: Place;
+  readonly devices: readonly string[];
+  /** Ends when the workers have shut down. */
+  readonly stopped: Promise<void>;
+}
+
+/**
+ * Brings up the embedded server (unless the environment names another) and workers of every kind for as long as `body`
+ * runs. Then the workers stop at a checkpoint, and the server ends if this process is in charge of it.
+ */
+export async function withEverythingUp<T>(orders: Orders, body: (up: Up) => Promise<T>): Promise<T> {
+  const devices = await allDevices();
+  const inPlace = async (place: Place): Promise<T> =>
+    await withWorkers(place, { roles: ['control', 'heavy'], devices }, orders, ({ stopped }) =>
+      body({ place, devices, stopped }),
+    );
+  const configured = configuredServer();
+  if (configured !== null) return await inPlace({ config: configured, ui: null });
+  const keeper = await keepServer(serverHome, orders.signal);
+  try {
+    return await inPlace({ config: embeddedServer(keeper.address), ui: keeper.ui });
+  } finally {
+    await keeper.stop();
+  }
 }

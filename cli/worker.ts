@@ -1,12 +1,18 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { toStderr, withWorkers } from './bring-up.ts';
-import { interruption } from './failure.ts';
+import { DefaultLogger, Runtime } from '@temporalio/worker';
+import { once } from 'node:events';
+import { mkdirSync } from 'node:fs';
+import { resultsRoot } from '../artifacts/paths.ts';
+import { Failure, interruption } from './failure.ts';
 import { jsonOption, output, wholeNumber } from './options.ts';
 import { findPlace } from './server.ts';
+import type { Place } from './server.ts';
 import { HEAVY_QUEUE } from '../plan/names.ts';
+import { isWritable } from '../runtime/layout.ts';
 import { allDevices, cardDevices, cpuSlots } from '../workers/devices.ts';
-import type { Role } from '../workers/workers.ts';
+import { startWorkers } from '../workers/workers.ts';
+import type { Role, RunningWorkers, WorkerOptions } from '../workers/workers.ts';
 
 interface Options {
   readonly role?: Role;
@@ -35,9 +41,9 @@ async function worker({ role, gpu = [], cpu = 0, queue, json }: Options): Promis
   const roles = role === undefined ? (['control', 'heavy'] as const) : [role];
   const named = [...(gpu.length > 0 ? await cardDevices(gpu) : []), ...cpuSlots(cpu)];
   const devices = named.length > 0 ? named : await allDevices();
-  const signal = interruption();
+  const orders = { signal: interruption(), warn: toStderr };
   const place = await findPlace();
-  await withWorkers(place, { roles, devices, queue }, { signal, warn: toStderr }, async ({ stopped }) => {
+  await withWorkers(place, { roles, devices, queue }, orders, async ({ stopped }) => {
     const { address } = place.config.connectionOptions;
     output(
       json,
@@ -50,4 +56,72 @@ async function worker({ role, gpu = [], cpu = 0, queue, json }: Options): Promis
 
 function cards(text: string): number[] {
   return text.split(',').map(wholeNumber);
+}
+
+/** For a process that runs workers: when to end, and what to do with a line of warning. */
+export interface Orders {
+  readonly signal: AbortSignal;
+  readonly warn: (line: string) => void;
+}
+
+/** Where the warnings of a process go that shows nothing else. */
+export function toStderr(line: string): void {
+  process.stderr.write(line);
+}
+
+/**
+ * Runs workers in this process for as long as `body` runs; then, or at the signal, they stop at a checkpoint. Throws what
+ * a worker throws that fails, and the signal's reason if it comes before they are up.
+ */
+export async function withWorkers<T>(
+  { config }: Place,
+  options: WorkerOptions,
+  { signal, warn }: Orders,
+  body: (workers: RunningWorkers) => Promise<T>,
+): Promise<T> {
+  requireResultsFolder();
+  installRuntime(warn);
+  const workers = await Promise.race([startWorkers(config, options), rejectionOf(signal)]);
+  signal.addEventListener('abort', () => workers.shutdown());
+  if (signal.aborted) workers.shutdown();
+  try {
+    return await Promise.race([body(workers), failureOf(workers)]);
+  } finally {
+    workers.shutdown();
+    await workers.stopped;
+  }
+}
+
+// Said before anything starts: without it every stage would fail.
+function requireResultsFolder(): void {
+  const folder = resultsRoot();
+  if (!isWritable(folder)) {
+    throw new Failure(`results: expected a folder that can be written, got ${folder}; name another by NAS_RESULTS`);
+  }
+  mkdirSync(folder, { recursive: true });
+}
+
+// To be called before the first worker is made. Signals are handled here, not by the library.
+function installRuntime(warn: (line: string) => void): void {
+  Runtime.install({
+    shutdownSignals: [],
+    logger: new DefaultLogger('WARN', ({ level, timestampNanos, message, meta }) => {
+      // Workers of heavy work have none on purpose.
+      if (message.startsWith('No workflows registered')) return;
+      const time = new Date(Number(timestampNanos / 1_000_000n)).toISOString();
+      warn(`${time} ${level} ${message} ${meta === undefined ? '' : JSON.stringify(meta)}\n`);
+    }),
+    telemetryOptions: { logging: { forward: {}, filter: { core: 'WARN', other: 'ERROR' } } },
+  });
+}
+
+async function rejectionOf(signal: AbortSignal): Promise<never> {
+  if (!signal.aborted) await once(signal, 'abort');
+  throw signal.reason;
+}
+
+/** Rejects if a worker fails; else it never ends. */
+async function failureOf({ stopped }: RunningWorkers): Promise<never> {
+  await stopped;
+  return await new Promise<never>(() => {});
 }

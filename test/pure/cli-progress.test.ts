@@ -1,10 +1,10 @@
 import { stripVTControlCharacters } from 'node:util';
 import { expect, test } from 'vitest';
-import { changes, cut } from '../../cli/follow.ts';
 import type { RunView, Work } from '../../cli/run.ts';
 import { bar, columns, duration, gmacs } from '../../cli/view/format.ts';
 import { fractionOf, frame, Pace } from '../../cli/view/frame.ts';
 import { statusTable } from '../../cli/view/stages.ts';
+import { changes, cut } from '../../cli/watch.ts';
 import type { Progress } from '../../nas/process/protocol.ts';
 import type { RunStatus, StageStatus } from '../../plan/messages.ts';
 
