@@ -9,7 +9,7 @@ import type { ConvNorm, Network } from '../space/network.ts';
 import { subnetOf } from '../space/space.ts';
 import type { Space, Subnet } from '../space/space.ts';
 import { imagesTensor } from '../supernet/images.ts';
-import { batchNorm } from '../supernet/ops.ts';
+import { batchNorm } from '../supernet/batch-norm.ts';
 import type { Parameter } from '../supernet/parameter.ts';
 import type { Normalise } from '../supernet/plain-pass.ts';
 import type { Supernet } from '../supernet/supernet.ts';

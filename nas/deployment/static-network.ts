@@ -6,7 +6,7 @@ import type { ConvNorm, Network } from '../space/network.ts';
 import { subnetOf } from '../space/space.ts';
 import { imagesTensor } from '../supernet/images.ts';
 import { toInternal } from '../supernet/memory-layout.ts';
-import { batchNormWith } from '../supernet/ops.ts';
+import { batchNormWith } from '../supernet/batch-norm.ts';
 import { plainSteps } from '../supernet/plain-pass.ts';
 import type { Normalise } from '../supernet/plain-pass.ts';
 import { dispose, readFloats } from '../supernet/tensorflow.ts';

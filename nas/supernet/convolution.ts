@@ -1,3 +1,4 @@
+import { withKernels } from './bfloat16.ts';
 import {
   filterWeight,
   filterWeightGradient,
@@ -33,6 +34,10 @@ export function conv2d(x: Tensor, weight: Tensor, stride: number): Tensor {
 
 /** dLoss/dweight of `conv2d`, of the weight's shape. */
 export function conv2dWeightGradient(x: Tensor, shape: readonly number[], dy: Tensor, stride: number): Tensor {
+  return withKernels([x, dy], ([image, gradient]) => [weightGradient(image!, shape, gradient!, stride)])[0]!;
+}
+
+function weightGradient(x: Tensor, shape: readonly number[], dy: Tensor, stride: number): Tensor {
   const [, height, width] = imageShape(x.shape);
   const kernel = shape[0]!;
   if (isSame(height, kernel, stride) && isSame(width, kernel, stride)) {
@@ -48,6 +53,10 @@ export function conv2dWeightGradient(x: Tensor, shape: readonly number[], dy: Te
 
 /** dLoss/dx of `conv2d`; shape: x's. */
 export function conv2dInputGradient(shape: readonly number[], weight: Tensor, dy: Tensor, stride: number): Tensor {
+  return withKernels([weight, dy], ([kernel, gradient]) => [inputGradient(shape, kernel!, gradient!, stride)])[0]!;
+}
+
+function inputGradient(shape: readonly number[], weight: Tensor, dy: Tensor, stride: number): Tensor {
   const [n, height, width, channels] = imageShape(shape);
   const kernel = weight.shape[0]!;
   const isAlike = isSame(height, kernel, stride) && isSame(width, kernel, stride);

@@ -1,4 +1,4 @@
-import { attribute, constant, dispose, isOnGpu, run, runMany } from './tensorflow.ts';
+import { attribute, constant, dispose, run, runMany } from './tensorflow.ts';
 import type { DType, Tensor } from './tensorflow.ts';
 
 type Attributes = Parameters<typeof run>[1];
@@ -8,66 +8,11 @@ type Attributes = Parameters<typeof run>[1];
  * Attribute lists are built once: operands' types are inferred, so one list serves every precision.
  */
 
-const NONE = constant(new Float32Array(0), [0]);
-const normalisations = new Map<number, Attributes>();
 const sums = new Map<number, Attributes>();
-/** oneDNN's normalisation with a ReLU behind it: TensorFlow hands it out under its inner name only. */
-const RECTIFIED = '_MklNativeFusedBatchNormEx';
-const rectifiedNormalisations = new Map<number, Attributes>();
 const casts = new Map<DType, Attributes>();
 const PRODUCTS = [false, true].flatMap((a) =>
   [false, true].map((b) => [attribute.bool('adj_x', a), attribute.bool('adj_y', b)]),
 );
-
-/** What the gradient of a batch normalisation needs of its forward pass. */
-export type NormState = readonly Tensor[];
-
-/** Normalises by the batch's own statistics; then a ReLU where it is `rectified`. x: [n, h, w, c]; gamma, beta: [c]. */
-export function batchNorm(
-  x: Tensor,
-  gamma: Tensor,
-  beta: Tensor,
-  epsilon: number,
-  rectified = false,
-): { y: Tensor; mean: Tensor; variance: Tensor; state: NormState } {
-  const inputs = [x, gamma, beta, NONE, NONE];
-  const [y, average, variance, ...state] = normalised(inputs, epsilon, true, rectified);
-  // `variance` is the unbiased one (n - 1), as PyTorch's running_var; the gradient uses the biased one in `state`.
-  return { y: y!, mean: average!, variance: variance!, state };
-}
-
-/** Normalises by given statistics, [c] each; then a ReLU where it is `rectified`. */
-export function batchNormWith(
-  x: Tensor,
-  gamma: Tensor,
-  beta: Tensor,
-  statistics: { readonly mean: Tensor; readonly variance: Tensor },
-  epsilon: number,
-  rectified = false,
-): Tensor {
-  const inputs = [x, gamma, beta, statistics.mean, statistics.variance];
-  const [y, ...rest] = normalised(inputs, epsilon, false, rectified);
-  dispose(...rest);
-  return y!;
-}
-
-/** Gradients of `batchNorm`; x is its input. */
-export function batchNormGradient(
-  dy: Tensor,
-  x: Tensor,
-  gamma: Tensor,
-  state: NormState,
-  epsilon: number,
-): { dx: Tensor; dGamma: Tensor; dBeta: Tensor } {
-  const [dx, dGamma, dBeta, ...rest] = runMany(
-    'FusedBatchNormGradV3',
-    normalisation(epsilon, true),
-    [dy, x, gamma, ...state],
-    5,
-  );
-  dispose(...rest);
-  return { dx: dx!, dGamma: dGamma!, dBeta: dBeta! };
-}
 
 export function relu(x: Tensor): Tensor {
   return run('Relu', [], [x]);
@@ -178,32 +123,6 @@ export function imageShape([n, h, w, c]: readonly number[]): [n: number, h: numb
     throw new RangeError(`images: expected the shape [n, h, w, channels], got [${[n, h, w].join()}]`);
   }
   return [n, h, w, c];
-}
-
-function normalisation(epsilon: number, training: boolean): Attributes {
-  return memo(normalisations, training ? epsilon : -epsilon, () => [
-    attribute.float('epsilon', epsilon),
-    attribute.bool('is_training', training),
-  ]);
-}
-
-function rectifiedNormalisation(epsilon: number, training: boolean): Attributes {
-  return memo(rectifiedNormalisations, training ? epsilon : -epsilon, () => [
-    ...normalisation(epsilon, training),
-    attribute.string('activation_mode', 'Relu'),
-    attribute.int('num_side_inputs', 0),
-    attribute.string('_kernel', 'MklNameChangeOp'),
-  ]);
-}
-
-/** A normalisation's six outputs; on a CPU its ReLU is part of the same operation. */
-function normalised(inputs: readonly Tensor[], epsilon: number, training: boolean, rectified: boolean): Tensor[] {
-  if (rectified && !isOnGpu()) return runMany(RECTIFIED, rectifiedNormalisation(epsilon, training), inputs, 6);
-  const [y, ...rest] = runMany('FusedBatchNormV3', normalisation(epsilon, training), inputs, 6);
-  if (!rectified) return [y!, ...rest];
-  const activated = relu(y!);
-  dispose(y!);
-  return [activated, ...rest];
 }
 
 /** Small tensors that operations take as arguments (shapes, axes, factors), made once and shared. */

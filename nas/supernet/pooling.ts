@@ -1,3 +1,4 @@
+import { withKernels } from './bfloat16.ts';
 import { cast, imageShape, integers, leading, margins, reshape, scale } from './ops.ts';
 import { attribute, dispose, isOnGpu, run, runMany } from './tensorflow.ts';
 import type { DType, Tensor } from './tensorflow.ts';
@@ -53,13 +54,17 @@ export type PoolState = readonly Tensor[];
 
 /** x: `bordered` and nowhere negative. */
 export function maxPoolForward(x: Tensor): { y: Tensor; places: PoolState } {
-  const [y, ...places] = isOnGpu() ? [run('MaxPool', VALID, [x])] : runMany('_MklNativeMaxPool', FAST, [x], 2);
+  const [y, ...places] = isOnGpu()
+    ? [run('MaxPool', VALID, [x])]
+    : withKernels([x], (inputs) => runMany('_MklNativeMaxPool', FAST, inputs, 2));
   return { y: y!, places };
 }
 
 /** dLoss/dx of `maxPoolForward`; frees nothing. */
 export function maxPoolGradient(dy: Tensor, x: Tensor, y: Tensor, places: PoolState): Tensor {
-  return isOnGpu() ? run('MaxPoolGrad', VALID, [x, y, dy]) : run('_MklNativeMaxPoolGrad', FAST, [x, y, dy, ...places]);
+  if (isOnGpu()) return run('MaxPoolGrad', VALID, [x, y, dy]);
+  const [dx] = withKernels([x, y, dy, ...places], (inputs) => [run('_MklNativeMaxPoolGrad', FAST, inputs)]);
+  return dx!;
 }
 
 /** Mean over height and width: [n, h, w, c] → [n, c]; `axes` where they stand elsewhere. */

@@ -5,18 +5,8 @@ import { convolutionBackward, convolutionForward } from './convolution.ts';
 import { dropConnectMask, dropoutMask } from './dropout.ts';
 import type { DropConnect, Dropout } from './dropout.ts';
 import { resizeBicubic } from './images.ts';
-import {
-  add,
-  batchNorm,
-  batchNormGradient,
-  biasAdd,
-  biasGradient,
-  cast,
-  matmul,
-  multiply,
-  relu,
-  reluGradient,
-} from './ops.ts';
+import { batchNorm, batchNormGradient } from './batch-norm.ts';
+import { add, biasAdd, biasGradient, cast, matmul, multiply, relu, reluGradient } from './ops.ts';
 import { bordered, maxPoolForward, maxPoolGradient, meanPool, meanPoolGradient, unbordered } from './pooling.ts';
 import type { Supernet } from './supernet.ts';
 import { dispose, scope } from './tensorflow.ts';

@@ -9,8 +9,9 @@ import {
   convolutionForward,
 } from '../../nas/supernet/convolution.ts';
 import { filter, filterWeight } from '../../nas/supernet/minimal-filtering.ts';
-import { batchNorm, batchNormWith, cast, relu, transpose } from '../../nas/supernet/ops.ts';
 import { Supernet } from '../../nas/supernet/supernet.ts';
+import { batchNorm, batchNormWith } from '../../nas/supernet/batch-norm.ts';
+import { cast, relu, transpose } from '../../nas/supernet/ops.ts';
 import { liveTensors, readFloats, scope, tensor } from '../../nas/supernet/tensorflow.ts';
 import type { DType, Tensor } from '../../nas/supernet/tensorflow.ts';
 import { committedSpace } from '../support/spaces.ts';

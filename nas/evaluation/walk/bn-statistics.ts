@@ -1,4 +1,5 @@
-import { addN, batchNorm, batchNormWith, scale } from '../../supernet/ops.ts';
+import { batchNorm, batchNormWith } from '../../supernet/batch-norm.ts';
+import { addN, scale } from '../../supernet/ops.ts';
 import { dispose, keep } from '../../supernet/tensorflow.ts';
 import type { Tensor } from '../../supernet/tensorflow.ts';
 
