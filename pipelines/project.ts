@@ -10,8 +10,8 @@ import { checkLists, pinLists } from '../nas/data/lists.ts';
 import type { Space } from '../nas/space/space.ts';
 import { parseSubnetList, SubnetListError } from '../nas/space/subnet-list.ts';
 import type { ListedSubnet } from '../nas/space/subnet-list.ts';
-import { readSafetensorsHeader } from '../nas/weights/safetensors.ts';
-import { checkSupernet, groupsIn } from '../nas/weights/supernet-file.ts';
+import { checkNumbers, readSafetensorsHeader } from '../nas/weights/safetensors.ts';
+import { checkSupernet, groupsIn, isParameter } from '../nas/weights/supernet-file.ts';
 import { issueProblems } from './issues.ts';
 import { sourceLayer } from './layers.ts';
 import { nearest, problem } from './problems.ts';
@@ -193,16 +193,12 @@ function namesIn(root: string, folder: string): string[] {
 
 /** Supernets that a pipeline names by their file instead of by the stage that made them. */
 
-// oxlint-disable-next-line typescript/no-restricted-imports -- reads a header and loads no TensorFlow
-
-// oxlint-disable-next-line typescript/no-restricted-imports -- compares names and shapes and loads no TensorFlow
-
 const PIECE_BYTES = 8 * 1024 * 1024;
 
 /**
  * What stands in the plan for a supernet's file: a reference as `${{ stages.X.selected }}` gives one, but into the project.
  * @param name relative to `root`
- * @throws FileError for no file, one of another format, or one of another space or number of classes
+ * @throws FileError for no file, one of another format, of another space or number of classes, or with numbers that are not finite
  */
 function supernetReference(root: string, name: string, space: Space, classes: number): JsonObject {
   const place = projectPlace(root, name);
@@ -210,6 +206,7 @@ function supernetReference(root: string, name: string, space: Space, classes: nu
     const header = readSafetensorsHeader(place);
     const groups = groupsIn(header);
     checkSupernet(name, header, { space, groups, classes });
+    checkNumbers(place, isParameter);
     const epoch = Number(header.metadata['epoch'] ?? 0);
     return {
       file: name,
@@ -221,7 +218,9 @@ function supernetReference(root: string, name: string, space: Space, classes: nu
   } catch (error) {
     if (!(error instanceof BadInput)) throw error;
     const reason = error.message.replace(place, name);
-    throw new FileError(`expected a supernet of the space ${space.name}, got another file: ${reason}`);
+    throw new FileError(
+      `expected a supernet of the space ${space.name}, got a file that cannot serve as one: ${reason}`,
+    );
   }
 }
 

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { BadInput } from '../../plan/endings.ts';
 import { mkdir } from 'node:fs/promises';
 import { readPicture } from '../data/pictures.ts';
 import { parseArchCode } from '../space/arch-code.ts';
@@ -48,6 +49,11 @@ async function classify(network: StaticNetwork, pictures: readonly string[]): Pr
     const images = new Float32Array(files.length * size);
     for (const [at, file] of files.entries()) images.set(await readPicture(file, picture), at * size);
     const all = network.logits(images);
+    if (!all.every(Number.isFinite)) {
+      throw new BadInput(
+        `${files.join(', ')}: expected finite logits, got NaN or infinity; the network's weights are too large`,
+      );
+    }
     for (const at of files.keys()) logits.push(Array.from(all.subarray(at * classes, (at + 1) * classes)));
   }
   return logits;

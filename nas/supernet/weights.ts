@@ -32,14 +32,16 @@ export function saveSupernet(
 }
 
 /**
- * Reads a supernet, ours or one that the original wrote (whose `module.` prefixes are dropped and whose BN statistics
- * are passed over).
- * @throws SafetensorsError for a file that does not have exactly the parameters of this space, K and number of classes
+ * Reads a supernet, ours or one that PyTorch wrote: what DistributedDataParallel and torch.compile put into names is dropped, BN
+ * statistics are passed over, and other floating-point types become float32, with a word about it.
+ * @throws SafetensorsError for a file that does not have exactly the parameters of this space, K and number of classes, or in
+ * which one is not finite
  */
 export function loadSupernet(path: string, options: SupernetOptions): Supernet {
-  const { metadata, tensors } = readSafetensors(path, isParameter);
+  const { metadata, tensors, converted } = readSafetensors(path, isParameter);
   // All is checked before anything is built.
   checkSupernet(path, { metadata, tensors }, options);
+  if (converted.length > 0) console.warn(`${path}: its numbers are ${converted.join(' and ')}, and read as float32`);
   const byName = new Map(tensors.map((entry) => [parameterName(entry.name), entry]));
   return new Supernet(options, (spec) => toInternal(spec, byName.get(spec.name)!.data));
 }

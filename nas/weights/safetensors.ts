@@ -3,10 +3,12 @@ import { createHash, randomBytes } from 'node:crypto';
 import { closeSync, fstatSync, fsyncSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { endianness } from 'node:os';
 import { dirname } from 'node:path';
+import { firstNonFinite, isFloatType, toFloat32 } from './floats.ts';
 
 /**
  * The safetensors format (huggingface.co/docs/safetensors): eight bytes with the header's length, a JSON header that
- * says where each tensor lies, then the tensors without gaps. Float32 is read and written; others are only listed.
+ * says where each tensor lies, then the tensors without gaps. Float32 is written; float16, bfloat16 and float64 are read too, as
+ * float32; other types are only listed.
  */
 export interface NamedTensor {
   readonly name: string;
@@ -56,28 +58,68 @@ export function readSafetensorsHeader(path: string): SafetensorsHeader {
   return withFile(path, 'r', (file) => parseHeader(path, file).header);
 }
 
+/** A file's tensors, or a part of them. */
+interface Content {
+  readonly metadata: Readonly<Record<string, string>>;
+  /** In the order of their data. */
+  readonly tensors: NamedTensor[];
+  /** Types other than float32 that they had in the file. */
+  readonly converted: readonly string[];
+}
+
 /**
- * Reads a file's tensors in the order of their data.
+ * Reads a file's tensors.
  * @param wanted by name; the others are passed over, whatever their type
- * @throws SafetensorsError for a header that lies, or a wanted tensor that is not float32
+ * @throws SafetensorsError for a header that lies, and a wanted tensor that holds no floating-point numbers or NaN or infinity
  */
-export function readSafetensors(
-  path: string,
-  wanted: (name: string) => boolean = () => true,
-): { metadata: Readonly<Record<string, string>>; tensors: NamedTensor[] } {
+export function readSafetensors(path: string, wanted: (name: string) => boolean = () => true): Content {
   return withFile(path, 'r', (file) => {
     const { header, dataStart } = parseHeader(path, file);
     const chosen = header.tensors.filter(({ name }) => wanted(name));
-    const tensors = chosen.map(({ name, dtype, shape, begin, end }) => {
-      if (dtype !== 'F32') {
-        throw new SafetensorsError(`${path}: ${name}: expected float32 (F32), got ${dtype}; save it with .float()`);
-      }
-      const data = new Float32Array((end - begin) / 4);
-      readFully(path, file, new Uint8Array(data.buffer), dataStart + begin);
-      return { name, shape, data };
-    });
-    return { metadata: header.metadata, tensors };
+    const converted = [...new Set(chosen.map(({ dtype }) => dtype))].filter((dtype) => dtype !== 'F32');
+    const tensors = chosen.map((entry) => readTensor(path, file, dataStart, entry));
+    return { metadata: header.metadata, tensors, converted };
   });
+}
+
+/** Checks a file's numbers as `readSafetensors` does, and keeps none: files may be larger than memory. */
+export function checkNumbers(path: string, wanted: (name: string) => boolean): void {
+  withFile(path, 'r', (file) => {
+    const { header, dataStart } = parseHeader(path, file);
+    for (const entry of header.tensors) if (wanted(entry.name)) readTensor(path, file, dataStart, entry);
+  });
+}
+
+function readTensor(path: string, file: number, dataStart: number, entry: TensorEntry): NamedTensor {
+  const { name, dtype, shape, begin, end } = entry;
+  if (!isFloatType(dtype)) {
+    const expected = 'float32, float16, bfloat16 or float64';
+    throw new SafetensorsError(`${path}: ${name}: expected ${expected}, got ${dtype}; save it with .float()`);
+  }
+  const bytes = new Uint8Array(end - begin);
+  readFully(path, file, bytes, dataStart + begin);
+  const data = toFloat32(dtype, bytes.buffer);
+  const wrong = firstNonFinite(data);
+  if (wrong >= 0) {
+    throw new SafetensorsError(
+      `${path}: ${name}[${indices(wrong, shape).join(', ')}]: expected finite numbers, got ${data[wrong]}; ` +
+        'take weights from before the training failed, or train with a smaller learning rate',
+    );
+  }
+  return { name, shape, data };
+}
+
+/** Where the element at a position of the data stands. */
+function indices(position: number, shape: readonly number[]): number[] {
+  let rest = position;
+  return shape
+    .toReversed()
+    .map((size) => {
+      const index = rest % size;
+      rest = Math.floor(rest / size);
+      return index;
+    })
+    .toReversed();
 }
 
 /**

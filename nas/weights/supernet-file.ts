@@ -2,7 +2,7 @@ import { parameterLayout } from '../space/layout.ts';
 import type { Space } from '../space/space.ts';
 import { SafetensorsError } from './safetensors.ts';
 
-// What makes a safetensors file a supernet: names and shapes. Reads headers alone and loads no TensorFlow.
+// What makes a safetensors file a supernet: names and shapes. Loads no TensorFlow.
 
 /** What a supernet file must fit. */
 interface SupernetShape {
@@ -26,9 +26,12 @@ export function isParameter(name: string): boolean {
   return !PASSED_OVER.test(name);
 }
 
-/** The parameter's name without what DistributedDataParallel puts before it. */
+/** The parameter's name without what DistributedDataParallel (`module`) and torch.compile (`_orig_mod`) put into it. */
 export function parameterName(name: string): string {
-  return name.replace(/^module\./, '');
+  return name
+    .split('.')
+    .filter((part) => part !== 'module' && part !== '_orig_mod')
+    .join('.');
 }
 
 /**
@@ -48,9 +51,14 @@ export function checkSupernet(where: string, { metadata, tensors }: Listed, shap
       throw new SafetensorsError(`${where}: expected a supernet with ${what} ${expected}, got ${what} ${got}`);
     }
   }
-  const found = new Map(
-    tensors.filter(({ name }) => isParameter(name)).map((one) => [parameterName(one.name), one.shape.join('×')]),
-  );
+  const found = new Map<string, string>();
+  for (const { name: written, shape: given } of tensors.filter(({ name }) => isParameter(name))) {
+    const name = parameterName(written);
+    if (found.has(name)) {
+      throw new SafetensorsError(`${where}: expected each parameter once, got ${name} again as ${written}; save one of them`);
+    }
+    found.set(name, given.join('×'));
+  }
   for (const { name, shape: expected } of parameterLayout(space, groups, classes)) {
     const got = found.get(name) ?? 'nothing';
     if (got !== expected.join('×')) {
@@ -70,6 +78,6 @@ export function checkSupernet(where: string, { metadata, tensors }: Listed, shap
 export function groupsIn({ metadata, tensors }: Listed): number {
   const said = Number(metadata['groups']);
   if (Number.isInteger(said) && said > 0) return said;
-  const classifiers = tensors.filter(({ name }) => /^(module\.)?classifier.*\.linear\.linear\.weight$/.test(name));
+  const classifiers = tensors.filter(({ name }) => /^classifier.*\.linear\.linear\.weight$/.test(parameterName(name)));
   return Math.max(1, classifiers.length);
 }

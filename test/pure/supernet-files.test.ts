@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { sha256File } from '../../artifacts/files.ts';
 import { originalFolder } from '../../nas/evaluation/ranking.ts';
 import { parameterLayout } from '../../nas/space/layout.ts';
-import { writeSafetensors } from '../../nas/weights/safetensors.ts';
+import { readSafetensors, writeSafetensors } from '../../nas/weights/safetensors.ts';
 import { loadPipeline } from '../../pipelines/compile.ts';
 import { fingerprintOf } from '../../pipelines/fingerprint.ts';
 import { PipelineError } from '../../pipelines/problems.ts';
@@ -70,6 +70,50 @@ test('a stage starts from a supernet that is named by its file, with K and hash 
   );
 });
 
+test('weights that are not finite are refused before anything starts, and it is said which', () => {
+  const root = projectWith(1);
+  const { tensors } = readSafetensors(path.join(root, 'original.safetensors'));
+  const conv = tensors.find(({ name }) => name.endsWith('blocks.1.conv2.conv.weight'))!;
+  for (const [value, text] of [
+    [NaN, 'NaN'],
+    [-Infinity, '-Infinity'],
+  ] as const) {
+    conv.data[(2 * conv.shape[1]! + 1) * 9 + 5] = value;
+    writeSafetensors(path.join(root, 'broken.safetensors'), tensors, {});
+    for (const stages of [training(1, 'broken.safetensors'), evaluation('broken.safetensors')]) {
+      expect(problemsIn(root, stages)).toContain(
+        `broken.safetensors: module.blocks.1.conv2.conv.weight[2, 1, 1, 2]: expected finite numbers, got ${text}; take weights from before the training failed`,
+      );
+    }
+  }
+});
+
+test('names that torch.compile and DistributedDataParallel have changed are understood, in any order', () => {
+  const root = projectWith(1);
+  const { tensors } = readSafetensors(path.join(root, 'original.safetensors'));
+  const renamed = (change: (name: string) => string): string => {
+    const named = tensors.map(({ name, ...tensor }) => ({ ...tensor, name: change(name.replace(/^module\./, '')) }));
+    writeSafetensors(path.join(root, 'renamed.safetensors'), named, {});
+    return problemsIn(root, training(1, 'renamed.safetensors'));
+  };
+  expect(renamed((name) => `_orig_mod.${name}`)).toBe('');
+  expect(renamed((name) => `module._orig_mod.${name}`)).toBe('');
+  expect(renamed((name) => `_orig_mod.module.${name}`)).toBe('');
+  expect(renamed((name) => name.replace(/^(blocks\.\d+)/, '$1._orig_mod'))).toBe('');
+  expect(renamed((name) => `wrapped.${name}`)).toContain('first_conv.conv.conv.weight: expected 4×1×3×3, got nothing');
+});
+
+test('a file with a parameter under two names is refused: nobody knows which is meant', () => {
+  const root = projectWith(1);
+  const { tensors } = readSafetensors(path.join(root, 'original.safetensors'));
+  const [first] = tensors;
+  const twice = [...tensors, { ...first!, name: first!.name.replace(/^module\./, '') }];
+  writeSafetensors(path.join(root, 'twice.safetensors'), twice, {});
+  expect(problemsIn(root, training(1, 'twice.safetensors'))).toContain(
+    'expected each parameter once, got first_conv.conv.conv.weight again as first_conv.conv.conv.weight',
+  );
+});
+
 function print(supernet: JsonObject): string {
   return fingerprintOf('evaluate-subnets', { supernet });
 }
@@ -87,10 +131,10 @@ test('a file that is missing, no supernet, or of another space or K is refused b
     `${at(58, 'inherit')}expected a file, got none at "missing.safetensors"; correct the path; docs/pytorch.md says what such a file is`,
   );
   expect(problemsIn(root, training(2, 'torch.pth'))).toContain(
-    'got another file: torch.pth: expected a header of at most',
+    'got a file that cannot serve as one: torch.pth: expected a header of at most',
   );
   expect(problemsIn(root, evaluation('other.safetensors'))).toContain(
-    `${at(50, 'supernet')}expected a supernet of the space fashion, got another file: other.safetensors: first_conv.conv.conv.weight: expected 4×1×3×3, got nothing; another space or K?`,
+    `${at(50, 'supernet')}expected a supernet of the space fashion, got a file that cannot serve as one: other.safetensors: first_conv.conv.conv.weight: expected 4×1×3×3, got nothing; another space or K?`,
   );
   expect(problemsIn(root, training(2, 'original.safetensors'))).toBe(
     `${at(58, 'inherit')}expected a supernet of at most 2 groups, got one of 3; raise groups`,

@@ -62,6 +62,21 @@ test('of pictures as ImageNet has them the logits are those of the evaluation', 
   expect(network).toMatchObject({ class_names: null, picture: { channels: 3, resize: 36, crop: 32 } });
 });
 
+test('logits that are not finite are refused, with the pictures that gave them', async () => {
+  const net = tinySupernet(1, { classes: CLASSES });
+  const weight = net.parameters.get('classifier.linear.linear.weight');
+  weight.assign(weight.read().map((value) => Math.sign(value) * 3e38));
+  const file = path.join(root, 'large.safetensors');
+  const { sha256 } = saveSupernet(net, file);
+  net.dispose();
+  const calibration = { part: 'calibration', batches: 1, batch_size: 4 } as const;
+  const source = { file, sha256, groups: 1, space: tinySpace, dataset: config, calibration, arch: ARCH, threads: 1 };
+  const picture = path.join(root, 'train', files[0]!);
+  await expect(
+    deploy({ network: { kind: 'supernet', ...source }, write: [], pictures: [picture] }, () => {}),
+  ).rejects.toThrow(`${picture}: expected finite logits, got NaN or infinity`);
+});
+
 test('a network for grey images sees the brightness of a coloured picture', async () => {
   const file = path.join(root, 'red.png');
   await sharp({ create: { width: 50, height: 40, channels: 3, background: { r: 255, g: 0, b: 51 } } }).toFile(file);

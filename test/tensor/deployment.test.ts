@@ -143,6 +143,15 @@ test('a file that is a supernet, or lacks a tensor, is refused', async () => {
   ).toThrow(missing);
 });
 
+test('a network with a number that is not finite is refused', async () => {
+  const file = path.join(temporaryFolder(), 'broken.safetensors');
+  const network = await networkOf(archs[2]!, 1);
+  const bias = network.tensors.find(({ name }) => name === 'fc.bias')!;
+  bias.data[1] = Infinity;
+  writeNetwork(file, network);
+  expect(() => readNetwork(file)).toThrow('fc.bias[1]: expected finite numbers, got Infinity');
+});
+
 test('nothing stays behind in memory', async () => {
   const before = liveTensors();
   (await networkOf(archs[0]!, 2)).logits(tested.images);

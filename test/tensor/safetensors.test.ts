@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadSupernet, saveSupernet } from '../../nas/supernet/weights.ts';
 import {
+  checkNumbers,
   readSafetensors,
   readSafetensorsHeader,
   SafetensorsError,
@@ -22,13 +23,13 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const file = (name: string): string => join(folder, name);
 
-/** A file with the given header and as many zeros as data. */
-function crafted(header: unknown, dataBytes: number, headerBytes?: bigint): string {
+/** A file with the given header and data, or as many zeros. */
+function crafted(header: unknown, data: number | Buffer, headerBytes?: bigint): string {
   const text = Buffer.from(typeof header === 'string' ? header : JSON.stringify(header));
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(headerBytes ?? BigInt(text.length));
   const path = file('crafted.safetensors');
-  writeFileSync(path, Buffer.concat([length, text, Buffer.alloc(dataBytes)]));
+  writeFileSync(path, Buffer.concat([length, text, typeof data === 'number' ? Buffer.alloc(data) : data]));
   return path;
 }
 
@@ -119,7 +120,36 @@ describe('safetensors', () => {
   it('of other types are listed and passed over, and refused only where they are wanted', () => {
     const path = crafted({ a: { dtype: 'I64', shape: [], data_offsets: [0, 8] }, b: at(8, 12) }, 12);
     expect(readSafetensors(path, (name) => name === 'b').tensors).toHaveLength(1);
-    expect(() => readSafetensors(path)).toThrow('a: expected float32 (F32), got I64');
+    expect(() => readSafetensors(path)).toThrow('a: expected float32, float16, bfloat16 or float64, got I64');
+  });
+
+  it.each([
+    [
+      'F16',
+      Uint16Array.of(0x3c00, 0xc000, 0x7bff, 0x0001, 0x0400, 0x3555),
+      [1, -2, 65504, 2 ** -24, 2 ** -14, 1365 / 4096],
+    ],
+    ['BF16', Uint16Array.of(0x3f80, 0xc000, 0x0080, 0x3eab), [1, -2, 2 ** -126, 171 / 512]],
+    ['F64', Float64Array.of(1, -2, 1 / 3, 1e-60), [1, -2, Math.fround(1 / 3), 0]],
+  ])('of type %s are read as float32, and the type is told', (dtype, numbers, expected) => {
+    const header = { a: { dtype, shape: [numbers.length], data_offsets: [0, numbers.byteLength] } };
+    const { tensors, converted } = readSafetensors(crafted(header, Buffer.from(numbers.buffer)));
+    expect([...tensors[0]!.data]).toEqual(expected);
+    expect(converted).toEqual([dtype]);
+  });
+
+  it.each([
+    ['F16', Uint16Array.of(0x3c00, 0x7e00), 'NaN'],
+    ['F16', Uint16Array.of(0, 0xfc00), '-Infinity'],
+    ['BF16', Uint16Array.of(0, 0x7f80), 'Infinity'],
+    ['F32', Float32Array.of(3e38, NaN), 'NaN'],
+    ['F64', Float64Array.of(1, 1e300), 'Infinity'],
+  ])('of type %s with a number that is not finite in float32 are refused by name and place', (dtype, numbers, got) => {
+    const header = { a: { dtype, shape: [1, 2], data_offsets: [0, numbers.byteLength] } };
+    const path = crafted(header, Buffer.from(numbers.buffer));
+    expect(() => readSafetensors(path)).toThrow(`a[0, 1]: expected finite numbers, got ${got}; take weights`);
+    expect(() => checkNumbers(path, () => true)).toThrow('a[0, 1]: expected finite numbers');
+    expect(() => checkNumbers(path, () => false)).not.toThrow();
   });
 
   it('leave the old file alone where writing fails, and nothing beside it', () => {
