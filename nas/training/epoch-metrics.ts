@@ -2,6 +2,7 @@ import { fileNames } from '../../artifacts/paths.ts';
 import { readResult } from '../../artifacts/results.ts';
 import type { HeldStage } from '../../artifacts/stage.ts';
 import type { NewFile } from '../../artifacts/store.ts';
+import { eventFile } from './event-file.ts';
 
 // What can be plotted of an epoch: a line of `log.jsonl` for programs, an event file for TensorBoard.
 
@@ -69,83 +70,4 @@ function scalarsOf({ loss, train, lr, tau, min, max, crossEntropy, test }: Metri
 
 function percent(group: string, { top1, top5 }: Accuracies): Record<string, number> {
   return { [`${group}/top1`]: 100 * top1, [`${group}/top5`]: 100 * top5 };
-}
-
-// TensorBoard's event files: protocol buffers of tensorflow/core/util/event.proto in TFRecord framing.
-
-const MASK = 0xa282ead8;
-const CASTAGNOLI = 0x82f63b78;
-
-const table = Uint32Array.from({ length: 256 }, (_, byte) => {
-  let remainder = byte;
-  for (let bit = 0; bit < 8; bit++) remainder = remainder & 1 ? (remainder >>> 1) ^ CASTAGNOLI : remainder >>> 1;
-  return remainder;
-});
-
-/**
- * One event file: TensorBoard's greeting, then one event with a value for each tag.
- * @param step the place on the horizontal axis: an epoch
- * @param time of the event, in seconds since 1970
- * @param scalars by tag, in the units to be shown; kept as float32
- */
-export function eventFile(step: number, time: number, scalars: Readonly<Record<string, number>>): Buffer {
-  const values = Object.entries(scalars).map(([tag, value]) =>
-    field(1, Buffer.concat([field(1, Buffer.from(tag)), float(2, value)])),
-  );
-  const greeting = [double(1, time), field(3, Buffer.from('brain.Event:2'))];
-  const event = [double(1, time), integer(2, step), field(5, Buffer.concat(values))];
-  return Buffer.concat([record(Buffer.concat(greeting)), record(Buffer.concat(event))]);
-}
-
-/** CRC-32C: 0xe3069283 for the digits 1 to 9. */
-export function crc32c(bytes: Uint8Array): number {
-  let remainder = 0xffffffff;
-  for (const byte of bytes) remainder = table[(remainder ^ byte) & 0xff]! ^ (remainder >>> 8);
-  return ~remainder >>> 0;
-}
-
-/** Length and its checksum, the bytes and theirs. */
-function record(bytes: Buffer): Buffer {
-  const length = Buffer.alloc(8);
-  length.writeBigUInt64LE(BigInt(bytes.length));
-  return Buffer.concat([length, masked(length), bytes, masked(bytes)]);
-}
-
-// A checksum of bytes that hold checksums themselves says little, so TFRecord turns and shifts it.
-function masked(bytes: Buffer): Buffer {
-  const crc = crc32c(bytes);
-  const word = Buffer.alloc(4);
-  word.writeUInt32LE((((crc >>> 15) | (crc << 17)) + MASK) >>> 0);
-  return word;
-}
-
-/** Field numbers here are below 16, so a key is one byte: number and wire type. */
-const key = (number: number, wire: 0 | 1 | 2 | 5): Buffer => Buffer.of((number << 3) | wire);
-
-function field(number: number, bytes: Buffer): Buffer {
-  return Buffer.concat([key(number, 2), varint(bytes.length), bytes]);
-}
-
-function integer(number: number, value: number): Buffer {
-  return Buffer.concat([key(number, 0), varint(value)]);
-}
-
-function float(number: number, value: number): Buffer {
-  const word = Buffer.alloc(4);
-  word.writeFloatLE(value);
-  return Buffer.concat([key(number, 5), word]);
-}
-
-function double(number: number, value: number): Buffer {
-  const word = Buffer.alloc(8);
-  word.writeDoubleLE(value);
-  return Buffer.concat([key(number, 1), word]);
-}
-
-/** Seven bits a byte, the lowest first; all but the last byte have their highest bit set. */
-function varint(value: number): Buffer {
-  const bytes: number[] = [];
-  let rest = value;
-  for (; rest >= 128; rest = Math.floor(rest / 128)) bytes.push((rest % 128) + 128);
-  return Buffer.from([...bytes, rest]);
 }
