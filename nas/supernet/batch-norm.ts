@@ -1,11 +1,10 @@
 import { lacksKernels } from './bfloat16.ts';
 import { memo, relu } from './ops.ts';
-import { attribute, constant, dispose, isOnGpu, run, runMany } from './tensorflow.ts';
-import type { Tensor } from './tensorflow.ts';
+import { attribute, constant, dispose, isOnGpu, runMany } from './tensorflow.ts';
+import type { Attributes, Tensor } from './tensorflow.ts';
 
 // Batch normalisation of x [n, h, w, c], with gamma and beta [c] in float32 whatever x's precision.
 
-type Attributes = Parameters<typeof run>[1];
 const NONE = constant(new Float32Array(0), [0]);
 const normalisations = new Map<number, Attributes>();
 /** oneDNN's normalisation with a ReLU behind it: TensorFlow hands it out under its inner name only. */

@@ -9,7 +9,7 @@ import {
 } from './minimal-filtering.ts';
 import { imageShape, integers, leading, margins, matmul, memo, transpose } from './ops.ts';
 import { attribute, dispose, isOnGpu, run } from './tensorflow.ts';
-import type { Tensor } from './tensorflow.ts';
+import type { Attributes, Tensor } from './tensorflow.ts';
 
 /**
  * Convolutions with PyTorch's padding, kernel // 2 on every side. Images are NHWC, weights HWIO.
@@ -19,7 +19,6 @@ import type { Tensor } from './tensorflow.ts';
  * even sizes), the gradients pad the image themselves and ask for VALID.
  */
 
-type Attributes = Parameters<typeof run>[1];
 const attributes = new Map<string, Attributes>();
 /** Up to so many channels TensorFlow's gradient for EXPLICIT is the faster one. */
 const FEW_CHANNELS = 8;

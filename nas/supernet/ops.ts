@@ -1,7 +1,5 @@
 import { attribute, constant, dispose, run, runMany } from './tensorflow.ts';
-import type { DType, Tensor } from './tensorflow.ts';
-
-type Attributes = Parameters<typeof run>[1];
+import type { Attributes, DType, Tensor } from './tensorflow.ts';
 
 /**
  * The operations a network is made of, one TensorFlow kernel each wherever there is one. Images are NHWC.

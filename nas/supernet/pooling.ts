@@ -1,11 +1,10 @@
 import { withKernels } from './bfloat16.ts';
 import { cast, imageShape, integers, leading, margins, reshape, scale } from './ops.ts';
 import { attribute, dispose, isOnGpu, run, runMany } from './tensorflow.ts';
-import type { DType, Tensor } from './tensorflow.ts';
+import type { Attributes, DType, Tensor } from './tensorflow.ts';
 
 /** Pools and their gradients: a 3×3 maximum of stride 2 and padding 1, and the mean over an image. */
 
-type Attributes = Parameters<typeof run>[1];
 const WINDOW = [attribute.int('ksize', [1, 3, 3, 1]), attribute.int('strides', [1, 2, 2, 1])];
 const EXPLICIT = [
   ...WINDOW,

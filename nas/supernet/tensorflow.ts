@@ -29,6 +29,9 @@ export const attribute = {
   shape: (name: string, value: readonly number[]): OpAttribute => ({ name, type: 5, value }),
 };
 
+/** Arguments of an operation. */
+export type Attributes = readonly OpAttribute[];
+
 /** An operation was refused or failed. */
 export class TensorFlowError extends KnownError {}
 
@@ -60,18 +63,13 @@ export function tensor(data: Float32Array | Int32Array, shape: readonly number[]
 }
 
 /** Runs an operation with one output. */
-export function run(op: string, attributes: readonly OpAttribute[], inputs: readonly Tensor[]): Tensor {
+export function run(op: string, attributes: Attributes, inputs: readonly Tensor[]): Tensor {
   const output = execute(op, attributes, inputs, 1)[0]!;
   return adopt(output.id, output.shape, DTYPES[output.dtype]!);
 }
 
 /** Runs an operation with several outputs. */
-export function runMany(
-  op: string,
-  attributes: readonly OpAttribute[],
-  inputs: readonly Tensor[],
-  count: number,
-): Tensor[] {
+export function runMany(op: string, attributes: Attributes, inputs: readonly Tensor[], count: number): Tensor[] {
   const outputs = execute(op, attributes, inputs, count);
   const tensors: Tensor[] = [];
   for (const output of outputs) tensors.push(adopt(output.id, output.shape, DTYPES[output.dtype]!));
@@ -79,7 +77,7 @@ export function runMany(
 }
 
 /** Runs an operation for its effect (on a variable). */
-export function runEffect(op: string, attributes: readonly OpAttribute[], inputs: readonly Tensor[]): void {
+export function runEffect(op: string, attributes: Attributes, inputs: readonly Tensor[]): void {
   execute(op, attributes, inputs, 0);
 }
 
@@ -200,12 +198,7 @@ function adopt(id: number, shape: readonly number[], dtype: DType): Handle {
   return handle;
 }
 
-function execute(
-  op: string,
-  attributes: readonly OpAttribute[],
-  inputs: readonly Tensor[],
-  count: number,
-): TensorHandle[] {
+function execute(op: string, attributes: Attributes, inputs: readonly Tensor[], count: number): TensorHandle[] {
   const ids: number[] = [];
   for (const input of inputs) ids.push(input.id);
   operations++;
