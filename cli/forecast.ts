@@ -97,7 +97,7 @@ async function forecastCell(
 function nearest(uses: string, config: JsonObject, known: readonly CataloguedStage[]): string {
   const [best] = known
     .filter(({ manifest }) => manifest.uses === uses && manifest.state === 'done')
-    .map(({ directory, manifest }) => ({ directory, changes: changesOf(uses, manifest.config, config) }))
+    .map(({ directory, manifest }) => ({ directory, changes: changesOf(uses, JsonMap.parse(manifest.config), config) }))
     .toSorted((a, b) => a.changes.length - b.changes.length);
   if (best === undefined) return 'because no run has done it yet';
   const { directory, changes } = best;

@@ -1,26 +1,30 @@
 import path from 'node:path';
 import { readFileSync, statSync } from 'node:fs';
 import { checkRunId, PathError } from '../artifacts/paths.ts';
-import { directoryProblems } from './directories.ts';
+import { directoryProblems } from './cells.ts';
 import { checkedGraph } from './graph.ts';
 import { shaped } from './issues.ts';
 import type { Shaped } from './issues.ts';
-import { layersBelow, layersOf, parseSettings, sourceLayer } from './layers.ts';
-import type { Settings } from './layers.ts';
+import { layersOf, merged, parseSettings, sharedLayers, sourceLayer } from './layers.ts';
+import type { Given, Settings } from './layers.ts';
 import { wrongIn } from './links.ts';
 import type { Sight } from './links.ts';
+import { idleParams, paramsOf, paramValue } from './params.ts';
 import { nearest, PipelineError, problem } from './problems.ts';
-import type { Path, Place, Problem } from './problems.ts';
+import type { Place, Problem, Report } from './problems.ts';
 import { Project, PROJECT_ROOT } from './project.ts';
 import { PipelineFile, StageFile } from './schema.ts';
 import { compileStage } from './stage.ts';
-import type { SubPlan, SubRequest } from './stage.ts';
+import type { SubPlan, SubRequest } from './with.ts';
+import { changedWords } from './words.ts';
+import type { ParamValue } from './words.ts';
 import { LARGEST_BYTES, readYaml } from './yaml.ts';
 import type { Source } from './yaml.ts';
 import { isObject, valueAt } from '../plan/json.ts';
+import type { Json, JsonObject } from '../plan/json.ts';
 import type { Plan, PlanStage } from '../plan/plan.ts';
 import { ExpressionError, references, resolve } from '../plan/references.ts';
-import type { Json, JsonObject } from '../plan/json.ts';
+import type { Reference } from '../plan/references.ts';
 
 /** A pipeline file → a plan, or every error in it at once. */
 
@@ -64,7 +68,7 @@ function shownPath(file: string, root: string): string {
   return relative.startsWith('..') || path.isAbsolute(relative) ? file : relative.split(path.sep).join('/');
 }
 
-function wrongId(id: string): ReturnType<typeof problem>[] {
+function wrongId(id: string): Problem[] {
   try {
     checkRunId(id);
     return [];
@@ -73,8 +77,6 @@ function wrongId(id: string): ReturnType<typeof problem>[] {
     return [problem({ source: '--id' }, [], error.message.replace(/^run id: /, ''))];
   }
 }
-
-/** A read pipeline file → a plan: the file's own shape, its params and layers, then stage by stage in order. */
 
 interface Compiling {
   readonly project: Project;
@@ -87,6 +89,18 @@ interface Compiling {
   readonly deferred: JsonObject;
 }
 
+/** One file while it is compiled. */
+interface Context extends Compiling {
+  readonly source: Source;
+  readonly file: PipelineFile;
+  /** Those of the file, and over them what was given from outside. */
+  readonly params: JsonObject;
+  /** Where a param was given from outside. */
+  readonly given: (param: string) => Place | undefined;
+  readonly paramOf: (reference: Reference) => ParamValue | null;
+  readonly report: Report;
+}
+
 interface Compiled {
   readonly plan: Plan | null;
   /** Outputs as they could be, by stage. */
@@ -94,22 +108,23 @@ interface Compiled {
   readonly problems: readonly Problem[];
 }
 
-const DEEPEST = 4;
-
-/** Compiles a file. The plan is null where there are problems. */
+/** A read pipeline file → a plan: its own shape, its params, then stage by stage in order. The plan is null where there are problems. */
 export function compilePipeline(source: Source, compiling: Compiling): Compiled {
   const problems: Problem[] = [];
-  const report = (...more: readonly Problem[]): void => void problems.push(...more);
+  const report: Report = (...more) => void problems.push(...more);
   const given = (param: string): Place | undefined => compiling.settings.params.get(param)?.place;
-  const where = { written: sourceLayer(source, []), prefix: [], given };
+  const where = { written: source, prefix: [], given };
   const file = isObject(source.value)
     ? shaped(PipelineFile, source.value, where, report, { name: 'nameless' })?.value
     : null;
   if (file === null) report(problem(source.place([]), [], 'expected a map with name and stages, got none; write one'));
   if (!file) return { plan: null, samples: {}, problems };
   const params = paramsOf(file, source, compiling.settings, report);
-  const { stages, samples } = compileStages({ ...compiling, source, file, params, given, report });
+  const paramOf = (reference: Reference): ParamValue | null => paramValue(reference, source, params, compiling);
+  const { stages, samples, texts } = compileStages({ ...compiling, source, file, params, given, paramOf, report });
   report(...directoryProblems(stages, (id) => source.place(['stages', id, 'directory'])));
+  // Where a name is wrong, the param that it was meant for seems to be of no use.
+  if (problems.length === 0) report(...idleParams(file, source, texts));
   const plan: Plan = {
     version: 1,
     name: file.name,
@@ -122,30 +137,39 @@ export function compilePipeline(source: Source, compiling: Compiling): Compiled 
 }
 
 /** All stages that are right, in order; a stage that is wrong is reported, and what refers to it is not held against it. */
-function compileStages(context: Context): { stages: PlanStage[]; samples: JsonObject } {
-  const { source, file, project, settings, deferred, given, report } = context;
+function compileStages(context: Context): {
+  stages: PlanStage[];
+  samples: JsonObject;
+  /** All that they were made of, as JSON. */
+  texts: readonly string[];
+} {
+  const { source, file, project, settings, deferred, given, paramOf, report } = context;
   const ids = Object.keys(file.stages);
   const shapes = new Map(ids.map((id) => [id, shapeOf(id, context)]));
   const graph = checkedGraph(new Map(ids.map((id) => [id, shapes.get(id)?.value.needs ?? []])), context);
-  const below = layersBelow(context);
+  const shared = sharedLayers(context, new Set([...shapes.values()].map((shape) => shape?.value.uses ?? '')));
   for (const [id, layers] of settings.layers) {
     if (!ids.includes(id))
       report(...layers.map((layer) => problem(layer.place([]), [], `expected a stage, got ${id}${nearest(id, ids)}`)));
   }
   const outputs = new Map<string, JsonObject>();
   const stages: PlanStage[] = [];
+  const texts: string[] = [JSON.stringify(file.stages)];
   for (const id of new Set([...graph.order, ...ids])) {
     const shape = shapes.get(id);
     if (!shape) continue;
     // Where needs are wrong themselves, what comes before is not known.
     const ancestors = shape.wrong.has('needs') ? null : (graph.ancestors.get(id) ?? null);
+    const layers = layersOf(id, shape.value, shared, context);
+    texts.push(JSON.stringify(merged(layers).value));
     const compiled = compileStage(shape, {
       project,
-      layers: layersOf(id, shape.value, below, context),
+      layers,
       sight: { stage: id, params: context.params, ids, ancestors, outputs },
-      matrixNames: namesAt(source, ['stages', id, 'matrix']),
+      matrixNames: namesIn(valueAt(source.value, ['stages', id, 'matrix'])),
       deferred: new Set(Object.keys(deferred)),
       given,
+      paramOf,
       place: (at) => source.place(['stages', id, ...at]),
       subPlan: (request) => subPlan(request, context),
       report,
@@ -154,80 +178,50 @@ function compileStages(context: Context): { stages: PlanStage[]; samples: JsonOb
     outputs.set(id, compiled.samples);
     stages.push(compiled.stage);
   }
-  return { stages, samples: Object.fromEntries(outputs) };
+  return { stages, samples: Object.fromEntries(outputs), texts };
 }
 
-function namesAt(source: Source, at: Path): string[] {
-  const value = valueAt(source.value, at);
+function namesIn(value: Json | undefined): string[] {
   return isObject(value) ? Object.keys(value) : [];
 }
 
-/** One file while it is compiled. */
-export interface Context extends Compiling {
-  readonly source: Source;
-  readonly file: PipelineFile;
-  readonly params: JsonObject;
-  readonly given: (param: string) => Place | undefined;
-  readonly report: (...problems: readonly Problem[]) => void;
-}
-
-/** The params of the file, those given from outside over them. */
-function paramsOf(file: PipelineFile, source: Source, settings: Settings, report: Context['report']): JsonObject {
-  const params: Record<string, Json> = { ...file.params };
-  for (const [name, { value, place }] of settings.params) {
-    if (Object.hasOwn(file.params, name)) params[name] = value;
-    else
-      report(
-        problem(place, [], `expected a param of ${source.file}, got ${name}${nearest(name, Object.keys(file.params))}`),
-      );
-  }
-  for (const [name, value] of Object.entries(params)) {
-    if (!JSON.stringify(value).includes('${{')) continue;
-    const place = settings.params.get(name)?.place ?? source.place(['params', name]);
-    report(
-      problem(
-        place,
-        ['params', name],
-        'expected a value, got a reference; params do not refer to anything, write the value',
-      ),
-    );
-  }
-  return params;
-}
-
 /** The shape of one stage, params put in everywhere but in `with` and `if`, which are looked at apart. */
-function shapeOf(id: string, { source, file, params, deferred, given, report }: Context): Shaped<StageFile> | null {
+function shapeOf(
+  id: string,
+  { source, file, params, deferred, given, paramOf, report }: Context,
+): Shaped<StageFile> | null {
+  const at = ['stages', id];
   const raw = file.stages[id] ?? null;
   if (!isObject(raw)) {
-    report(problem(source.place(['stages', id]), ['stages', id], 'expected a map with uses, got none; write one'));
+    report(problem(source.place(at), at, 'expected a map with uses, got none; write one'));
     return null;
   }
   const sight: Sight = { stage: id, params, matrix: null, ids: [], ancestors: null, outputs: new Map() };
   const filled: Record<string, Json> = {};
   for (const [key, value] of Object.entries(raw)) {
+    const refuse = (message: string): void => report(problem(source.place([...at, key]), [...at, key], message));
     try {
-      const inPlace = key === 'with' || key === 'if';
-      const wrong = inPlace
-        ? []
-        : references(value)
-            .filter(({ scope }) => scope === 'params')
-            .flatMap((one) => wrongIn(one, sight) ?? []);
-      if (wrong.length === 0)
-        filled[key] = inPlace ? value : resolve(value, { params }, new Set(Object.keys(deferred)));
-      report(...wrong.map((message) => problem(source.place(['stages', id, key]), ['stages', id, key], message)));
+      const isApart = key === 'with' || key === 'if';
+      const own = isApart ? [] : references(value).filter(({ scope }) => scope === 'params');
+      const wrong = own.flatMap((one) => wrongIn(one, sight) ?? []);
+      wrong.forEach(refuse);
+      if (wrong.length > 0) continue;
+      filled[key] = isApart ? value : resolve(value, { params }, new Set(Object.keys(deferred)));
     } catch (error) {
       if (!(error instanceof ExpressionError)) throw error;
-      report(
-        problem(source.place(['stages', id, key]), ['stages', id, key], `${error.message}; correct the reference`),
-      );
+      refuse(`${error.message}; correct the reference`);
     }
   }
-  const where = { written: sourceLayer(source, ['stages', id]), prefix: ['stages', id], given };
-  return shaped(StageFile, filled, where, report);
+  const written = sourceLayer(source, at);
+  const { with: _, if: __, ...options } = written.value;
+  report(...changedWords({ ...written, value: options }, StageFile, paramOf, at));
+  return shaped(StageFile, filled, { written, prefix: at, given }, report);
 }
 
+const DEEPEST = 4;
+
 /** Compiles the file that a stage runs as a sub-pipeline. */
-function subPlan({ file, params, sampled, place, at }: SubRequest, context: Context): SubPlan | null {
+function subPlan({ file, params, sampled, written, place, at }: SubRequest, context: Context): SubPlan | null {
   const { project, files, report, source } = context;
   const chain = [...files, file];
   if (files.includes(file) || chain.length > DEEPEST) {
@@ -240,9 +234,9 @@ function subPlan({ file, params, sampled, place, at }: SubRequest, context: Cont
     report(...found.problems);
     return null;
   }
-  const given = Object.entries(sampled).map(([name, value]) => {
+  const given = Object.entries(sampled).map(([name, value]): [string, Given] => {
     const key = [...at.slice(0, -1), 'params', name];
-    return [name, { value, place: source.place(key) }] as const;
+    return [name, { value, place: source.place(key), written: (inside) => written([name, ...inside]) }];
   });
   const deferred = Object.fromEntries(
     Object.entries(params).filter(([, value]) => JSON.stringify(value).includes('${{')),

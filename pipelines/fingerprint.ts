@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
-import { kindOf, kinds } from './kinds/catalogue.ts';
+import { kindOf } from './kinds/catalogue.ts';
+import { isObject } from '../plan/json.ts';
 import type { Json, JsonObject } from '../plan/json.ts';
 
-/** What a stage's result depends on, as one hash: equal fingerprints, equal results. */
+/** What a stage's result depends on: as one hash, where equal hashes mean equal results, and how two of them differ. */
 
 /** Beside a sha256 they say where a file lies, not what it is. */
-const PLACES = new Set(['file', 'origin']);
+const PLACES: ReadonlySet<string> = new Set(['file', 'origin']);
 
 /**
  * sha256 over the kind, its code version and the fully resolved `with` of one cell. A file counts by its sha256 and not by
@@ -13,60 +14,54 @@ const PLACES = new Set(['file', 'origin']);
  * @throws BadInput for a kind that there is not
  */
 export function fingerprintOf(uses: string, config: JsonObject): string {
-  const kind = kindOf(uses);
-  const counts = Object.fromEntries(Object.entries(config).filter(([key]) => !kind.neutral.includes(key)));
+  const { codeVersion } = kindOf(uses);
   return createHash('sha256')
-    .update(canonical({ uses, codeVersion: kind.codeVersion, with: counts }))
+    .update(canonical({ uses, codeVersion, with: whatCounts(uses, config) }))
     .digest('hex');
 }
 
-/** JSON with sorted keys, and without the paths of files whose hash is known. */
-function canonical(value: Json): string {
-  if (value === null || typeof value !== 'object') return JSON.stringify(value);
-  if (Array.isArray(value)) return `[${value.map((item: Json) => canonical(item)).join(',')}]`;
-  const entries = Object.entries(value).filter(([key]) => !('sha256' in value && PLACES.has(key)));
-  const sorted = entries.toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return `{${sorted.map(([key, item]) => `${JSON.stringify(key)}:${canonical(item)}`).join(',')}}`;
-}
-
-/** How the `with` of two stages differ, in what their results depend on. */
-
-/** Beside a sha256 they say where a file lies, not what it is. */
-const NOT_COMPARED: ReadonlySet<string> = new Set(['file', 'origin']);
-
 /** One value that differs; null where there is none. */
-interface Change {
+export interface Change {
   /** Dotted path in `with`. */
   readonly key: string;
   readonly before: string | null;
   readonly now: string | null;
 }
 
-/** What changed between two configs of a kind, but for paths of files with known hashes and keys that only steer the work. */
-export function changesOf(uses: string, before: Json, now: Json): Change[] {
-  const neutral = new Set(kinds.get(uses)?.neutral ?? []);
-  const [old, ours] = [leavesOf(before, neutral), leavesOf(now, neutral)];
+/** What changed between two configs of a kind, of that which a fingerprint counts. */
+export function changesOf(uses: string, before: JsonObject, now: JsonObject): Change[] {
+  const [old, ours] = [leavesOf(whatCounts(uses, before)), leavesOf(whatCounts(uses, now))];
   return [...new Set([...ours.keys(), ...old.keys()])]
     .filter((key) => ours.get(key) !== old.get(key))
     .map((key) => ({ key, before: old.get(key) ?? null, now: ours.get(key) ?? null }));
 }
 
-function leavesOf(config: Json, neutral: ReadonlySet<string>): Map<string, string> {
-  const leaves = new Map<string, string>();
-  const walk = (value: Json, path: readonly string[]): void => {
-    if (typeof value !== 'object' || value === null) {
-      leaves.set(path.join('.'), JSON.stringify(value));
-      return;
-    }
-    const entries: [string, Json][] = Object.entries(value);
-    const isFile = entries.some(([key]) => key === 'sha256');
-    for (const [key, inner] of entries) {
-      const counts = isFile
-        ? !NOT_COMPARED.has(key) || typeof inner !== 'string'
-        : path.length > 0 || !neutral.has(key);
-      if (counts) walk(inner, [...path, key]);
-    }
+/** Without keys that only steer the work, and without the places of files whose hash is known. */
+function whatCounts(uses: string, config: JsonObject): JsonObject {
+  const { neutral } = kindOf(uses);
+  return withoutPlaces(Object.fromEntries(Object.entries(config).filter(([key]) => !neutral.includes(key))));
+}
+
+function withoutPlaces(map: JsonObject): JsonObject {
+  const inner = (value: Json): Json => {
+    if (Array.isArray(value)) return value.map((item: Json) => inner(item));
+    return isObject(value) ? withoutPlaces(value) : value;
   };
-  walk(config, []);
+  const entries = Object.entries(map).filter(([key]) => !('sha256' in map && PLACES.has(key)));
+  return Object.fromEntries(entries.map(([key, value]) => [key, inner(value)]));
+}
+
+/** JSON with sorted keys. */
+function canonical(value: Json): string {
+  if (value === null || typeof value !== 'object') return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map((item: Json) => canonical(item)).join(',')}]`;
+  const sorted = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return `{${sorted.map(([key, item]) => `${JSON.stringify(key)}:${canonical(item)}`).join(',')}}`;
+}
+
+/** Every scalar by its dotted path. */
+function leavesOf(value: Json, path: readonly string[] = [], leaves = new Map<string, string>()): Map<string, string> {
+  if (typeof value !== 'object' || value === null) return leaves.set(path.join('.'), JSON.stringify(value));
+  for (const [key, inner] of Object.entries(value)) leavesOf(inner, [...path, key], leaves);
   return leaves;
 }

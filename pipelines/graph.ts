@@ -1,13 +1,19 @@
-import type { Context } from './compile.ts';
 import { nearest, problem } from './problems.ts';
+import type { Report } from './problems.ts';
+import type { Source } from './yaml.ts';
 
 /** The stages in order; needs that are no stages, or that make a cycle, are reported. */
-export function checkedGraph(needs: ReadonlyMap<string, readonly string[]>, { source, report }: Context): Graph {
+export function checkedGraph(
+  needs: ReadonlyMap<string, readonly string[]>,
+  { source, report }: { readonly source: Source; readonly report: Report },
+): Graph {
   const ids = [...needs.keys()];
   for (const [id, list] of needs) {
     list.forEach((need, index) => {
       const path = ['stages', id, 'needs', ...(source.has(['stages', id, 'needs', index]) ? [index] : [])];
       if (need === id) report(problem(source.place(path), path, `expected another stage, got ${id} itself; remove it`));
+      else if (list.indexOf(need) < index)
+        report(problem(source.place(path), path, `expected each need once, got ${need} twice; remove one`));
       else if (!needs.has(need))
         report(problem(source.place(path), path, `expected a stage of this file, got ${need}${nearest(need, ids)}`));
     });

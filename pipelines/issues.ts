@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { Layer } from './layers.ts';
 import { nearest, problem, shown } from './problems.ts';
 import type { Path, Place, Problem } from './problems.ts';
+import type { Located } from './yaml.ts';
 import { isObject, valueAt } from '../plan/json.ts';
 import { references } from '../plan/references.ts';
 import type { Json, JsonObject } from '../plan/json.ts';
@@ -13,7 +13,7 @@ type Issue = z.core.$ZodIssue;
 /** What was checked. */
 interface Checked {
   /** Where its values were written, and as what: references included. */
-  readonly written: Layer;
+  readonly written: Located;
   /** What the schema saw. */
   readonly value: Json;
   readonly schema: z.ZodType;
@@ -59,7 +59,8 @@ function explained(issue: Issue, checked: Checked): Problem[] {
   const expected = expectation(issue);
   const [reference] = referencesAbove(written.value, path);
   if (reference === undefined) {
-    const remedy = value === undefined ? 'add it' : 'correct it';
+    const isQuotable = expected === 'expected a text' && (typeof value === 'number' || typeof value === 'boolean');
+    const remedy = value === undefined ? 'add it' : isQuotable ? 'quote it' : 'correct it';
     const at = issue.code === 'invalid_key' || value === undefined ? written.keyPlace(path) : written.place(path);
     return [problem(at, [...prefix, ...path], completed(expected, shown(value), remedy))];
   }
@@ -72,7 +73,7 @@ function explained(issue: Issue, checked: Checked): Problem[] {
 }
 
 /** Where a value comes from: the flag or the parent that gave its param, else where it is written. */
-export function originOf(written: Layer, path: Path, given: Checked['given']): Place {
+export function originOf(written: Located, path: Path, given: Checked['given']): Place {
   const [reference] = referencesAbove(written.value, path);
   const param = reference?.param ?? null;
   return (param === null ? undefined : given(param)) ?? written.place(path.slice(0, reference?.length));
@@ -142,22 +143,28 @@ function referencesAbove(
   return [];
 }
 
-/** The names that a schema knows at a path: of objects, through whatever wraps them; none where it has no objects there. */
+/** The names that a schema knows at a path. */
 function keysAt(schema: unknown, path: Path): string[] {
+  const objects = schemasAt(schema, path).filter((one) => one instanceof z.ZodObject);
+  return [...new Set(objects.flatMap((one) => Object.keys(one.shape)))];
+}
+
+/** Every schema that a value at a path is checked by, through whatever wraps them: the wrappers and what is inside. */
+export function schemasAt(schema: unknown, path: Path): unknown[] {
   if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable || schema instanceof z.ZodDefault) {
-    return keysAt(schema.unwrap(), path);
+    return schemasAt(schema.unwrap(), path);
   }
-  if (schema instanceof z.ZodPipe) return keysAt(schema.in, path);
+  const own = path.length === 0 ? [schema] : [];
+  if (schema instanceof z.ZodPipe) return [...own, ...schemasAt(schema.in, path)];
   if (schema instanceof z.ZodUnion)
-    return [...new Set(schema.options.flatMap((option: unknown) => keysAt(option, path)))];
+    return [...own, ...schema.options.flatMap((option: unknown) => schemasAt(option, path))];
   const [first, ...rest] = path;
+  if (first === undefined) return own;
   if (schema instanceof z.ZodObject) {
-    if (first === undefined) return Object.keys(schema.shape);
-    return keysAt(new Map<string, unknown>(Object.entries(schema.shape)).get(String(first)), rest);
+    return schemasAt(new Map<string, unknown>(Object.entries(schema.shape)).get(String(first)), rest);
   }
-  if (first === undefined) return [];
-  if (schema instanceof z.ZodArray) return keysAt(schema.element, rest);
-  if (schema instanceof z.ZodRecord) return keysAt(schema.valueType, rest);
+  if (schema instanceof z.ZodArray) return schemasAt(schema.element, rest);
+  if (schema instanceof z.ZodRecord) return schemasAt(schema.valueType, rest);
   return [];
 }
 

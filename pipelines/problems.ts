@@ -21,6 +21,9 @@ export interface Problem extends Place {
 /** Names and numbers on the way from the top of a document to a value. */
 export type Path = readonly (string | number)[];
 
+/** Takes problems as they are found. */
+export type Report = (...problems: readonly Problem[]) => void;
+
 export function problem(place: Place, path: Path, message: string): Problem {
   return { ...place, at: path.join('.'), message };
 }

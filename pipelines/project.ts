@@ -13,7 +13,6 @@ import type { ListedSubnet } from '../nas/space/subnet-list.ts';
 import { checkNumbers, readSafetensorsHeader } from '../nas/weights/safetensors.ts';
 import { checkSupernet, groupsIn, isParameter } from '../nas/weights/supernet-file.ts';
 import { issueProblems } from './issues.ts';
-import { sourceLayer } from './layers.ts';
 import { nearest, problem } from './problems.ts';
 import type { Path, Place, Problem } from './problems.ts';
 import { readYaml } from './yaml.ts';
@@ -69,10 +68,9 @@ export class Project {
     }
     const found = this.yaml(`${folder}/${name}.yml`, place, at);
     if ('problems' in found) return found;
-    const written = sourceLayer(found.value, []);
     const parsed = z.safeParse(schema, found.value.value);
     if (parsed.success) return { value: found.value.value };
-    const checked = { written, value: found.value.value, schema, prefix: [], given: () => undefined };
+    const checked = { written: found.value, value: found.value.value, schema, prefix: [], given: () => undefined };
     return { problems: issueProblems(parsed.error.issues, checked) };
   }
 

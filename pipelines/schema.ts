@@ -1,10 +1,7 @@
 import { z } from 'zod';
-import { kinds } from './kinds/catalogue.ts';
-import type { Kind } from './kinds/kind.ts';
-import { isObject } from '../plan/json.ts';
-import type { Json, JsonObject } from '../plan/json.ts';
+import { Label, Word } from './words.ts';
 
-// The vocabulary of a pipeline file. Only shapes: what names refer to is checked by load.ts.
+/** The vocabulary of a pipeline file: shapes alone. What names refer to is checked by links.ts and freeze.ts. */
 
 /** Names a stage, a folder and a word in references. */
 const name = z
@@ -26,14 +23,11 @@ const Duration = z
   })
   .refine((milliseconds) => milliseconds > 0, 'expected a duration above 0');
 
-/** Numbers, texts and truth values. */
-const scalar = z.union([z.number(), z.string(), z.boolean()]);
-
 /** A list of its values; a range `1..8`; one value; or the subnets of a file, each `{number, code}`, all of them or `only` some. */
 const MatrixValues = z.union([
-  scalar,
-  z.array(scalar).min(1),
-  z.strictObject({ subnets: z.string().min(1), only: z.union([scalar, z.array(scalar).min(1)]).optional() }),
+  Label,
+  z.array(Label).min(1),
+  z.strictObject({ subnets: z.string().min(1), only: z.union([Label, z.array(Label).min(1)]).optional() }),
 ]);
 
 const Select = z.strictObject({
@@ -67,12 +61,12 @@ const TimeoutOptions = z.union([
 const Files = z.union([z.string().transform((file) => [file]), z.array(z.string())]).default([]);
 
 export const StageFile = z.strictObject({
-  /** A kind of pipelines/kinds. */
+  /** A kind of pipelines/kinds/catalogue.ts. */
   uses: z.string().min(1),
   /** Stages that must be done before. */
   needs: z.union([name.transform((id) => [id]), z.array(name)]).default([]),
   /** Folder of its results below the run's; the id where absent. */
-  directory: z.union([z.string().min(1).max(200), z.number().transform(String)]).optional(),
+  directory: Word.optional(),
   /** Files of configs/, merged over the pipeline's. */
   config: Files,
   /** What the kind is told; merged over the pipeline's `with`, that over the config files. */
@@ -82,7 +76,7 @@ export const StageFile = z.strictObject({
     .record(name, MatrixValues)
     .refine((matrix) => Object.keys(matrix).length > 0, 'expected at least one name')
     .optional(),
-  /** Grammar: pipelines/conditions.ts. */
+  /** Grammar: plan/conditions.ts. */
   if: z.union([z.string().min(1), z.boolean().transform(String)]).optional(),
   select: Select.optional(),
   retry: RetryOptions.default({}),
@@ -103,105 +97,3 @@ export const PipelineFile = z.strictObject({
   stages: z.record(name, z.json()).refine((stages) => Object.keys(stages).length > 0, 'expected at least one stage'),
 });
 export type PipelineFile = z.infer<typeof PipelineFile>;
-
-/** The vocabulary as JSON Schema, for editors: completes names and marks what is wrong while a pipeline is written. */
-
-const REFERENCE: JsonObject = { $ref: '#/$defs/reference' };
-
-/** The contents of pipelines/schema.json. */
-export function editorSchema(): JsonObject {
-  const file = loosened(schemaOf(PipelineFile));
-  const properties = isObject(file['properties']) ? file['properties'] : {};
-  return {
-    ...file,
-    $schema: 'http://json-schema.org/draft-07/schema#',
-    title: 'Pipeline',
-    required: ['name', 'stages'],
-    properties: { ...properties, stages: { type: 'object', minProperties: 1, additionalProperties: stageSchema() } },
-    $defs: {
-      reference: {
-        type: 'string',
-        pattern: '\\$\\{\\{.*\\}\\}',
-        description: 'a reference: ${{ params.… }}, ${{ matrix.… }}, ${{ stages.… }}',
-      },
-    },
-  };
-}
-
-function stageSchema(): JsonObject {
-  const all = [...kinds.values()];
-  const stage = loosened(schemaOf(StageFile));
-  const properties = isObject(stage['properties']) ? stage['properties'] : {};
-  return {
-    ...stage,
-    required: ['uses'],
-    properties: {
-      ...properties,
-      uses: {
-        enum: all.map((kind) => kind.name),
-        description: all.map((kind) => `${kind.name}: ${kind.summary}`).join('\n'),
-      },
-    },
-    allOf: all.map((kind) => ({
-      if: { properties: { uses: { const: kind.name } } },
-      // oxlint-disable-next-line unicorn/no-thenable -- a word of JSON Schema, never awaited
-      then: { properties: { with: withSchema(kind) } },
-    })),
-  };
-}
-
-/** Nothing is required: config files give what the stage leaves out. */
-function withSchema(kind: Kind): JsonObject {
-  const schema = loosened(schemaOf(kind.schema));
-  const properties = isObject(schema['properties']) ? schema['properties'] : {};
-  const named = ['space', 'dataset', ...kind.lists].filter((key) => Object.hasOwn(properties, key));
-  // Written as names; what they stand for is checked at load.
-  const names = [
-    ...named.map((key) => [key, { type: ['string', 'object'] }] as const),
-    ...kind.supernets.map((key) => [key, { type: ['string', 'object', 'null'] }] as const),
-  ];
-  return { ...schema, properties: { ...properties, ...Object.fromEntries(names) } };
-}
-
-function schemaOf(schema: z.ZodType): JsonObject {
-  const made: unknown = JSON.parse(
-    JSON.stringify(
-      z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any', target: 'draft-7', reused: 'inline' }),
-    ),
-  );
-  const { $schema: _, ...rest } = z.record(z.string(), z.json()).parse(made);
-  return rest;
-}
-
-/** Every value may be a reference, and no key is required. */
-function loosened(schema: JsonObject): JsonObject {
-  const { required: _, ...rest } = schema;
-  const maps = (value: Json | undefined): JsonObject => {
-    return isObject(value)
-      ? Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, orReference(inner)]))
-      : {};
-  };
-  const lists = ['anyOf', 'oneOf', 'allOf'].flatMap((key) => {
-    const list = rest[key];
-    return Array.isArray(list)
-      ? [[key, list.map((inner: Json) => (isObject(inner) ? loosened(inner) : inner))] as const]
-      : [];
-  });
-  return {
-    ...rest,
-    ...('properties' in rest ? { properties: maps(rest['properties']) } : {}),
-    ...(isObject(rest['additionalProperties'])
-      ? { additionalProperties: orReference(rest['additionalProperties']) }
-      : {}),
-    ...(isObject(rest['items']) ? { items: orReference(rest['items']) } : {}),
-    ...Object.fromEntries(lists),
-  };
-}
-
-function orReference(schema: Json | undefined): Json {
-  if (!isObject(schema)) return schema ?? {};
-  const loose = loosened(schema);
-  return loose['type'] === 'string' && !('enum' in loose) && !('pattern' in loose)
-    ? loose
-    : { anyOf: [loose, REFERENCE] };
-}

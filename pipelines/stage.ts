@@ -1,95 +1,73 @@
-import type { Space } from '../nas/space/space.ts';
-import { directoryOf } from './directories.ts';
+import { combinations, directoryOf, idleNames } from './cells.ts';
 import type { Shaped } from './issues.ts';
 import { kinds } from './kinds/catalogue.ts';
 import type { Kind } from './kinds/kind.ts';
-import type { Layer } from './layers.ts';
+import { merged } from './layers.ts';
 import { wrongIn } from './links.ts';
 import type { Sight } from './links.ts';
-import { nearest, problem, shown } from './problems.ts';
+import { nearest, problem } from './problems.ts';
 import type { Path, Place, Problem } from './problems.ts';
-import type { Project } from './project.ts';
 import type { StageFile } from './schema.ts';
 import { compileWith, spaceOf } from './with.ts';
-import { conditionReferences, parseCondition } from '../plan/conditions.ts';
+import type { Surroundings } from './with.ts';
+import { plainSelect } from '../plan/choice.ts';
+import { conditionReferences, namesStatus, parseCondition } from '../plan/conditions.ts';
 import type { Condition } from '../plan/conditions.ts';
-import type { Plan, PlanStage, Retry, Select, Timeout } from '../plan/plan.ts';
-import { ExpressionError } from '../plan/references.ts';
-import type { Deferred } from '../plan/references.ts';
 import type { Json, JsonObject } from '../plan/json.ts';
+import { CONTROL_QUEUE } from '../plan/names.ts';
+import type { PlanStage, Retry, Select, Timeout } from '../plan/plan.ts';
+import { ExpressionError } from '../plan/references.ts';
 
 /** One stage of a pipeline file → one stage of the plan. */
 
-/** What a stage is compiled among. */
-export interface Surroundings {
-  readonly project: Project;
-  /** Layers of `with`: config files, the pipeline's, the stage's own, `--set`. */
-  readonly layers: readonly Layer[];
-  readonly sight: Omit<Sight, 'matrix'>;
+interface StageSurroundings extends Surroundings {
   /** Names of the stage's matrix as written, right or wrong. */
   readonly matrixNames: readonly string[];
-  readonly deferred: Deferred;
-  /** Where a param was given from outside. */
-  readonly given: (param: string) => Place | undefined;
   /** Where something in the stage stands, by its path in the stage. */
   readonly place: (path: Path) => Place;
-  readonly subPlan: (request: SubRequest) => SubPlan | null;
-  readonly report: (...problems: readonly Problem[]) => void;
-}
-
-/** A sub-pipeline that a stage asks for. */
-export interface SubRequest {
-  readonly file: string;
-  /** As written, and as they are with samples for what only the run knows. */
-  readonly params: JsonObject;
-  readonly sampled: JsonObject;
-  readonly place: Place;
-  readonly at: Path;
-}
-
-export interface SubPlan {
-  readonly plan: Plan;
-  readonly samples: JsonObject;
 }
 
 /** The stage and samples of its outputs; null where something is wrong, which is then reported. */
 export function compileStage(
   { value: file, wrong }: Shaped<StageFile>,
-  around: Surroundings,
+  around: StageSurroundings,
 ): { stage: PlanStage; samples: JsonObject } | null {
   const { sight, place } = around;
   const at: Path = ['stages', sight.stage];
   const problems: Problem[] = [];
-  const refuse = (path: Path, message: string): void =>
-    void problems.push(problem(place(path), [...at, ...path], message));
+  const refuse: Refuse = (path, message) => void problems.push(problem(place(path), [...at, ...path], message));
   const kind = kinds.get(file.uses);
   if (!kind) {
-    refuse(
-      ['uses'],
-      `expected a kind of stage, got ${JSON.stringify(file.uses)}${nearest(file.uses, [...kinds.keys()])}`,
-    );
+    const known = nearest(file.uses, [...kinds.keys()]);
+    refuse(['uses'], `expected a kind of stage, got ${JSON.stringify(file.uses)}${known}`);
     around.report(...problems);
     return null;
   }
   const matrix = file.matrix
-    ? cellsOf(file.matrix, { project: around.project, space: spaceOf(around), place, prefix: at })
+    ? combinations(file.matrix, { project: around.project, space: spaceOf(around), place, prefix: at })
     : null;
   problems.push(...(matrix?.problems ?? []));
   // A wrong matrix still has its names: one cell without values, so that the rest is checked.
   const nameless = Object.fromEntries(around.matrixNames.map((name) => [name, null]));
   const isWrong = wrong.has('matrix') || matrix?.cells.length === 0;
   const cells = isWrong ? [nameless] : (matrix?.cells ?? [null]);
-  checkCondition(file.if, { ...sight, matrix: null }, refuse);
+  checkCondition(file, { ...sight, matrix: null }, refuse);
   checkOptions(file, kind, refuse);
-  const directory = directoryOf(file.directory, sight.stage, matrix && (cells[0] ?? null));
   const config = compileWith(kind, { ...around, report: (...more) => void problems.push(...more) }, cells);
+  // A program may do something else each time. Of a stage that is wrong it would only tell the same once more.
+  if (kind.isReusable && problems.length === 0) {
+    for (const name of idleNames(around.matrixNames, merged(around.layers).value, file.directory)) {
+      const use = `use \${{ matrix.${name} }} in with or directory, or remove it`;
+      refuse(['matrix', name], `expected cells that differ, got ${name}, which nothing refers to; ${use}`);
+    }
+  }
   around.report(...problems);
   if (problems.length > 0 || wrong.size > 0 || config === null) return null;
   const stage: PlanStage = {
     id: sight.stage,
     uses: kind.name,
     needs: file.needs,
-    directory,
+    directory: directoryOf(file.directory, sight.stage, matrix && (cells[0] ?? null)),
     with: config.with,
     matrix: matrix?.cells ?? null,
     if: file.if === undefined ? null : file.if.replace(/^\s*\$\{\{(.*)\}\}\s*$/s, '$1').trim(),
@@ -107,7 +85,7 @@ export function compileStage(
 
 type Refuse = (path: Path, message: string) => void;
 
-function checkCondition(text: string | undefined, sight: Sight, refuse: Refuse): void {
+function checkCondition({ if: text, needs }: StageFile, sight: Sight, refuse: Refuse): void {
   if (text === undefined) return;
   let condition: Condition;
   try {
@@ -123,22 +101,47 @@ function checkCondition(text: string | undefined, sight: Sight, refuse: Refuse):
         : wrongIn(reference, sight);
     if (wrong !== null) refuse(['if'], wrong);
   }
+  if (needs.length === 0 && namesStatus(condition, 'failure')) {
+    refuse(['if'], 'expected needs beside failure(), got none: no need can fail; add needs, or remove failure()');
+  }
 }
 
-function checkOptions(file: StageFile, kind: Kind, refuse: Refuse): void {
-  if (file.select && !kind.hasEpochs) {
-    refuse(['select'], `expected no select, got one: ${kind.name} has no epochs to choose from; remove it`);
-  }
-  if (file.select?.timeout !== undefined && file.select.wait === 'none') {
+/** Refuses options that would do nothing. */
+function checkOptions({ select, retry, timeout, queue, directory }: StageFile, kind: Kind, refuse: Refuse): void {
+  const none = (path: Path, why: string): void => {
+    refuse(path, `expected no ${path.at(-1)}, got one: ${why}; remove it`);
+  };
+  if (select && !kind.hasEpochs) none(['select'], `${kind.name} has no epochs to choose from`);
+  if (select?.timeout !== undefined && select.wait === 'none') {
     refuse(['select', 'timeout'], 'expected no timeout, got one: wait is none; remove it, or write wait: signal');
   }
-  if (file.timeout.heartbeat !== undefined && kind.timeout.heartbeatMs === null) {
-    refuse(['timeout', 'heartbeat'], `expected no heartbeat, got one: ${kind.name} has none; remove it`);
+  if (kind.runsAs === 'pipeline') {
+    const isGiven = { retry: !isEmpty(retry), timeout: !isEmpty(timeout), queue: queue !== undefined };
+    for (const [option, given] of Object.entries(isGiven)) if (given) none([option], 'the stages in it have their own');
+    if (directory !== undefined) none(['directory'], 'its results lie in the folder of a run of its own');
+    return;
   }
+  if (timeout.heartbeat !== undefined && kind.timeout.heartbeatMs === null) {
+    none(['timeout', 'heartbeat'], `${kind.name} has none`);
+  }
+  if (queue !== undefined && kind.work === 'light') {
+    none(['queue'], `${kind.name} is light work, which the workers of ${CONTROL_QUEUE} do`);
+  }
+  if (queue === CONTROL_QUEUE && kind.work === 'heavy') {
+    refuse(['queue'], `expected a queue of heavy work, got ${queue}, whose workers do light work alone; name another`);
+  }
+  for (const option of ['interval', 'backoff'] as const) {
+    if (retry.attempts === 1 && retry[option] !== undefined) none(['retry', option], 'there is one attempt only');
+  }
+}
+
+function isEmpty(options: object): boolean {
+  return Object.values(options).every((value) => value === undefined);
 }
 
 function selectOf({ select }: StageFile): Select {
-  const { by = 'kendall_tau', rule = 'latest-of-the-best', wait = 'none', timeout = null } = select ?? {};
+  if (!select) return plainSelect;
+  const { by, rule, wait, timeout = null } = select;
   return { by, rule, wait, timeoutMs: timeout };
 }
 
@@ -161,78 +164,4 @@ function timeoutOf({ timeout }: StageFile, kind: Kind): Timeout {
 function listed(samples: readonly JsonObject[]): JsonObject {
   const names = Object.keys(samples[0] ?? {});
   return Object.fromEntries(names.map((name) => [name, samples.map((sample): Json => sample[name] ?? null)]));
-}
-
-/** The cells of a matrix stage: every combination of its values. */
-
-const MOST_CELLS = 1000;
-
-type Cell = Readonly<Record<string, Json>>;
-
-interface Asking {
-  readonly project: Project;
-  /** Null where the stage has none, or a wrong one. */
-  readonly space: Space | null;
-  readonly place: (path: Path) => Place;
-  readonly prefix: Path;
-}
-
-/** All cells in order, the last name fastest; none beside the problems that forbid it. */
-function cellsOf(matrix: NonNullable<StageFile['matrix']>, asking: Asking): { cells: Cell[]; problems: Problem[] } {
-  const problems: Problem[] = [];
-  let cells: Cell[] = [{}];
-  for (const [name, given] of Object.entries(matrix)) {
-    const refuse = (message: string): number =>
-      problems.push(problem(asking.place(['matrix', name]), [...asking.prefix, 'matrix', name], message));
-    const values = valuesOf(given, name, asking, refuse, problems);
-    if (new Set(values.map((value) => JSON.stringify(value))).size < values.length)
-      refuse('expected different values, got one twice; remove it');
-    if (cells.length * values.length > MOST_CELLS)
-      refuse(`expected at most ${MOST_CELLS} cells, got ${cells.length * values.length}; take fewer values`);
-    else cells = cells.flatMap((cell) => values.map((value) => ({ ...cell, [name]: value })));
-  }
-  return { cells: problems.length > 0 ? [] : cells, problems };
-}
-
-type Given = NonNullable<StageFile['matrix']>[string];
-
-function valuesOf(
-  given: Given,
-  name: string,
-  asking: Asking,
-  refuse: (message: string) => number,
-  problems: Problem[],
-): Json[] {
-  if (JSON.stringify(given).includes('${{')) {
-    refuse('expected values that are known before the run, got a reference; write them out, or use ${{ params.… }}');
-    return [];
-  }
-  if (typeof given !== 'object') return expanded(given, refuse);
-  if (!('subnets' in given)) return given;
-  const { project, space, place, prefix } = asking;
-  if (space === null) return [];
-  const at = ['matrix', name, 'subnets'];
-  const found = project.subnets(given.subnets, space, place(at), [...prefix, ...at]);
-  if ('problems' in found) {
-    problems.push(...found.problems);
-    return [];
-  }
-  const wanted = given.only ?? `1..${found.value.length}`;
-  return (typeof wanted === 'object' ? wanted : expanded(wanted, refuse)).flatMap((number) => {
-    const subnet = typeof number === 'number' ? found.value[number - 1] : undefined;
-    if (subnet) return [{ number, code: subnet.code }];
-    refuse(`expected only numbers 1..${found.value.length} of ${given.subnets}, got ${shown(number)}; correct only`);
-    return [];
-  });
-}
-
-/** `1..8` → the numbers from 1 to 8; any other value alone. */
-function expanded(value: string | number | boolean, refuse: (message: string) => number): Json[] {
-  const range = typeof value === 'string' ? /^(-?\d{1,9})\.\.(-?\d{1,9})$/.exec(value) : null;
-  if (!range) return [value];
-  const [first, last] = [Number(range[1]), Number(range[2])];
-  const count = last - first + 1;
-  if (count >= 1 && count <= MOST_CELLS) return Array.from({ length: count }, (_, index) => first + index);
-  refuse(`expected a range of 1..${MOST_CELLS} values, got ${JSON.stringify(value)}; write it as first..last`);
-  return [];
 }

@@ -1,8 +1,4 @@
-import { z } from 'zod';
-import { ImageList } from '../configs/dataset-schema.ts';
-import { SpaceConfig } from '../configs/space-schema.ts';
-import type { Space } from '../nas/space/space.ts';
-import type { ListedSubnet } from '../nas/space/subnet-list.ts';
+import { freeze } from './freeze.ts';
 import { issueProblems, originOf } from './issues.ts';
 import type { Kind, Lists } from './kinds/kind.ts';
 import { merged } from './layers.ts';
@@ -10,15 +6,50 @@ import type { Layer } from './layers.ts';
 import { linked, scopeOf } from './links.ts';
 import type { Sight } from './links.ts';
 import { problem } from './problems.ts';
-import type { Path, Place, Problem } from './problems.ts';
-import type { Found } from './project.ts';
-import type { Surroundings } from './stage.ts';
+import type { Path, Place, Report } from './problems.ts';
+import type { Project } from './project.ts';
+import { changedWords, writtenAt } from './words.ts';
+import type { ParamValue } from './words.ts';
+import { SpaceConfig } from '../configs/space-schema.ts';
+import type { Space } from '../nas/space/space.ts';
 import { isObject } from '../plan/json.ts';
+import type { Json, JsonObject } from '../plan/json.ts';
 import type { Cost, Plan } from '../plan/plan.ts';
 import { ExpressionError, resolve } from '../plan/references.ts';
-import type { Json, JsonObject } from '../plan/json.ts';
+import type { Deferred, Reference } from '../plan/references.ts';
 
-/** The `with` of a stage: layers merged, params put in, names frozen, every cell checked against its kind. */
+/** The `with` of a stage: layers merged, references followed, names frozen, every cell checked against its kind. */
+
+/** What a stage is compiled among. */
+export interface Surroundings {
+  readonly project: Project;
+  /** Layers of `with`: config files, the pipeline's, the stage's own, `--set`. */
+  readonly layers: readonly Layer[];
+  readonly sight: Omit<Sight, 'matrix'>;
+  readonly deferred: Deferred;
+  /** Where a param was given from outside; undefined for one that the file itself decides. */
+  readonly given: (param: string) => Place | undefined;
+  readonly paramOf: (reference: Reference) => ParamValue | null;
+  readonly subPlan: (request: SubRequest) => SubPlan | null;
+  readonly report: Report;
+}
+
+/** A sub-pipeline that a stage asks for. */
+export interface SubRequest {
+  readonly file: string;
+  /** As written, and as they are with samples for what only the run knows. */
+  readonly params: JsonObject;
+  readonly sampled: JsonObject;
+  /** How the value at a path in the params is written that is not in quotes. */
+  readonly written: (path: Path) => string | undefined;
+  readonly place: Place;
+  readonly at: Path;
+}
+
+export interface SubPlan {
+  readonly plan: Plan;
+  readonly samples: JsonObject;
+}
 
 interface CompiledWith {
   readonly with: JsonObject;
@@ -35,26 +66,18 @@ export function compileWith(
   cells: readonly (JsonObject | null)[],
 ): CompiledWith | null {
   const { sight, deferred, report } = around;
-  // Cells that differ only in what they got are told once.
-  const told = new Set<string>();
-  const reportOnce = (...problems: readonly Problem[]): void => {
-    for (const one of problems) {
-      const key = JSON.stringify([one.source, one.at, one.message.split(', got ')[0]]);
-      if (!told.has(key)) report(one);
-      told.add(key);
-    }
-  };
   const written = merged(around.layers);
   const prefix: Path = ['stages', sight.stage, 'with'];
   const links = linked(written.value, { ...sight, matrix: cells[0] ?? null });
   report(...links.problems.map(({ path, message }) => problem(written.place(path), [...prefix, ...path], message)));
+  report(...changedWords(written, kind.schema, around.paramOf, prefix));
   const known = resolve(links.value, { params: sight.params }, deferred);
   if (!isObject(known)) return null;
-  const frozen = freeze(kind, known, written, around);
+  const frozen = freeze(kind, known, { ...around, written, prefix });
   const unknown = [...links.unknown, ...frozen.unknown];
-  const fine = cells.flatMap(
-    (cell) => examineCell(kind, cell, { frozen, written, unknown, prefix }, { ...around, report: reportOnce }) ?? [],
-  );
+  const once = { ...around, report: tellingOnce(report) };
+  const examined = { ...frozen, written, unknown, prefix };
+  const fine = cells.flatMap((cell) => examineCell(kind, cell, examined, once) ?? []);
   if (unknown.length > 0 || fine.length < cells.length) return null;
   return {
     with: frozen.value,
@@ -62,6 +85,28 @@ export function compileWith(
     cost: totalCost(fine.map(({ cost }) => cost)),
     plan: fine[0]?.plan ?? null,
   };
+}
+
+/** Reports problems of cells that differ only in what they got once. */
+function tellingOnce(report: Report): Report {
+  const told = new Set<string>();
+  return (...problems) => {
+    for (const one of problems) {
+      const key = JSON.stringify([one.source, one.at, one.message.split(', got ')[0]]);
+      if (!told.has(key)) report(one);
+      told.add(key);
+    }
+  };
+}
+
+interface Examined {
+  /** `with`, its names frozen. */
+  readonly value: JsonObject;
+  readonly lists: Lists;
+  readonly written: Layer;
+  /** Where values are not known because they are wrong. */
+  readonly unknown: readonly Path[];
+  readonly prefix: Path;
 }
 
 interface Cell {
@@ -74,33 +119,31 @@ interface Cell {
 function examineCell(
   kind: Kind,
   cell: JsonObject | null,
-  { frozen, written, unknown, prefix }: { frozen: Frozen; written: Layer; unknown: readonly Path[]; prefix: Path },
-  { sight, given, report, subPlan }: Surroundings,
+  { value, lists, written, unknown, prefix }: Examined,
+  { sight, given, paramOf, report, subPlan }: Surroundings,
 ): Cell | null {
-  const value = sampled(frozen.value, { ...sight, matrix: cell }, (message) =>
+  const config = sampled(value, { ...sight, matrix: cell }, (message) =>
     report(problem(written.place([]), prefix, message)),
   );
-  if (!isObject(value)) return null;
-  const examined = kind.examine(value, frozen.lists);
+  if (!isObject(config)) return null;
+  const examined = kind.examine(config, lists);
   if ('issues' in examined) {
     const open = new Set(unknown.map(nameOf));
     const issues = examined.issues.filter(
       ({ path }) => !path.some((_, index) => open.has(nameOf(path.slice(0, index + 1)))),
     );
-    report(...issueProblems(issues, { written, value, schema: kind.schema, prefix, given }));
+    report(...issueProblems(issues, { written, value: config, schema: kind.schema, prefix, given }));
     return null;
   }
-  if (kind.name !== 'pipeline' || unknown.length > 0) return { ...examined, plan: null };
-  const { file = '', params = {} } = frozen.value;
-  const request = {
+  if (kind.runsAs !== 'pipeline' || unknown.length > 0) return { ...examined, plan: null };
+  const { file = '', params = {} } = value;
+  const inner = subPlan({
     file: typeof file === 'string' ? file : '',
+    params: isObject(params) ? params : {},
+    sampled: isObject(config['params']) ? config['params'] : {},
+    written: (path) => writtenAt(written, ['params', ...path], paramOf),
     place: originOf(written, ['file'], given),
     at: [...prefix, 'file'],
-  };
-  const inner = subPlan({
-    ...request,
-    params: isObject(params) ? params : {},
-    sampled: isObject(value['params']) ? value['params'] : {},
   });
   return (
     inner && { samples: inner.samples, cost: totalCost(inner.plan.stages.map(({ cost }) => cost)), plan: inner.plan }
@@ -137,10 +180,8 @@ function totalCost(costs: readonly (Cost | null)[]): Cost | null {
   };
 }
 
-/** Names in a stage's `with` become what they stand for, so that a plan says all of what will run. */
-
 /** The space a stage works in; null where it has none, or a wrong one (which `compileWith` reports). */
-export function spaceOf({ layers, sight, project }: Surroundings): Space | null {
+export function spaceOf({ layers, sight, project }: Pick<Surroundings, 'layers' | 'sight' | 'project'>): Space | null {
   try {
     const given = resolve(merged(layers).value['space'] ?? null, { params: sight.params });
     const found = typeof given === 'string' ? project.named('space', given, { source: '' }, []) : { value: given };
@@ -149,76 +190,4 @@ export function spaceOf({ layers, sight, project }: Surroundings): Space | null 
     if (error instanceof ExpressionError) return null;
     throw error;
   }
-}
-
-interface Frozen {
-  readonly value: JsonObject;
-  readonly lists: Lists;
-  /** What could not be frozen. */
-  readonly unknown: readonly Path[];
-}
-
-/** Puts spaces and data sets in for their names, hashes beside the names of files, and references in for those of supernets. */
-function freeze(
-  kind: Kind,
-  known: JsonObject,
-  written: Layer,
-  { sight, project, given, report }: Surroundings,
-): Frozen {
-  const value: Record<string, Json> = { ...known };
-  const lists: Record<string, readonly ListedSubnet[]> = {};
-  const unknown: Path[] = [];
-  const settleTo = (key: string, find: (place: Place, at: Path) => Found<Json>): void => {
-    const found = find(originOf(written, [key], given), ['stages', sight.stage, 'with', key]);
-    if ('value' in found) value[key] = found.value;
-    else {
-      unknown.push([key]);
-      report(...found.problems);
-    }
-  };
-  const settle = (key: string, find: (name: string, place: Place, at: Path) => Found<Json>): void => {
-    const name = value[key];
-    if (typeof name !== 'string' || !kind.keys.includes(key)) return;
-    settleTo(key, (place, at) =>
-      name.includes('${{')
-        ? refused(place, at, `expected a name that is known before the run, got ${name}; use a param for it`)
-        : find(name, place, at),
-    );
-  };
-  settle('space', (name, place, at) => project.named('space', name, place, at));
-  settle('dataset', (name, place, at) => project.named('dataset', name, place, at));
-  const images = ImageList.safeParse(value['dataset']).data;
-  if (images) settleTo('dataset', (place, at) => project.pinned(images, place, at));
-  const space = SpaceConfig.safeParse(value['space']).data;
-  for (const key of kind.lists) {
-    settle(key, (name, place, at) => {
-      const file = project.file(name, place, at);
-      if ('problems' in file) return file;
-      const subnets = space ? project.subnets(name, space, place, at) : { value: [] };
-      if ('problems' in subnets) return subnets;
-      lists[key] = subnets.value;
-      const bare = key === 'ground_truth' && subnets.value.find(({ accuracy }) => accuracy === null);
-      if (bare) {
-        return refused(
-          place,
-          at,
-          `expected subnets with their accuracies, got none for ${bare.id} in ${name}; add "acc"`,
-        );
-      }
-      return { value: { file: name, sha256: file.value.sha256 } };
-    });
-  }
-  const classes = z.int().positive().safeParse(value['n_classes']).data;
-  for (const key of kind.supernets) {
-    const name = value[key];
-    // A reference gives what another stage made.
-    if (typeof name !== 'string' || name.includes('${{')) continue;
-    if (space === undefined || classes === undefined) unknown.push([key]);
-    else settle(key, (file, place, at) => project.supernet(file, space, classes, place, at));
-  }
-  return { value, lists, unknown };
-}
-
-function refused(place: Place, at: Path, message: string): { readonly problems: readonly Problem[] } {
-  return { problems: [problem(place, at, message)] };
 }

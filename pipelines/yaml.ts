@@ -4,6 +4,7 @@ import {
   EVENT_DOCUMENT,
   EVENT_MAPPING,
   EVENT_POP,
+  EVENT_SCALAR,
   EVENT_SEQUENCE,
   getScalarValue,
   parseEvents,
@@ -13,21 +14,26 @@ import {
 import type { Event } from 'js-yaml';
 import { problem } from './problems.ts';
 import type { Path, Place, Problem } from './problems.ts';
-import { valueAt } from '../plan/json.ts';
 import type { Json } from '../plan/json.ts';
 
-/** YAML that knows where each of its values stands, so that every later error can name line and column. */
+/** YAML that knows where each of its values stands and how it is written, so that later errors can name line and column. */
 
-/** A YAML file, read. */
-export interface Source {
-  /** Relative to the project root. */
-  readonly file: string;
+/** A value that a person wrote, with all inside it. */
+export interface Located {
   readonly value: Json;
   has(path: Path): boolean;
   /** Where the value stands (a map or a list: its key); of a path that is not there, the nearest one above it. */
   place(path: Path): Place;
   /** Where the last name of the path stands. */
   keyPlace(path: Path): Place;
+  /** How a value is written that is not in quotes, `3.10` for the number 3.1; undefined for all others. */
+  written(path: Path): string | undefined;
+}
+
+/** A YAML file, read. */
+export interface Source extends Located {
+  /** Relative to the project root. */
+  readonly file: string;
 }
 
 export const LARGEST_BYTES = 1024 * 1024;
@@ -39,8 +45,8 @@ type Read =
   | { readonly source: null; readonly problems: readonly Problem[] };
 
 /**
- * Reads one YAML document (core schema). Refused: more than 1 MiB or 20,000 values, several documents, anchors, aliases,
- * tags, duplicate or empty keys, numbers that JSON does not have.
+ * Reads one YAML document (core schema; names are taken as they are written). Refused: more than 1 MiB or 20,000 values,
+ * several documents, anchors, aliases, tags, names given twice or empty, numbers that JSON does not have.
  */
 export function readYaml(file: string, text: string): Read {
   try {
@@ -61,68 +67,54 @@ function readDocument(file: string, text: string): Read {
   if (events.length > MOST_VALUES) {
     return refused(whole, `expected at most ${MOST_VALUES} names and values, got ${events.length}; split the file`);
   }
+  const documents = events.filter(({ type }) => type === EVENT_DOCUMENT).length;
+  if (documents !== 1) {
+    const got = documents === 0 ? 'none' : 'several';
+    return refused(whole, `expected one YAML document, got ${got}; correct the file`);
+  }
+  const reader = new Reader(events, text);
+  const root = reader.read();
   const place = placeAt(file, text);
-  const walk = new YamlWalk(events, text);
-  if (walk.refused.length > 0) {
-    return {
-      source: null,
-      problems: walk.refused.map(({ offset, path, message }) => problem(place(offset), path, message)),
-    };
-  }
-  const [value, ...more]: unknown[] = constructFromEvents(events, { source: text, filename: file, maxAliases: 0 });
-  if (value === undefined || more.length > 0 || !isJson(value)) {
-    return refused(
-      whole,
-      `expected one YAML document, got ${value === undefined ? 'none' : 'several'}; correct the file`,
-    );
-  }
-  const problems = inexactNumbers(value, walk.offsets, place);
-  if (problems.length > 0) return { source: null, problems };
-  return { source: sourceOf(file, value, walk.offsets, place), problems: [] };
+  const problems = reader.refused.map(({ offset, path, message }) => problem(place(offset), path, message));
+  return problems.length > 0 ? { source: null, problems } : { source: sourceOf(file, root, place), problems: [] };
 }
 
 function refused(place: Place, message: string): Read {
   return { source: null, problems: [problem(place, [], message)] };
 }
 
-/** Infinities, and whole numbers so large that they would lose digits: an arch code that is not in quotes. */
-function inexactNumbers(
-  value: Json,
-  offsets: ReadonlyMap<string, Offsets>,
-  place: (offset: number) => Place,
-): Problem[] {
-  return [...offsets.values()].flatMap(({ path, value: at }) => {
-    const number = valueAt(value, path);
-    if (
-      typeof number !== 'number' ||
-      Number.isSafeInteger(number) ||
-      (Number.isFinite(number) && !Number.isInteger(number))
-    )
-      return [];
-    const message = `expected a number that can be kept exactly, got ${number}; put it in quotes if it is a text`;
-    return [problem(place(at), path, message)];
-  });
+/** A value with what is inside it. Offsets are characters from the beginning. */
+interface Node {
+  readonly value: Json;
+  /** Where its name stands; in a list where it stands itself. */
+  readonly key: number;
+  /** Where it stands; a map or a list stands where its key does. */
+  readonly start: number;
+  readonly written: string | undefined;
+  /** By name, or by position. */
+  readonly members: ReadonlyMap<string, Node>;
 }
 
-function sourceOf(
-  file: string,
-  value: Json,
-  offsets: ReadonlyMap<string, Offsets>,
-  place: (offset: number) => Place,
-): Source {
-  const find = (path: Path): Offsets => {
-    for (let length = path.length; length > 0; length--) {
-      const found = offsets.get(pointer(path.slice(0, length)));
-      if (found) return found;
+function sourceOf(file: string, root: Node, place: (offset: number) => Place): Source {
+  const find = (path: Path): { node: Node; isWhole: boolean } => {
+    let node = root;
+    for (const name of path) {
+      const next = node.members.get(String(name));
+      if (next === undefined) return { node, isWhole: false };
+      node = next;
     }
-    return { path: [], key: 0, value: 0 };
+    return { node, isWhole: true };
   };
   return {
     file,
-    value,
-    has: (path) => path.length === 0 || offsets.has(pointer(path)),
-    place: (path) => place(find(path).value),
-    keyPlace: (path) => place(find(path).key),
+    value: root.value,
+    has: (path) => find(path).isWhole,
+    place: (path) => place(find(path).node.start),
+    keyPlace: (path) => place(find(path).node.key),
+    written(path) {
+      const { node, isWhole } = find(path);
+      return isWhole ? node.written : undefined;
+    },
   };
 }
 
@@ -140,21 +132,6 @@ function placeAt(file: string, text: string): (offset: number) => Place {
   };
 }
 
-/** The core schema gives nothing else; numbers are looked at apart. */
-function isJson(value: unknown): value is Json {
-  if (value === null || ['string', 'boolean', 'number'].includes(typeof value)) return true;
-  return typeof value === 'object' && Object.values(value).every(isJson);
-}
-
-/** One pass over the events of a YAML document: where each of its values stands, and what we do not take. */
-
-/** Where a value stands in the text; a map or a list stands where its key does. */
-interface Offsets {
-  readonly path: Path;
-  readonly key: number;
-  readonly value: number;
-}
-
 interface Refused {
   readonly offset: number;
   readonly path: Path;
@@ -162,72 +139,101 @@ interface Refused {
 }
 
 type ValueEvent = Exclude<Event, { type: typeof EVENT_DOCUMENT } | { type: typeof EVENT_POP }>;
+type ScalarEvent = Extract<Event, { type: typeof EVENT_SCALAR }>;
 
-/** The name of a path in the map of offsets. */
-function pointer(path: Path): string {
-  return JSON.stringify(path.map(String));
-}
-
-/** Walks the first document; the parser has bounded its depth. */
-class YamlWalk {
-  readonly offsets = new Map<string, Offsets>();
+/** Makes nodes of the parser's events, and notes what is not taken. The parser has bounded their depth. */
+class Reader {
   readonly refused: Refused[] = [];
   readonly #events: readonly Event[];
   readonly #text: string;
-  #at = 0;
+  // Behind the beginning of the document.
+  #at = 1;
 
   constructor(events: readonly Event[], text: string) {
     this.#events = events;
     this.#text = text;
-    if (this.#events[0]?.type === EVENT_DOCUMENT) this.#at += 1;
-    this.#value([], 0);
+  }
+
+  /** The one document. */
+  read(): Node {
+    return this.#value([], 0) ?? { value: null, key: 0, start: 0, written: undefined, members: new Map() };
   }
 
   /** A value and all inside it. `key` is where its name stands; undefined in a list. */
-  #value(path: Path, key?: number): void {
+  #value(path: Path, key?: number): Node | null {
     const event = this.#next();
-    if (!event) return;
+    if (!event) return null;
     this.#refuseMarks(event, path);
-    const start = startOf(event);
-    const isPlain = event.type !== EVENT_MAPPING && event.type !== EVENT_SEQUENCE;
-    const own = key ?? start;
-    if (!this.offsets.has(pointer(path)))
-      this.offsets.set(pointer(path), { path, key: own, value: isPlain && start >= 0 ? start : own });
-    if (event.type === EVENT_SEQUENCE) for (let index = 0; !this.#ends(); index++) this.#value([...path, index]);
-    if (event.type !== EVENT_MAPPING) return;
-    const names = new Set<string>();
+    const own = key ?? startOf(event);
+    if (event.type === EVENT_MAPPING) return this.#map(path, own);
+    if (event.type === EVENT_SEQUENCE) return this.#list(path, own);
+    const start = startOf(event) >= 0 ? startOf(event) : own;
+    const scalar = { key: own, start, members: new Map<string, Node>() };
+    if (event.type === EVENT_ALIAS) return { ...scalar, value: null, written: undefined };
+    const value = this.#scalar(event, path, start);
+    const isPlain = event.style === SCALAR_STYLE.PLAIN;
+    return { ...scalar, value, written: isPlain ? this.#textOf(event) : undefined };
+  }
+
+  #map(path: Path, start: number): Node {
+    const members = new Map<string, Node>();
     while (!this.#ends()) {
-      const { name, offset } = this.#name(path, own);
-      if (names.has(name)) this.#refuse(offset, [...path, name], 'expected each name once, got it twice; remove one');
-      names.add(name);
-      this.#value([...path, name], offset);
+      const { name, offset } = this.#name(path, start);
+      if (members.has(name)) this.#refuse(offset, [...path, name], 'expected each name once, got it twice; remove one');
+      const node = this.#value([...path, name], offset);
+      if (node) members.set(name, node);
     }
+    const value = Object.fromEntries([...members].map(([name, node]) => [name, node.value]));
+    return { value, key: start, start, written: undefined, members };
+  }
+
+  #list(path: Path, start: number): Node {
+    const members = new Map<string, Node>();
+    while (!this.#ends()) {
+      const node = this.#value([...path, members.size]);
+      if (node) members.set(String(members.size), node);
+    }
+    return { value: [...members.values()].map(({ value }) => value), key: start, start, written: undefined, members };
+  }
+
+  /** What the core schema makes of it. Infinities, and whole numbers that would lose digits (an arch code that is not in quotes), are refused. */
+  #scalar(event: ScalarEvent, path: Path, offset: number): Json {
+    if (event.style !== SCALAR_STYLE.PLAIN) return this.#textOf(event);
+    const document = [this.#events[0]!, { ...event, anchorStart: -1, tagStart: -1 }, END];
+    const [value]: unknown[] = constructFromEvents(document, { source: this.#text });
+    if (typeof value !== 'number') return typeof value === 'string' || typeof value === 'boolean' ? value : null;
+    if (!Number.isFinite(value) || (Number.isInteger(value) && !Number.isSafeInteger(value))) {
+      const message = `expected a number that can be kept exactly, got ${value}; put it in quotes if it is a text`;
+      this.#refuse(offset, path, message);
+    }
+    return value;
   }
 
   /** A key of a map that stands at `above`. */
   #name(path: Path, above: number): { name: string; offset: number } {
     const event = this.#next();
     const offset = event && startOf(event) >= 0 ? startOf(event) : above;
-    if (!event || event.type === EVENT_ALIAS || event.type === EVENT_MAPPING || event.type === EVENT_SEQUENCE) {
+    if (event?.type !== EVENT_SCALAR) {
       this.#refuse(offset, path, 'expected a name as key, got a map, list or alias; write a name');
       this.#at = this.#events.length;
       return { name: '', offset };
     }
     this.#refuseMarks(event, path);
-    const name = startOf(event) < 0 ? '' : getScalarValue(this.#text, event);
+    const name = this.#textOf(event);
     if (name === '' || name === '__proto__') {
       this.#refuse(offset, [...path, name], `expected a name as key, got ${JSON.stringify(name)}; write a name`);
     }
     return { name, offset };
   }
 
+  #textOf(event: ScalarEvent): string {
+    return event.valueStart < 0 ? '' : getScalarValue(this.#text, event);
+  }
+
   #refuseMarks(event: ValueEvent, path: Path): void {
     if (event.anchorStart >= 0) {
-      this.#refuse(
-        event.anchorStart,
-        path,
-        'expected a value, got an anchor or alias; write the value out, or use ${{ params.… }}',
-      );
+      const message = 'expected a value, got an anchor or alias; write the value out, or use ${{ params.… }}';
+      this.#refuse(event.anchorStart, path, message);
     } else if (event.type !== EVENT_ALIAS && event.tagStart >= 0) {
       this.#refuse(event.tagStart, path, 'expected a plain value, got a YAML tag; leave the tag out');
     }
@@ -253,6 +259,8 @@ class YamlWalk {
     return true;
   }
 }
+
+const END: Event = { type: EVENT_POP };
 
 function startOf(event: ValueEvent): number {
   if ('valueStart' in event) {

@@ -62,6 +62,13 @@ export function conditionReferences(condition: Condition): Reference[] {
   return [];
 }
 
+/** Whether a condition asks how its needs ended: by `failure()`, or by `success()`. */
+export function namesStatus(condition: Condition, status: 'success' | 'failure'): boolean {
+  if (condition.is === 'not') return namesStatus(condition.of, status);
+  if ('left' in condition) return namesStatus(condition.left, status) || namesStatus(condition.right, status);
+  return condition.is === status;
+}
+
 function valueOf(condition: Condition, scope: Scope, needs: readonly NeedState[]): Json {
   const of = (inner: Condition): Json => valueOf(inner, scope, needs);
   if (condition.is === 'value') return condition.value;

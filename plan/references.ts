@@ -50,6 +50,11 @@ export function parseReference(text: string): Reference {
   return { scope, path, text: [scope, ...path].join('.') };
 }
 
+/** Whether a text is one reference and nothing else: it becomes the value itself. */
+export function isReference(text: string): boolean {
+  return WHOLE.test(text);
+}
+
 /** Every reference in a value, keys aside. Throws ExpressionError for text in `${{ }}` that is none. */
 export function references(value: Json): Reference[] {
   if (typeof value === 'string') {

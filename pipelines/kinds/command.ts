@@ -1,7 +1,5 @@
 import { z } from 'zod';
-
-/** A word for a program: what a person writes as a number or truth value arrives as its text. */
-const Word = z.union([z.string(), z.number(), z.boolean()]).transform(String);
+import { Word } from '../words.ts';
 
 /** `with` of `command`: any program under the same contract as ours, fenced, retried, its log and its outputs' hashes kept. */
 export const CommandConfig = z.strictObject({

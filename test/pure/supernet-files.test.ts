@@ -33,7 +33,8 @@ function projectWith(groups: number): string {
 function planIn(root: string, stages: string): Plan {
   const file = path.join(root, 'p.yml');
   const head = `name: p\nconfig: [common.yml, train_supernet_models.yml, few_shot.yml, fashion.yml]\n`;
-  writeFileSync(file, `${head}with: { ground_truth: configs/ground-truth/fashion.json }\nstages:\n${stages}`);
+  const truth = 'with: { ground_truth: configs/ground-truth/fashion.json }';
+  writeFileSync(file, `${head}${stages.includes('train-supernet') ? truth : ''}\nstages:\n${stages}`);
   return loadPipeline(file, { root });
 }
 
