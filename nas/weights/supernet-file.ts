@@ -55,7 +55,9 @@ export function checkSupernet(where: string, { metadata, tensors }: Listed, shap
   for (const { name: written, shape: given } of tensors.filter(({ name }) => isParameter(name))) {
     const name = parameterName(written);
     if (found.has(name)) {
-      throw new SafetensorsError(`${where}: expected each parameter once, got ${name} again as ${written}; save one of them`);
+      throw new SafetensorsError(
+        `${where}: expected each parameter once, got ${name} again as ${written}; save one of them`,
+      );
     }
     found.set(name, given.join('×'));
   }
