@@ -1,17 +1,18 @@
-import { BadInput } from '../plan/endings.ts';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { dump, load } from 'js-yaml';
 import { readFile } from 'node:fs/promises';
 import { atomicWrite } from '../artifacts/files.ts';
 import { Failure } from './failure.ts';
+import { z } from 'zod';
 import { jsonOption, output, wholeNumber } from './options.ts';
 import { columns } from './view/format.ts';
 import { ImageList } from '../configs/dataset-schema.ts';
 import type { ImageListConfig } from '../configs/dataset-schema.ts';
-import { CLASS_NAMES } from '../nas/data/image-list.ts';
+import { CLASS_NAMES } from '../nas/data/class-names.ts';
 import { prepareImageNet } from '../nas/data/imagenet/prepare.ts';
 import type { Prepared } from '../nas/data/imagenet/prepare.ts';
+import { PROJECT_ROOT } from '../pipelines/project.ts';
 
 interface DataOptions {
   readonly root: string;
@@ -43,7 +44,7 @@ export function define(command: Command): void {
     .option('--ground-truth <n>', 'validation images for nets trained alone', wholeNumber, 10_000)
     .option('--seed <n>', 'which images fall into which part', wholeNumber, 0)
     .option('--quick', 'look at the beginning of each file only')
-    .option('--skip-broken', 'leave images out that cannot be read')
+    .option('--skip-broken', 'leave broken images out')
     .option('--config <file>', 'write a data set config too, such as configs/datasets/mine.yml')
     .addOption(jsonOption())
     .action(imagenet);
@@ -52,12 +53,13 @@ export function define(command: Command): void {
 async function imagenet(options: DataOptions): Promise<void> {
   const root = path.resolve(options.root);
   const out = path.resolve(options.out ?? root);
+  const name = options.config === undefined ? null : datasetName(options.config);
   const prepared = await prepareImageNet({
     root,
     out,
-    lists: options.lists === undefined ? null : path.resolve(options.lists),
-    labels: options.valLabels ?? null,
-    classNames: options.classNames ?? null,
+    lists: absolute(options.lists),
+    labels: absolute(options.valLabels),
+    classNames: absolute(options.classNames),
     sizes: options,
     seed: options.seed,
     look: options.quick === true ? 'header' : 'whole',
@@ -65,43 +67,78 @@ async function imagenet(options: DataOptions): Promise<void> {
     onProgress: (done, all) => {
       if (process.stderr.isTTY) process.stderr.write(`\r${done} of ${all} images read${done === all ? '\n' : ''}`);
     },
-  }).catch((error: unknown) => {
-    if (error instanceof BadInput) throw new Failure(error.message, 2, { cause: error });
-    throw error;
   });
-  const dataset = await configOf(prepared, options.config);
-  output(options.json, { ...prepared, dataset }, () => inWords(prepared, out, options.config));
+  const { template, usualCalibration } = await shipped();
+  const dataset = { ...template, ...prepared.place, name: name ?? template.name };
+  const note = '# Written by nas data imagenet; what its keys mean stands in configs/datasets/imagenet.yml.\n';
+  if (options.config !== undefined) await atomicWrite(options.config, note + dump(dataset));
+  const next = options.config === undefined ? [] : usedBy(options.config, dataset, usualCalibration);
+  output(options.json, { ...prepared, dataset, next }, () => [...inWords(prepared, out), ...next].join('\n'));
 }
 
-/** The config of ImageNet with what was found put in; written to a file if one is named. */
-async function configOf({ place }: Prepared, file: string | undefined): Promise<ImageListConfig> {
-  const imageNet = new URL('../configs/datasets/imagenet.yml', import.meta.url);
-  const template = ImageList.parse(load(await readFile(imageNet, 'utf8')));
-  const config = { ...template, ...place, name: file === undefined ? template.name : path.parse(file).name };
-  if (file !== undefined) {
-    const note = '# Written by nas data imagenet; what its keys mean stands in configs/datasets/imagenet.yml.\n';
-    await atomicWrite(file, note + dump(config));
+function absolute(file: string | undefined): string | null {
+  return file === undefined ? null : path.resolve(file);
+}
+
+/** A pipeline names a data set by its file, and writes that name as YAML. */
+function datasetName(file: string): string {
+  const { name, ext } = path.parse(file);
+  if (ext === '.yml' && /^[a-z][\w.-]*$/i.test(name) && load(name) === name) return name;
+  throw new Failure(
+    `--config ${file}: expected a name of letters and digits that ends in .yml, got another; rename it`,
+    2,
+  );
+}
+
+const Calibration = z.object({ calibration: z.object({ batches: z.int(), batch_size: z.int() }) });
+
+/** The config of ImageNet, and how many images a pipeline calibrates with where it does not say. */
+async function shipped() {
+  const template = ImageList.parse(await readConfig('datasets/imagenet.yml'));
+  const { calibration } = Calibration.parse(await readConfig('common.yml'));
+  return { template, usualCalibration: calibration };
+}
+
+async function readConfig(file: string): Promise<unknown> {
+  return load(await readFile(path.join(PROJECT_ROOT, 'configs', file), 'utf8'));
+}
+
+/** How a pipeline is run on that data set. */
+function usedBy(
+  file: string,
+  { name, classes, parts }: ImageListConfig,
+  usual: { batches: number; batch_size: number },
+): string[] {
+  const folder = path.join(PROJECT_ROOT, 'configs', 'datasets');
+  const moved =
+    path.dirname(path.resolve(file)) === folder ? [] : [`to name it in a pipeline, put ${file} into ${folder}`];
+  const settings = [`dataset=${name}`, `n_classes=${classes}`];
+  const { images } = parts.calibration;
+  if (images < usual.batches * usual.batch_size) {
+    const size = Math.min(usual.batch_size, images);
+    settings.push(`calibration.batches=${Math.floor(images / size)}`, `calibration.batch_size=${size}`);
   }
-  return config;
+  return [...moved, `run a pipeline on it with ${settings.map((setting) => `--set with.${setting}`).join(' ')}`];
 }
 
 const NAMES_FROM = { mapping: 'by their mapping', before: 'as they stood there', folders: 'of their folders' };
 
-function inWords(
-  { classes, classNames, lists, broken, notes }: Prepared,
-  out: string,
-  config: string | undefined,
-): string {
-  const rows = lists.map(({ file, images, classes: some }) => [
+function inWords({ classNames, lists, broken, leftOut, notes }: Prepared, out: string): string[] {
+  const rows = lists.map(({ file, images, classes }) => [
     path.join(out, file),
     `${images} images`,
-    `${some} classes`,
+    `${classes} classes`,
   ]);
   if (classNames) {
     rows.push([path.join(out, CLASS_NAMES), `${classNames.names.length} names`, NAMES_FROM[classNames.from]]);
   }
-  const left = broken.map(({ path: file, reason }) => `left out: ${file}, ${reason}`);
-  const name = config === undefined ? null : path.parse(config).name;
-  const next = name === null ? [] : [`run a pipeline on it with --set dataset=${name} --set n_classes=${classes}`];
-  return [...columns(rows), ...left, ...notes.map((note) => `note: ${note}`), ...next].join('\n');
+  return [
+    ...columns(rows),
+    ...broken.map(({ path: file, reason }) => `left out: ${file}, ${reason}`),
+    ...leftOut.map(({ reason, count, examples }) => {
+      const some = [...examples, ...(count > examples.length ? ['…'] : [])].join(', ');
+      return `left out: ${count}, ${reason} (${some})`;
+    }),
+    ...notes.map((note) => `note: ${note}`),
+  ];
 }

@@ -1,7 +1,5 @@
 import { BadInput, FileFault } from '../../plan/endings.ts';
-import { isErrno } from '../../artifacts/files.ts';
 import path from 'node:path';
-import { readFile } from 'node:fs/promises';
 import type { ImageListConfig, PartName } from '../../configs/dataset-schema.ts';
 import type { Dataset, Part } from './dataset.ts';
 import { ImageLoader } from './images/loader.ts';
@@ -32,33 +30,6 @@ export function openImageList(config: ImageListConfig): Dataset {
     return found;
   };
   return { name, classes, channels, resolution, normalise, part };
-}
-
-/** A class a line, in the order of the labels. */
-export const CLASS_NAMES = 'class_names.txt';
-
-/**
- * What the classes are called, in the order of their labels: the lines of `class_names.txt`, beside the lists or in the
- * data set's root; null where that file is missing.
- * @throws BadInput for a file of another number of classes
- */
-export async function namesOfImageList(config: ImageListConfig): Promise<readonly string[] | null> {
-  const root = dataRoot(config.root);
-  const besideLists = path.dirname(path.resolve(root, config.parts.test.list));
-  for (const folder of new Set([besideLists, root])) {
-    const file = path.join(folder, CLASS_NAMES);
-    const text = await readFile(file, 'utf8').catch((error: unknown) => {
-      if (isErrno(error, 'ENOENT')) return null;
-      throw error;
-    });
-    if (text === null) continue;
-    const names = text.trimEnd().split('\n');
-    if (names.length === config.classes) return names;
-    throw new BadInput(
-      `${file}: expected ${config.classes} lines, a class each, got ${names.length}; correct the file`,
-    );
-  }
-  return null;
 }
 
 function openPart(name: PartName, opened: Opened): Part {
@@ -97,7 +68,7 @@ function countBroken(file: string, reason: string, { config, broken }: Opened): 
     return;
   }
   throw new BadInput(
-    `${file}: expected an image, got one that cannot be decoded (${reason}); mend the file, take it off the list, or raise ` +
+    `${file}: expected an image that can be decoded, got: ${reason}; mend the file, take it off the list, or raise ` +
       `broken_images of the data set ${config.name} (${allowed})`,
   );
 }

@@ -1,7 +1,8 @@
 import type { DatasetConfig } from '../../configs/dataset-schema.ts';
+import { namesOfImageList } from './class-names.ts';
 import type { Dataset } from './dataset.ts';
 import { FASHION_NAMES, openFashionMnist } from './fashion-mnist.ts';
-import { namesOfImageList, openImageList } from './image-list.ts';
+import { openImageList } from './image-list.ts';
 
 /** Opens a data set. Throws BadInput where its files are missing or not what they should be. */
 export async function openDataset(config: DatasetConfig): Promise<Dataset> {

@@ -15,7 +15,9 @@ export async function readPicture(file: string, transform: PictureTransform): Pr
   const sizes = { resolution: crop, transforms: { evaluation: { resize, crop } } };
   const colours = await testImage(file, { ...sizes, normalise }).catch((cause: unknown) => {
     if (!(cause instanceof ImageError)) throw cause;
-    throw new BadInput(`${file}: expected a picture, got ${cause.message}; give a JPEG or PNG`, { cause });
+    throw new BadInput(`${file}: expected a picture that can be decoded, got: ${cause.message}; give a JPEG or PNG`, {
+      cause,
+    });
   });
   if (!isGrey) return colours;
   return Float32Array.from({ length: crop * crop }, (_, pixel) => {

@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ImageList } from '../../configs/dataset-schema.ts';
 import type { ImageListConfig } from '../../configs/dataset-schema.ts';
-import { namesOf, readLabels } from '../../nas/data/imagenet/folder.ts';
+import { PROJECT_ROOT } from '../../pipelines/project.ts';
 import { writeImageFolder } from '../support/image-folder.ts';
 import { nas } from '../support/nas.ts';
 import type { Ended } from '../support/nas.ts';
@@ -118,7 +118,9 @@ test('what is wrong is told with its place, and nothing is written', async () =>
   renameSync(path.join(root, 'val', 'n99999999'), path.join(root, 'val', second));
   const image = await run();
   expect(image.code).toBe(2);
-  expect(image.stderr).toMatch(/ILSVRC2012_val_99999999\.JPEG: expected a JPEG or PNG, got .*; mend or remove it/);
+  expect(image.stderr).toMatch(
+    /ILSVRC2012_val_99999999\.JPEG: expected an image that can be decoded, got: .*; mend or remove it/,
+  );
   expect((await run('--ground-truth', '30')).stderr).toContain('--ground-truth 30: expected fewer than the');
   expect(existsSync(out)).toBe(false);
   const skipped = await run('--skip-broken');
@@ -127,37 +129,45 @@ test('what is wrong is told with its place, and nothing is written', async () =>
   rmSync(broken);
 });
 
-test('names of classes are of the mapping, else those that stand there, else of the folders', async () => {
-  const folder = path.join(root, 'names');
-  mkdirSync(folder);
-  const names = async (given: string | null = null) =>
-    await namesOf(['n01', 'n02'], { root: folder, out: folder, given });
-  expect(await names()).toEqual({ names: ['n01', 'n02'], from: 'folders' });
-  writeFileSync(path.join(folder, 'class_names.txt'), 'one\n');
-  expect((await names()).from).toBe('folders');
-  writeFileSync(path.join(folder, 'class_names.txt'), 'one\ntwo\n');
-  expect(await names()).toEqual({ names: ['one', 'two'], from: 'before' });
-  writeFileSync(
-    path.join(folder, 'LOC_synset_mapping.txt'),
-    'n02 goldfish, Carassius auratus\nn01 tench, Tinca tinca\n',
-  );
-  expect(await names()).toEqual({ names: ['tench, Tinca tinca', 'goldfish, Carassius auratus'], from: 'mapping' });
-  const given = path.join(folder, 'mine.txt');
-  writeFileSync(given, 'n02 fish\n');
-  await expect(names(given)).rejects.toThrow('mine.txt: expected a line "n01 its name", got none; add it');
-  await expect(names(`${given}.txt`)).rejects.toThrow('give one with --class-names');
-});
-
-test('labels of a flat val/ are names or numbers of classes, also as Kaggle gives them', async () => {
-  const file = path.join(root, 'labels.csv');
-  writeFileSync(file, 'ImageId,PredictionString\nval_1,n02 10 20 30 40\nval_2.JPEG n01\nval_3 0\n');
-  expect([...(await readLabels(file, ['n01', 'n02']))]).toEqual([
-    ['val_1', 1],
-    ['val_2', 0],
-    ['val_3', 0],
-  ]);
-  writeFileSync(file, 'val_1 n03\n');
-  await expect(readLabels(file, ['n01', 'n02'])).rejects.toThrow(
-    /labels\.csv:1: expected the name of an image and a class of train\/ \(n01 …\) or a number 0\.\.1, got "val_1 n03"/,
-  );
+test('what else is in the folder is named, and what is printed of the config is what a pipeline takes', async () => {
+  writeFileSync(path.join(root, 'train', 'archive.tar'), '');
+  mkdirSync(path.join(root, 'val', '.cache'));
+  const config = path.join(PROJECT_ROOT, 'configs', 'datasets', `test-${process.pid}.yml`);
+  try {
+    const out = path.join(root, 'printed');
+    const { code, stdout } = await nas([
+      'data',
+      'imagenet',
+      '--root',
+      root,
+      '--out',
+      out,
+      ...SIZES,
+      '--config',
+      config,
+    ]);
+    expect(code).toBe(0);
+    expect(stdout).toContain('left out: 1, not read: .tar (train/archive.tar)');
+    expect(stdout).toContain('left out: 1, hidden, or of the system (val/.cache)');
+    const settings = /run a pipeline on it with (.*)$/m.exec(stdout)![1]!.split(' ');
+    const plan = [
+      'plan',
+      'pipelines/standalone.yml',
+      ...settings,
+      '--set',
+      'batch_size=8',
+      '--set',
+      'with.test.batch_size=4',
+    ];
+    expect(await nas(plan)).toMatchObject({ code: 0, stderr: '' });
+    writeFileSync(path.join(out, 'calibration.txt'), readFileSync(path.join(out, 'train_rest.txt')));
+    expect((await nas(plan)).stderr).toContain('calibration.txt: expected sha256');
+  } finally {
+    rmSync(config, { force: true });
+  }
+  const elsewhere = await nas(['data', 'imagenet', '--root', root, ...SIZES, '--config', path.join(root, '7.yml')]);
+  expect(elsewhere).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('expected a name of letters and digits'),
+  });
 });

@@ -9,6 +9,7 @@ import type { Plan } from '../../plan/plan.ts';
 import { JsonMap } from '../../artifacts/json.ts';
 import { ImageList, PartName } from '../../configs/dataset-schema.ts';
 import type { ImageListConfig } from '../../configs/dataset-schema.ts';
+import { openDataset } from '../../nas/data/open.ts';
 import { checkLists } from '../../nas/data/lists.ts';
 import { loadPipeline } from '../../pipelines/compile.ts';
 import { fingerprintOf } from '../../pipelines/fingerprint.ts';
@@ -122,7 +123,7 @@ test('a list that is not as its part says is refused when the pipeline is loaded
 
 const refusalOf = (): string => messageOf(() => checkLists(dataset())).replaceAll(`${data}/`, '');
 
-test('an image twice in a list, under two labels or in two parts that share none is refused with its lines', () => {
+test('an image twice in a list, under two labels or in two parts that share none is refused with its lines', async () => {
   expect(refusalOf()).toBe('');
   const rest = ['train/a/1.JPEG 0', 'train/b/2.JPEG 1', 'train/a/3.JPEG 0'];
   write('train_rest.txt', ...rest, 'train/a/1.JPEG 0');
@@ -137,6 +138,7 @@ test('an image twice in a list, under two labels or in two parts that share none
   expect(refusalOf()).toBe(
     'calibration.txt:2: expected no image of train_rest.txt, got train/b/6.JPEG (train_rest.txt:4); take it out of one of them',
   );
+  await expect(openDataset(dataset())).rejects.toThrow('expected no image of');
   write('train_rest.txt', ...rest, 'val/b/2.JPEG 1');
   expect(refusalOf()).toMatch(/^valid_part2500\.txt:2: expected no image of train_rest\.txt, .*\nvalid\.txt:2: /);
 });

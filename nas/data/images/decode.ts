@@ -17,7 +17,7 @@ export interface Pixels {
 /** Gives memory for so many bytes. */
 type Allocate = (bytes: number) => Uint8Array;
 
-/** Bytes that are no image. */
+/** Bytes that are no image; the message says in what way. */
 export class ImageError extends BadInput {}
 
 /** What an image file may be, by its bytes and not by its name, as sharp calls it. */
@@ -83,7 +83,7 @@ export async function decodeImage(
   const pixels = decodeJpeg(bytes, LARGEST_IMAGE, allocate) ?? (await decodeWithSharp(bytes));
   const { width, height } = pixels;
   if (Math.max(width, height) > LARGEST_SIDE) {
-    throw new ImageError(`expected sides of at most ${LARGEST_SIDE} pixels, got ${width}×${height}`);
+    throw new ImageError(`${width}×${height} pixels, more than ${LARGEST_SIDE} a side`);
   }
   return pixels;
 }
@@ -115,7 +115,7 @@ async function decodeWithSharp(bytes: Uint8Array): Promise<Pixels> {
 async function formatOf(image: SharpInput): Promise<Metadata> {
   const metadata = await bySharp(async () => await sharp(image).metadata());
   if (FORMATS.has(metadata.format)) return metadata;
-  throw new ImageError(`expected a picture of pixels, got ${metadata.format.toUpperCase()}`);
+  throw new ImageError(`${metadata.format.toUpperCase()} is no format of pictures that is read`);
 }
 
 /** What sharp makes of an image; what it throws says what is wrong with that. */
