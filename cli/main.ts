@@ -1,5 +1,8 @@
+import path from 'node:path';
 import packageJson from '../package.json' with { type: 'json' };
 import { Command, CommanderError } from 'commander';
+import { existsSync, readdirSync } from 'node:fs';
+import { resultsRoot } from '../artifacts/paths.ts';
 import { inWords } from './failure.ts';
 
 /** Adds a verb's arguments, options and action to its command. Every verb's file exports one as `define`. */
@@ -44,6 +47,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     .exitOverride()
     .showHelpAfterError('(`nas --help` lists the verbs, `nas <verb> --help` their options)');
   const asked = argv.find((argument) => Object.hasOwn(VERBS, argument));
+  sayWhereResultsAre();
   try {
     for (const [name, [description, load]] of Object.entries(VERBS)) {
       const command = program.command(name).description(description);
@@ -54,6 +58,19 @@ export async function main(argv: readonly string[]): Promise<void> {
     if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
     else complain(error, argv.includes('--json'));
   }
+}
+
+// Version 0.1.0 kept results in `results` of the folder that a command was given in.
+function sayWhereResultsAre(): void {
+  const here = path.resolve('results');
+  if (process.env['NAS_RESULTS'] || here === resultsRoot() || !existsSync(here)) return;
+  const isRun = (run: string): boolean =>
+    readdirSync(path.join(here, run)).some((stage) => existsSync(path.join(here, run, stage, 'manifest.json')));
+  const runs = readdirSync(here, { withFileTypes: true }).filter((entry) => entry.isDirectory() && isRun(entry.name));
+  if (runs.length === 0) return;
+  process.stderr.write(
+    `note: results are read from ${resultsRoot()}, not from ${here}, which version 0.1.0 would have used; NAS_RESULTS=${here} names that\n`,
+  );
 }
 
 function complain(error: unknown, json: boolean): void {

@@ -59,8 +59,8 @@ function isOver({ ending, status }: RunView): boolean {
   return ending !== null || (status.state === 'waiting' && !process.stdout.isTTY);
 }
 
-function stuck({ status }: RunView): string {
-  return `${statusTable(status)}\n\nrun ${status.id}: stages wait for a person; mend the cause, and \`npm start\` tries them again`;
+function stuck(view: RunView): string {
+  return `${statusTable(view)}\n\nrun ${view.status.id}: stages wait for a person; mend the cause, and \`npm start\` tries them again`;
 }
 
 // Whoever says `npm start` again has mended what was wrong.

@@ -25,12 +25,13 @@ export function define(command: Command): void {
     .option('--ledger', 'also useful, redone and waiting time by stage and device')
     .action(async (run: string, { ledger, json }: Options) => {
       await withServer(async (server) => {
-        const { status } = await readRun(server.client, run);
-        const ahead = await forecastsOf(server, status);
-        const text = [statusTable(status), ...forecastLines(ahead)].join('\n');
-        if (ledger !== true) return output(json, { ...status, forecast: ahead }, () => text);
+        const view = await readRun(server.client, run);
+        const ahead = await forecastsOf(server, view.status);
+        const text = [statusTable(view), ...forecastLines(ahead)].join('\n');
+        const document = { ...view.status, work: view.work, forecast: ahead };
+        if (ledger !== true) return output(json, document, () => text);
         const lines = await ledgerOf(resultsRoot(), run);
-        return output(json, { ...status, forecast: ahead, ledger: lines }, () => `${text}\n\n${ledgerTable(lines)}`);
+        return output(json, { ...document, ledger: lines }, () => `${text}\n\n${ledgerTable(lines)}`);
       });
     });
 }

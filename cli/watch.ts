@@ -10,7 +10,8 @@ import type { RunView } from './run.ts';
 import { withServer } from './server.ts';
 import type { Server } from './server.ts';
 import { epochOf, tau } from './view/format.ts';
-import { frame, Pace } from './view/frame.ts';
+import { frame } from './view/frame.ts';
+import { Pace } from './view/progress.ts';
 import { reached, waysOn } from './view/stages.ts';
 import type { StageStatus } from '../plan/messages.ts';
 

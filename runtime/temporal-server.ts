@@ -34,6 +34,8 @@ export const HOST = '127.0.0.1';
 export const START_MS = 30_000;
 /** A port that is taken for longer belongs to somebody else. */
 const PORT_MS = 5000;
+/** Characters of what the server said. */
+const MOST_WORDS = 300;
 
 /** A server that could not be brought up, or does not answer. */
 export class ServerError extends KnownError {
@@ -117,12 +119,13 @@ export async function startServer(
   const output = openSync(log, 'a');
   const saidBefore = statSync(log).size;
   const server = ['server', 'start-dev', '--ip', HOST, '--port', `${port}`, '--ui-port', `${uiPort}`];
-  const child = spawn(
-    temporalCli(),
-    [...server, '--db-filename', database, '--log-level', 'error', ...ONE_PARTITION],
+  const child = spawn(temporalCli(), [...server, '--db-filename', database, '--log-level', 'error', ...ONE_PARTITION], {
     // A group of its own: Ctrl-C in the terminal must reach the workers first, which still have to report.
-    { detached: true, stdio: ['ignore', output, output, lock] },
-  );
+    detached: true,
+    stdio: ['ignore', output, output, lock],
+    // It does not start without them, where the system does not know the user.
+    env: { ...process.env, USER: process.env['USER'] || 'nas', HOME: process.env['HOME'] || home },
+  });
   closeSync(output);
   closeSync(lock);
   child.unref();
@@ -171,7 +174,9 @@ function whyNotStarted(error: unknown, home: string, said: string): ServerError 
     : /database|SQL/i.test(last)
       ? `move ${database} away (finished results stay; runs under way are started again under their ids)`
       : `its log is ${log}`;
-  return new ServerError(`embedded server: expected it to start, got: ${last || messageOf(error)}; ${remedy}`, {
+  // What happened stands at the end of a long chain of callers.
+  const reason = last.length > MOST_WORDS ? `…${last.slice(-MOST_WORDS)}` : last || messageOf(error);
+  return new ServerError(`embedded server: expected it to start, got: ${reason}; ${remedy}`, {
     cause: error,
   });
 }

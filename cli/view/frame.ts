@@ -1,8 +1,9 @@
 import pc from 'picocolors';
 import type { RunView, Work } from '../run.ts';
-import { bar, columns, duration, epochOf, tau } from './format.ts';
+import { bar, columns, duration } from './format.ts';
+import { fractionOf, workInWords } from './progress.ts';
+import type { Pace } from './progress.ts';
 import { markOf, reached, waysOn } from './stages.ts';
-import type { Progress } from '../../nas/process/protocol.ts';
 import type { StageStatus } from '../../plan/messages.ts';
 
 const BAR = 12;
@@ -39,12 +40,7 @@ function stageRows(run: string, stage: StageStatus, work: readonly Work[], pace:
 
 function barAndFigures(key: string, work: Work, pace: Pace, now: number): string[] {
   const fraction = fractionOfWork(work);
-  const figures = [
-    ...(work.progress === null ? [] : progressInWords(work.progress)),
-    eta(pace.left(key, fraction, now)),
-    work.attempt > 1 ? `attempt ${work.attempt}` : '',
-  ];
-  return [bar(fraction, BAR), joined(figures)];
+  return [bar(fraction, BAR), joined(workInWords(work, pace.left(key, fraction, now)))];
 }
 
 function fractionOfWork({ progress }: Work): number {
@@ -61,52 +57,4 @@ function rest(run: string, stage: StageStatus): string {
 
 function joined(pieces: readonly string[]): string {
   return pieces.filter((piece) => piece !== '').join('  ');
-}
-
-/** How much of a stage (or cell) is done, 0..1. */
-export function fractionOf({ phase, epoch, epochs, step, steps, subnets, subnetsTotal }: Progress): number {
-  const done = subnetsTotal === undefined ? part(step, steps) : part(subnets ?? 0, subnetsTotal);
-  if (epochs === 0) return done;
-  // What follows the steps of an epoch (its test, its files) is short beside them.
-  const inEpoch = phase === 'training' ? part(step, steps) : phase === 'loading' ? 0 : 1;
-  return (epoch + inEpoch) / epochs;
-}
-
-function part(done: number, all: number): number {
-  return all > 0 ? done / all : 0;
-}
-
-/** The figures of a progress message, each only where the phase has it: epoch, step, steps/s, subnets, loss, tau. */
-function progressInWords(progress: Progress): string[] {
-  const { phase, epoch, epochs, step, steps, stepsPerSecond, subnets, subnetsTotal, subnetsPerSecond, loss } = progress;
-  return [
-    epochs > 0 ? `epoch ${epochOf(epoch, epochs)}` : '',
-    phase === 'training' ? `step ${step}/${steps}` : phase,
-    subnetsTotal === undefined ? '' : `${subnets ?? 0}/${subnetsTotal} subnets`,
-    phase === 'training' && stepsPerSecond !== undefined ? `${stepsPerSecond.toPrecision(3)} steps/s` : '',
-    subnetsPerSecond === undefined ? '' : `${subnetsPerSecond.toPrecision(3)} subnets/s`,
-    loss === undefined ? '' : `loss ${loss.toFixed(3)}`,
-    progress.tau === undefined ? '' : `tau ${tau(progress.tau)}`,
-  ];
-}
-
-interface Seen {
-  readonly at: number;
-  readonly fraction: number;
-}
-
-/** How fast pieces of work get on, from what was seen of them: so the time of evaluations and checkpoints is in it too. */
-export class Pace {
-  readonly #first = new Map<string, Seen>();
-
-  /** Milliseconds until `key` is done, or null while too little was seen. A fraction that falls (a new attempt) starts anew. */
-  left(key: string, fraction: number, now: number): number | null {
-    const first = this.#first.get(key);
-    if (first === undefined || fraction < first.fraction) {
-      this.#first.set(key, { at: now, fraction });
-      return null;
-    }
-    const gained = fraction - first.fraction;
-    return gained <= 0 || now - first.at < 2000 ? null : ((1 - fraction) / gained) * (now - first.at);
-  }
 }

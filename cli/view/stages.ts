@@ -1,6 +1,8 @@
 import pc from 'picocolors';
 import { columns, epochOf, tau } from './format.ts';
-import type { RunStatus, StageState, StageStatus } from '../../plan/messages.ts';
+import { workInWords } from './progress.ts';
+import type { RunView, Work } from '../run.ts';
+import type { StageState, StageStatus } from '../../plan/messages.ts';
 
 const marks: Readonly<Record<StageState, string>> = {
   waiting: pc.dim('·'),
@@ -43,8 +45,8 @@ function choicesOf(stage: StageStatus): string[] {
   );
 }
 
-/** The stages of a run as a table, and below it what went wrong, what can be chosen, and how to act. */
-export function statusTable(status: RunStatus): string {
+/** The stages of a run as a table, and below it how far those at work are, what went wrong, what can be chosen, and how to act. */
+export function statusTable({ status, work }: Pick<RunView, 'status' | 'work'>): string {
   const head = ['  stage', 'state', 'epoch', 'tau', 'cells', 'attempts', 'supernet'];
   const rows = status.stages.map((stage) => [
     `${markOf(stage.state)} ${stage.id}`,
@@ -57,12 +59,12 @@ export function statusTable(status: RunStatus): string {
   ]);
   // A column that no stage fills is not worth its heading.
   const shown = head.map((title, column) => (rows.some((row) => row[column] !== '') ? pc.dim(title) : ''));
-  const notes = [...status.stages.flatMap((stage) => notesOn(status.id, stage)), ...status.notices];
+  const notes = [...status.stages.flatMap((stage) => notesOn(status.id, stage, work)), ...status.notices];
   const table = [`${pc.bold(status.id)} ${status.state}`, '', ...columns([shown, ...rows])];
   return [...table, ...(notes.length > 0 ? ['', ...notes] : [])].join('\n');
 }
 
-function notesOn(run: string, stage: StageStatus): string[] {
+function notesOn(run: string, stage: StageStatus, work: readonly Work[]): string[] {
   const notes = [
     ...(stage.error === undefined ? [] : [stage.error]),
     ...(stage.reason === undefined ? [] : [stage.reason]),
@@ -70,5 +72,11 @@ function notesOn(run: string, stage: StageStatus): string[] {
     ...choicesOf(stage),
     ...waysOn(run, stage).map((command) => `go on with \`${command}\``),
   ];
-  return notes.map((note) => `${stage.id}: ${note}`);
+  const atWork = work.filter((piece) => piece.stage === stage.id).map(workNote);
+  return [...atWork, ...notes.map((note) => `${stage.id}: ${note}`)];
+}
+
+function workNote(work: Work): string {
+  const name = work.cell === null ? work.stage : `${work.stage}.${work.cell}`;
+  return `${name}: ${work.queued ? 'waits for a worker' : workInWords(work, null).join(', ') || 'begins'}`;
 }

@@ -79,3 +79,17 @@ test('nas report finds the report of a run among its results, and says so where 
   expect(JSON.parse(json.stdout)).toMatchObject(report);
   expect(none).toMatchObject({ code: 1, stderr: expect.stringContaining('nas status other') });
 });
+
+test('results belong to the clone: those of version 0.1.0 in the current folder are named, not read', async () => {
+  const folder = temporaryFolder();
+  mkdirSync(path.join(folder, 'results/old/one'), { recursive: true });
+  writeFileSync(path.join(folder, 'results/old/one/manifest.json'), '{}');
+  const NAS_RESULTS = '';
+  const [here, elsewhere] = await Promise.all([
+    nas(['report', 'nothing'], { NAS_RESULTS }, folder),
+    nas(['report', 'nothing'], { NAS_RESULTS }, temporaryFolder()),
+  ]);
+  expect(here).toMatchObject({ code: 1, stdout: '' });
+  expect(here.stderr).toContain(`note: results are read from ${path.resolve('results')}, not from ${folder}/results,`);
+  expect(elsewhere.stderr).not.toContain('note:');
+});

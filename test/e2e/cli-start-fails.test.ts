@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { isLocked } from '../../runtime/file-lock.ts';
 import { keepServer } from '../../runtime/server-keeper.ts';
@@ -47,6 +47,20 @@ test('a namespace that the server does not have is named, by workers and by whoe
     expect(stderr).toMatch(/^server 127\.0\.0\.1:\d+: expected a namespace nope, got none of that name; [^\n]+\n$/);
     expect(code).toBe(1);
   }
+});
+
+test('the server has a home even where the user has none, and of a long complaint the end is told', async () => {
+  const runtime = temporaryFolder();
+  mkdirSync(path.join(runtime, 'bin'));
+  symlinkSync('cpu', path.join(runtime, 'current'));
+  mkdirSync(path.join(runtime, 'cpu'));
+  const says = `echo "Error: ${'called by '.repeat(200)}the server at $HOME of $USER"; exit 1`;
+  writeFileSync(path.join(runtime, 'bin/temporal'), `#!/bin/sh\n${says}\n`, { mode: 0o755 });
+  const environment = { ...places(), NAS_RUNTIME: runtime, HOME: '', USER: '' };
+  const { code, stderr } = await nas(['up'], environment);
+  expect(code).toBe(1);
+  expect(stderr).toContain(`called by the server at ${environment.NAS_HOME} of nas; its log is`);
+  expect(stderr.length).toBeLessThan(500);
 });
 
 test('the first Ctrl-C ends a start at whatever moment it comes, and leaves no server behind', async () => {

@@ -2,7 +2,8 @@ import { stripVTControlCharacters } from 'node:util';
 import { expect, test } from 'vitest';
 import type { RunView, Work } from '../../cli/run.ts';
 import { bar, columns, duration, gmacs } from '../../cli/view/format.ts';
-import { fractionOf, frame, Pace } from '../../cli/view/frame.ts';
+import { frame } from '../../cli/view/frame.ts';
+import { fractionOf, Pace, workInWords } from '../../cli/view/progress.ts';
 import { statusTable } from '../../cli/view/stages.ts';
 import { changes, cut } from '../../cli/watch.ts';
 import type { Progress } from '../../nas/process/protocol.ts';
@@ -112,7 +113,7 @@ test('the live picture has a bar for what runs, a line for each running cell, an
 });
 
 test('the table of a run shows what was reached, what can be chosen and how to go on', () => {
-  expect(plain([statusTable(status)])).toMatchInlineSnapshot(`
+  expect(plain([statusTable(view)])).toMatchInlineSnapshot(`
     "r running
 
       stage       state      epoch      tau                   cells  attempts  supernet
@@ -124,6 +125,7 @@ test('the table of a run shows what was reached, what can be chosen and how to g
     ▶ late        running
     · merge       waiting
 
+    few-shot-2: epoch 2 of 0..3, step 50/100, 12.3 steps/s, loss 1.500, tau 0.690, ETA ≥ 12s, attempt 2
     choose: epoch 1: tau 0.500 [0.300, 0.700]
     choose: epoch 2: tau undefined
     choose: go on with \`nas select r choose EPOCH\`
@@ -131,6 +133,8 @@ test('the table of a run shows what was reached, what can be chosen and how to g
     broken: go on with \`nas retry r broken\`
     broken: go on with \`nas skip r broken\`
     broken: go on with \`nas abort r broken\`
+    evaluate.2: evaluating, 30/60 subnets
+    late: waits for a worker
     selectEpoch one-shot: expected an epoch 1..4, got 9"
   `);
 });
@@ -151,6 +155,17 @@ test('without a terminal a stage gets a line for another state or epoch, and non
     'one-shot: done, epoch 1 of 0..3, tau 0.712 [0.500, 0.800], r/one-shot/0.7123_4.safetensors',
   ]);
   expect(changes(null, view)).toHaveLength(7);
+});
+
+const left = (more: Partial<Progress>): string | undefined =>
+  workInWords(work('x', { progress: progress(more) }), null).at(-1);
+
+test('the time left is told by the rate that a heartbeat reports, and as the least where more is to be done than that', () => {
+  expect(left({ stepsPerSecond: 10 })).toBe('ETA ≥ 15s');
+  expect(left({ phase: 'evaluating', stepsPerSecond: 10 })).toBe('evaluating');
+  const subnets = { phase: 'evaluating', subnets: 100, subnetsTotal: 400, subnetsPerSecond: 5 } as const;
+  expect(left(subnets)).toBe('ETA ≥ 1m 00s');
+  expect(left({ ...subnets, epochs: 0 })).toBe('ETA 1m 00s');
 });
 
 test('the fraction counts finished epochs, then steps, then subnets', () => {

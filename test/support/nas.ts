@@ -12,11 +12,11 @@ export interface Ended {
 
 type Environment = Readonly<Record<string, string>>;
 
-/** Runs the real command line to its end. */
-export async function nas(args: readonly string[], environment: Environment = {}): Promise<Ended> {
+/** Runs the real command line to its end, in the current folder or in another. */
+export async function nas(args: readonly string[], environment: Environment = {}, cwd?: string): Promise<Ended> {
   return await new Promise((resolve) => {
     const env = { ...process.env, ...environment };
-    execFile(process.execPath, [NAS, ...args], { env }, (error, stdout, stderr) => {
+    execFile(process.execPath, [NAS, ...args], { env, cwd }, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
       resolve({ code, stdout, stderr });
     });
