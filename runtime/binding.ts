@@ -18,7 +18,10 @@ export interface OpAttribute {
 
 /** What the native binding offers, as far as it is used here. Ids must be deleted by hand. */
 export interface Binding {
-  /** Copies the data in. The dtype must fit the array: float32 or int32 (uint8 for bool). Returns the new tensor's id. */
+  /**
+   * A tensor of the array's values; returns its id. An array that lies at a multiple of 64 bytes is not copied: the tensor keeps it
+   * and sees what is written to it. The dtype must fit the array: float32 or int32 (uint8 for bool).
+   */
   createTensor(shape: readonly number[], dtype: number, data: Float32Array | Int32Array | Uint8Array): number;
   deleteTensor(id: number): void;
   /** Copies the data out. */

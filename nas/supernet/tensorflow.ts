@@ -57,7 +57,7 @@ let live = 0;
 let operations = 0;
 let watch: ((op: string, ms: number) => void) | null = null;
 
-/** A tensor of the given values. The array must not be changed afterwards: the memory may be shared. */
+/** A tensor of the given values. The array must not be changed while it lives: where it is aligned, the tensor has no copy. */
 export function tensor(data: Float32Array | Int32Array, shape: readonly number[]): Tensor {
   return create(data, shape);
 }

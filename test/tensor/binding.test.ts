@@ -23,6 +23,22 @@ test('raw handles and TensorFlow.js work on the same library', () => {
   expect(gradient).toEqual([6, 10]);
 });
 
+test('an array that lies at a multiple of 64 bytes is kept by its tensor, any other is copied', () => {
+  const binding = loadTensorFlow();
+  const [size, places] = [1000, 16];
+  const memory = new ArrayBuffer(4 * (size + places));
+  // One of sixteen places in a row is aligned, wherever the memory begins.
+  const seen = Array.from({ length: places }, (_, place) => {
+    const array = new Float32Array(memory, 4 * place, size).fill(1);
+    const id = binding.createTensor([size], binding.TF_FLOAT, array);
+    array.fill(2);
+    const [value] = binding.tensorDataSync(id);
+    binding.deleteTensor(id);
+    return value;
+  });
+  expect(seen.toSorted()).toEqual([...Array.from({ length: places - 1 }, () => 1), 2]);
+});
+
 test('an op that TensorFlow refuses throws its message', () => {
   const binding = loadTensorFlow();
   expect(() => binding.executeOp('NoSuchOp', [], [], 1)).toThrow(/NoSuchOp/);
