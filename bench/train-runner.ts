@@ -7,7 +7,7 @@ import { liveTensors, operationCount, watchOperations } from '../nas/supernet/te
 import { loadSupernet } from '../nas/supernet/weights.ts';
 import { Sgd } from '../nas/training/sgd.ts';
 import { trainStep } from '../nas/training/step.ts';
-import type { SandwichNet } from '../nas/training/step.ts';
+import type { SandwichNet } from '../nas/training/sandwich.ts';
 
 // Our side of bench/train.ts: the training step of a task, repeated as often as each line on stdin says.
 

@@ -4,8 +4,8 @@ import { parseSpace } from '../configs/space-schema.ts';
 import { macs } from '../nas/space/cost.ts';
 import { randomOf } from '../nas/space/random.ts';
 import type { Space } from '../nas/space/space.ts';
-import { sandwich } from '../nas/training/step.ts';
-import type { SandwichNet } from '../nas/training/step.ts';
+import { sandwich } from '../nas/training/sandwich.ts';
+import type { SandwichNet } from '../nas/training/sandwich.ts';
 import { root } from '../runtime/layout.ts';
 
 /** One case: what both sides do, given to each as a file. */

@@ -2,6 +2,6 @@
 import { runStageProcess } from '../process/harness.ts';
 
 await runStageProcess({
-  'train-supernet': async (...given) => (await import('./loop.ts')).trainSupernet(...given),
-  'train-standalone': async (...given) => (await import('./standalone.ts')).trainStandalone(...given),
+  'train-supernet': async (...given) => (await import('./train-supernet.ts')).trainSupernet(...given),
+  'train-standalone': async (...given) => (await import('./train-standalone.ts')).trainStandalone(...given),
 });

@@ -10,10 +10,10 @@ import { subnetOf } from '../space/space.ts';
 import type { Subnet } from '../space/space.ts';
 import type { Supernet } from '../supernet/supernet.ts';
 import type { TrainSupernetConfig } from './config.ts';
-import type { Measured } from './loop.ts';
+import type { Measured } from './epoch-files.ts';
 import type { Report } from './train-epoch.ts';
 
-/** Who hears of a test, and may end it. */
+/** Where a test reports its progress, and what ends it early. */
 interface TestWatch {
   readonly report: Report;
   readonly stopRequested: () => boolean;
@@ -53,12 +53,12 @@ export async function testSubnets(
   });
 }
 
-/** What a test gives for the manifest, and beside it the mean cross-entropy of the min and the max net. */
+/** What the manifest records of a test, and the mean cross-entropy of the min and the max net. */
 interface Tested extends Omit<Measured, 'epoch' | 'loss'> {
   readonly crossEntropy: { readonly min: number; readonly max: number };
 }
 
-/** Tests the min net, the max net and the ground truth's subnets, and takes the tau of the last. */
+/** Tests the min net, the max net and the ground truth's subnets; the last give tau. */
 export async function testEpoch(
   config: TrainSupernetConfig,
   dataset: Dataset,

@@ -7,10 +7,11 @@ import type { Supernet } from '../supernet/supernet.ts';
 import { saveCheckpoint } from './checkpoint.ts';
 import type { LoopState, Resumed } from './checkpoint.ts';
 import type { SharedTrainingConfig } from './config.ts';
+import type { SandwichNet } from './sandwich.ts';
 import { learningRate } from './sgd.ts';
 import type { Sgd } from './sgd.ts';
 import { assertFinite, trainStep } from './step.ts';
-import type { Regularisation, SandwichNet, StepResult } from './step.ts';
+import type { Regularisation, StepResult } from './step.ts';
 
 /** One training of one network: what stays the same from epoch to epoch. */
 export interface Training {
@@ -26,19 +27,19 @@ export interface Training {
   readonly netsOf: (iteration: number) => readonly SandwichNet[];
   readonly distill: boolean;
   readonly regularisation: Regularisation;
-  /** Where a stage of several trainings counts on: the number of this one's first epoch, and of all epochs. */
+  /** Epochs of the stage's trainings before this one, and of all of them: numbers count on through a stage. */
   readonly epochs: { readonly before: number; readonly all: number };
-  /** Of the epoch before, told along with progress; null where there is none. */
+  /** Of the epoch before, reported with the progress; null where there is none. */
   readonly tau: number | null;
-  /** What checkpoints carry along beside the sums of the epoch. */
+  /** What checkpoints hold beside the sums of the epoch. */
   readonly carried: LoopState;
 }
 
-/** Says where the epoch stands; `counts` take the place of the training step's. */
+/** Reports a phase of the epoch; `counts` replace those of the training step. */
 export type Report = (phase: Phase, counts?: Partial<Omit<Progress, 'version' | 'type' | 'phase'>>) => void;
 
-/** An epoch under way: its sums, its pace, and its voice. */
-interface EpochRun {
+/** An epoch whose steps are done. */
+interface TrainedEpoch {
   readonly sums: RunningSums;
   readonly pace: Pace;
   /** Learning rate of its first iteration, the one that the original plots. */
@@ -57,7 +58,7 @@ export async function trainEpoch(
   training: Training,
   epoch: number,
   resumed: Resumed | null,
-): Promise<EpochRun | 'stopped'> {
+): Promise<TrainedEpoch | 'stopped'> {
   const { stage, line, config, dataset, part, net, sgd, seed, tau } = training;
   const number = training.epochs.before + epoch;
   const steps = stepsPerEpoch(part, config.batch_size, config.drop_last);
@@ -105,7 +106,7 @@ export async function trainEpoch(
   return { sums, pace, rate: rateOf(epoch * steps), report };
 }
 
-/** Sums over the steps of an epoch. They travel in checkpoints, so that a resumed epoch's means are the same bits. */
+/** Sums over the steps of an epoch. Checkpoints hold them, so that a resumed epoch has the same means to the bit. */
 class RunningSums {
   #sums = { loss: 0, top1: 0, top5: 0, images: 0 };
 
@@ -139,7 +140,7 @@ class RunningSums {
 
 const WINDOW = 20;
 
-/** How fast an epoch goes, and what of it saving takes. Nothing that is measured here enters a result. */
+/** How fast an epoch goes, and how much of its time saving takes. No result depends on it. */
 class Pace {
   readonly #began = performance.now();
   #saving = 0;
@@ -150,13 +151,13 @@ class Pace {
     if (this.#steps.length > WINDOW) this.#steps.shift();
   }
 
-  /** Does a piece of saving and counts its time. */
+  /** Saves, and measures it. */
   async saving(save: () => Promise<void>): Promise<void> {
     const began = performance.now();
     await save();
     const took = performance.now() - began;
     this.#saving += took;
-    // Saving does not slow a step down.
+    // The rate is that of the steps, without the saving between them.
     this.#steps = this.#steps.map((at) => at + took);
   }
 

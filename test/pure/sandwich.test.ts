@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { maxArchitecture, minArchitecture } from '../../nas/space/sampling.ts';
 import { subnetOf } from '../../nas/space/space.ts';
-import { sandwich } from '../../nas/training/step.ts';
+import { sandwich } from '../../nas/training/sandwich.ts';
 import { tinySupernet } from '../support/training-configs.ts';
 
 const config = tinySupernet();

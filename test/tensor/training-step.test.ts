@@ -5,7 +5,8 @@ import { softmax } from '../../nas/supernet/ops.ts';
 import { liveTensors, readFloats, scope, tensor } from '../../nas/supernet/tensorflow.ts';
 import { trainedPass } from '../../nas/supernet/trained-pass.ts';
 import { Sgd, weightDecay } from '../../nas/training/sgd.ts';
-import { crossEntropy, sandwich, smoothedTargets, trainStep } from '../../nas/training/step.ts';
+import { sandwich } from '../../nas/training/sandwich.ts';
+import { crossEntropy, smoothedTargets, trainStep } from '../../nas/training/step.ts';
 import type { StepOptions } from '../../nas/training/step.ts';
 import { tinySupernet } from '../support/training-configs.ts';
 
@@ -121,6 +122,20 @@ describe('one iteration', () => {
         parameter.assign(net.parameters.get(parameter.name).read());
       }
     }
+  });
+
+  test('moves by plain momentum where Nesterov is off', () => {
+    const [first, second] = [true, false].map((nesterov) => {
+      const net = build();
+      const sgd = new Sgd(net.parameters, { ...config, optimizer: { ...config.optimizer, nesterov } });
+      const stem = net.parameters.get('first_conv.conv.conv.weight');
+      const before = stem.read();
+      trainStep(net, sgd, batchOf(16, 0), sandwich(config, 0), plainOptions);
+      return stem.read().map((value, at) => value - before[at]!);
+    });
+    // In the first step v = g: with the look-ahead a value moves by 1 + momentum times as much.
+    first!.forEach((moved, at) => expect(moved).toBeCloseTo(1.9 * second![at]!, 6));
+    expect(Math.hypot(...second!)).toBeGreaterThan(1e-3);
   });
 
   test('leaves alone what none of its nets used, momentum and all', () => {

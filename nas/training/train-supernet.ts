@@ -1,7 +1,6 @@
-import type { EpochRecord, Manifest } from '../../artifacts/manifest.ts';
-import { replaced } from '../../artifacts/stage.ts';
 import type { HeldStage } from '../../artifacts/stage.ts';
-import type { StoredFile } from '../../artifacts/store.ts';
+import { openDataset } from '../data/open.ts';
+import { readGroundTruth } from '../evaluation/ground-truth.ts';
 import { parseInput } from '../process/harness.ts';
 import type { Outputs, ProcessLine } from '../process/harness.ts';
 import type { Job } from '../process/protocol.ts';
@@ -9,18 +8,15 @@ import { supernetFile } from '../process/stage-io.ts';
 import { inherit } from '../supernet/inheritance.ts';
 import { Supernet } from '../supernet/supernet.ts';
 import { computingWith } from '../supernet/tensorflow.ts';
-import { loadSupernet, saveSupernet } from '../supernet/weights.ts';
+import { loadSupernet } from '../supernet/weights.ts';
 import { restoreCheckpoint } from './checkpoint.ts';
 import { TrainSupernetConfig } from './config.ts';
-import { metricsFiles } from './epoch-metrics.ts';
-import type { Metrics } from './epoch-metrics.ts';
+import { commitEpoch } from './epoch-files.ts';
+import { sandwich } from './sandwich.ts';
 import { lrFactor, Sgd } from './sgd.ts';
-import { sandwich } from './step.ts';
-import { readGroundTruth } from '../evaluation/ground-truth.ts';
 import { baselineTaus, testEpoch } from './test-epoch.ts';
 import { trainEpoch } from './train-epoch.ts';
 import type { Training } from './train-epoch.ts';
-import { openDataset } from '../data/open.ts';
 
 /**
  * `train-supernet`: the one-shot supernet, or a few-shot one that inherits (method, sections 2 and 3). Each epoch is
@@ -95,58 +91,4 @@ async function startOf(config: TrainSupernetConfig, results: string): Promise<Su
   const net = inherit(source, groups);
   source.dispose();
   return net;
-}
-
-// What stands of an epoch when it is over: its supernet's file, its record in the manifest, its metrics.
-
-/** What was measured of an epoch. */
-export type Measured = Omit<EpochRecord, 'file' | 'sha256' | 'bytes'>;
-
-/**
- * Commits an epoch: `{tau}_{epoch}.safetensors` where it is kept, the manifest's record, its metrics. Kept are
- * all epochs (minTau null), or those with a tau above minTau; the best so far is kept always, so that there is one to choose.
- * @param extras what the metrics say beside the record
- */
-export async function commitEpoch(
-  stage: HeldStage,
-  net: Supernet,
-  measured: Measured,
-  minTau: number | null,
-  extras: Omit<Metrics, keyof Measured> & Readonly<Record<string, unknown>>,
-): Promise<void> {
-  const { epoch, tau } = measured;
-  const file = `${stage.directory}/${tau === null ? 'nan' : tau.toFixed(4)}_${epoch}.safetensors`;
-  const write = (path: string) => saveSupernet(net, path, { epoch: String(epoch), tau: String(tau) });
-  const metrics = await metricsFiles(stage, { ...measured, ...extras });
-  const recordsOf = ({ epochs }: Pick<Manifest, 'epochs'>, saved?: StoredFile): EpochRecord[] => {
-    // A stage that resumed before an epoch it had committed commits it again, with the same bits.
-    const earlier = epochs.filter((record) => record.epoch < epoch);
-    const { sha256 = null, bytes = null } = saved ?? {};
-    return keptOf([...earlier, { ...measured, file, sha256, bytes }], minTau);
-  };
-  const isKept = recordsOf(stage.manifest).at(-1)?.file === file;
-  await stage.commit([...(isKept ? [{ file, write }] : []), ...metrics], (manifest, stored) => ({
-    ...manifest,
-    epochs: recordsOf(
-      manifest,
-      stored.find((one) => one.file === file),
-    ),
-    extras: replaced(
-      manifest.extras,
-      stored.filter((one) => one.file !== file),
-    ),
-  }));
-}
-
-/** The records with the files of those that are not kept taken out. */
-export function keptOf(epochs: readonly EpochRecord[], minTau: number | null): EpochRecord[] {
-  if (minTau === null) return [...epochs];
-  const best = Math.max(...epochs.map(score));
-  return epochs.map((record) =>
-    score(record) > minTau || score(record) === best ? record : { ...record, file: null, sha256: null, bytes: null },
-  );
-}
-
-function score({ tau }: EpochRecord): number {
-  return tau ?? -Infinity;
 }

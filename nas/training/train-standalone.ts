@@ -1,4 +1,3 @@
-import { replaced } from '../../artifacts/stage.ts';
 import type { HeldStage } from '../../artifacts/stage.ts';
 import { parseInput } from '../process/harness.ts';
 import type { Outputs, ProcessLine } from '../process/harness.ts';
@@ -10,8 +9,7 @@ import { Supernet } from '../supernet/supernet.ts';
 import { computingWith } from '../supernet/tensorflow.ts';
 import { restoreCheckpoint } from './checkpoint.ts';
 import { TrainStandaloneConfig } from './config.ts';
-import { metricsFiles } from './epoch-metrics.ts';
-import type { Metrics } from './epoch-metrics.ts';
+import { commitMetrics } from './epoch-files.ts';
 import { Sgd } from './sgd.ts';
 import type { StandaloneResult } from '../evaluation/ground-truth.ts';
 import { testSubnets } from './test-epoch.ts';
@@ -93,13 +91,6 @@ export async function trainStandalone(job: Job, line: ProcessLine, stage: HeldSt
     await commitMetrics(stage, { ...metrics, test: { top1: top1 / images, top5: top5 / images } });
   }
   return await commitResult(stage, config, correct, dataset.part(config.test.part).size);
-}
-
-async function commitMetrics(stage: HeldStage, metrics: Metrics): Promise<void> {
-  await stage.commit(await metricsFiles(stage, metrics), (manifest, plots) => ({
-    ...manifest,
-    extras: replaced(manifest.extras, plots),
-  }));
 }
 
 /** Writes `result.json` and commits it. */
