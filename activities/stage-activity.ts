@@ -91,7 +91,7 @@ async function decisionOn(
 ): Promise<Decision> {
   const own = await store.read(directory);
   if (own !== null) await store.complete(directory, own);
-  const { isReusable } = kindOf(uses);
+  const isReusable = kindOf(uses).anewBecause === null;
   return await decide(store, { uses, directory, fingerprint, reuse, isReusable, here: here(device) }, byHash());
 }
 

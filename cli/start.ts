@@ -54,7 +54,7 @@ async function refuseUnfinished(plan: Plan): Promise<void> {
   if (typeof plan.reuse !== 'object') return;
   const reuseOf = reuseByStage(plan);
   const taken = (await forecast(plan, resultsRoot())).filter(({ stage }) => typeof reuseOf(stage) === 'object');
-  const missing = taken.filter(({ will }) => will === 'run');
+  const missing = taken.filter(({ will }) => will !== 'be reused');
   if (missing.length === 0) return;
   const lines = missing.map(({ stage, why }) => `${stage}: ${why}`);
   throw new Failure(`--from-run: ${lines.join('\n  ')}; name an earlier --from-stage`, 2);

@@ -14,6 +14,7 @@ import { columns, duration } from './view/format.ts';
 import { forecastLines } from './view/plan.ts';
 import { statusTable } from './view/stages.ts';
 import type { RunStatus } from '../plan/messages.ts';
+import { parseActivityId } from '../plan/names.ts';
 
 interface Options {
   readonly ledger?: true;
@@ -41,7 +42,7 @@ async function forecastsOf(server: Server, { id, stages }: RunStatus): Promise<F
   const waiting = new Set(stages.filter(({ state }) => state === 'waiting').map((stage) => stage.id));
   if (waiting.size === 0) return [];
   const all = await forecast(await planOf(server, id), resultsRoot());
-  return all.filter(({ stage }) => waiting.has(stage));
+  return all.filter(({ stage }) => waiting.has(parseActivityId(stage).stage));
 }
 
 type Times = Omit<LedgerLine, 'stage' | 'device'>;

@@ -55,7 +55,7 @@ export function compileStage(
   checkOptions(file, kind, refuse);
   const config = compileWith(kind, { ...around, report: (...more) => void problems.push(...more) }, cells);
   // A program may do something else each time. Of a stage that is wrong it would only tell the same once more.
-  if (kind.isReusable && problems.length === 0) {
+  if (kind.anewBecause === null && problems.length === 0) {
     for (const name of idleNames(around.matrixNames, merged(around.layers).value, file.directory)) {
       const use = `use \${{ matrix.${name} }} in with or directory, or remove it`;
       refuse(['matrix', name], `expected cells that differ, got ${name}, which nothing refers to; ${use}`);

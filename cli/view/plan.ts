@@ -145,9 +145,8 @@ function plain(value: number): string {
 /** What will become of stages and why, a line each after an empty one; nothing for none. */
 export function forecastLines(forecasts: readonly Forecast[]): string[] {
   if (forecasts.length === 0) return [];
-  const rows = forecasts.map(({ stage, will, why }) => [
-    `${will === 'run' ? pc.cyan('▶') : pc.green('↺')} ${stage}`,
-    will === 'run' ? `will run, ${why}` : why,
-  ]);
+  const marks = { run: pc.cyan('▶'), 'be reused': pc.green('↺'), 'be skipped': pc.dim('-'), park: pc.red('!') };
+  const words = { run: 'will run, ', 'be reused': '', 'be skipped': 'will be skipped, ', park: 'will park: ' };
+  const rows = forecasts.map(({ stage, will, why }) => [`${marks[will]} ${stage}`, words[will] + why]);
   return ['', ...columns(rows)];
 }

@@ -91,8 +91,7 @@ const reporting = defineKind({
   summary: 'writes the table of chosen supernets beside the baselines',
   schema: ReportConfig,
   lists: ['ground_truth'],
-  // It names files of its run: that of another run would lead astray.
-  isReusable: false,
+  anewBecause: 'it names files of its run',
   runs: { as: 'function', phase: 'reporting', perform: report },
   samples: () => ({ report: sampleFile }),
 });
@@ -112,8 +111,7 @@ const command = defineKind({
   summary: 'runs a program and keeps the files it promises',
   schema: CommandConfig,
   neutral: ['stall_seconds'],
-  // Nobody knows what else its program reads.
-  isReusable: false,
+  anewBecause: 'nobody knows what else its program reads',
   runs: { as: 'program', program: (config) => config },
   startToCloseMs: DAY,
   samples: ({ outputs }) => ({ files: Object.fromEntries(Object.keys(outputs).map((name) => [name, sampleFile])) }),
@@ -130,8 +128,7 @@ const pipeline = defineKind({
     /** Its params; those not named keep their values. */
     params: z.record(z.string(), z.json()).default({}),
   }),
-  // Its stages are, each by itself.
-  isReusable: false,
+  anewBecause: 'its stages are taken over, each by itself',
   runs: { as: 'pipeline' },
   startToCloseMs: 30 * DAY,
   samples: () => ({}),

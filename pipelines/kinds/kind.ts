@@ -57,8 +57,8 @@ interface Description<Schema extends z.ZodObject> {
   readonly supernets?: readonly string[];
   /** Whether it has epochs that `select` can choose from. */
   readonly hasEpochs?: boolean;
-  /** Whether equal fingerprints make equal results in any run; not so where a program reads what nobody hashes. */
-  readonly isReusable?: boolean;
+  /** Why equal fingerprints do not make it the same work in another run; absent where they do. */
+  readonly anewBecause?: string;
   readonly runs: Runs<z.output<Schema>>;
   /** How it may end without a result, beside the ways that are open to all work of its sort. */
   readonly endings?: readonly Ending[];
@@ -110,7 +110,8 @@ export interface Kind {
   readonly lists: readonly string[];
   readonly supernets: readonly string[];
   readonly hasEpochs: boolean;
-  readonly isReusable: boolean;
+  /** Why it is not taken over from another run with the same fingerprint; null where it is. */
+  readonly anewBecause: string | null;
   readonly alsoNamed: AlsoNamed;
   readonly runsAs: Bound['as'];
   /** `heavy`: on a device, minutes to days; `light`: seconds. */
@@ -168,7 +169,7 @@ export function defineKind<Schema extends z.ZodObject>(description: Description<
     lists: description.lists ?? [],
     supernets: description.supernets ?? [],
     hasEpochs: description.hasEpochs ?? false,
-    isReusable: description.isReusable ?? true,
+    anewBecause: description.anewBecause ?? null,
     alsoNamed: description.alsoNamed ?? (() => ({})),
     runsAs: runs.as,
     timeout: { ...sort.timeout, ...(startToCloseMs === undefined ? {} : { startToCloseMs }) },

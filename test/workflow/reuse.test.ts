@@ -70,8 +70,8 @@ test(
     const because = 'because inputs, config and code are the same';
     const why = (stage: string): string => `reused from ${first.id}/${stage}, ${because}`;
     expect(await forecast(same, root)).toEqual([
-      { stage: 'one-shot', will: 'be reused', why: why('one-shot') },
-      { stage: 'two', will: 'be reused', why: why('two') },
+      { stage: 'one-shot', will: 'be reused', why: why('one-shot'), cells: { 'be reused': 1 } },
+      { stage: 'two', will: 'be reused', why: why('two'), cells: { 'be reused': 1 } },
     ]);
     expect(await run(same)).toMatchObject([
       { state: 'reused', reason: why('one-shot'), supernet: `${same.id}/one-shot/0.5000_0.safetensors` },
@@ -93,7 +93,7 @@ test(
     expect(await run(changed)).toMatchObject([{ state: 'reused' }, { state: 'done' }]);
 
     const above = await forecast(ladder({ ...small, oneShot: 2 }), root);
-    expect(above[1]).toEqual({ stage: 'two', will: 'run', why: 'because one-shot will' });
+    expect(above[1]).toEqual({ stage: 'two', will: 'run', why: 'because one-shot will', cells: { run: 1 } });
   },
 );
 
@@ -124,6 +124,6 @@ test(
       { state: 'done' },
     ]);
     const nowhere = await forecast(ladder(small, { run: 'nobody', stage: 'two' }), root);
-    expect(nowhere[0]).toMatchObject({ will: 'run', why: 'expected a finished stage in nobody/one-shot, got none' });
+    expect(nowhere[0]).toMatchObject({ will: 'park', why: 'expected a finished stage in nobody/one-shot, got none' });
   },
 );
