@@ -3,6 +3,13 @@ import { checkRunId } from '../artifacts/paths.ts';
 import { Failure } from './failure.ts';
 import { collected, jsonOption } from './options.ts';
 import { loadPipeline } from '../pipelines/compile.ts';
+import { kinds } from '../pipelines/kinds/catalogue.ts';
+import { parseSettings } from '../pipelines/layers.ts';
+import { PipelineError } from '../pipelines/problems.ts';
+import { changedWords } from '../pipelines/words.ts';
+import { valueAt } from '../plan/json.ts';
+import type { Json } from '../plan/json.ts';
+import { parseActivityId } from '../plan/names.ts';
 import type { Plan, PlanReuse } from '../plan/plan.ts';
 
 export interface LoadOptions {
@@ -51,4 +58,19 @@ function reuseIn({ id, stages }: Plan, { fresh, fromRun, fromStage }: LoadOption
     throw new Failure(`--from-run: expected another run than ${id} itself, got it; give the new run another --id`, 2);
   }
   return { run: fromRun, stage: fromStage };
+}
+
+/**
+ * What `nas retry RUN WORK --set KEY=VALUE` puts into the \`with\` of a stage, read as \`nas start --set\` reads it.
+ * @throws PipelineError for flags that cannot be read, and for a word for a program that is not in quotes
+ */
+export function retrySettings({ stages }: Plan, work: string, flags: readonly string[]): Record<string, Json> {
+  const { stage } = parseActivityId(work);
+  const { problems, layers } = parseSettings(flags.map((flag) => `stages.${stage}.with.${flag}`));
+  const kind = kinds.get(stages.find(({ id }) => id === stage)?.uses ?? '');
+  const read = layers.get(stage) ?? [];
+  const changed = kind === undefined ? [] : read.flatMap((layer) => changedWords(layer, kind.schema, () => null, []));
+  if (problems.length + changed.length > 0) throw new PipelineError([...problems, ...changed]);
+  const keys = flags.map((flag) => flag.slice(0, flag.indexOf('=')).trim());
+  return Object.fromEntries(keys.map((key, at) => [key, valueAt(read[at]?.value ?? null, key.split('.')) ?? null]));
 }

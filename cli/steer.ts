@@ -1,9 +1,8 @@
-import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
 import type { WorkflowHandle } from '@temporalio/client';
-import { z } from 'zod';
-import { defineForRun, jsonOption, output, wholeNumber } from './options.ts';
+import { collected, defineForRun, jsonOption, output, wholeNumber } from './options.ts';
 import { answered, withServer } from './server.ts';
+import type { Server } from './server.ts';
 import { tau } from './view/format.ts';
 import {
   abortStageUpdate,
@@ -13,7 +12,6 @@ import {
   selectEpochUpdate,
   skipStageUpdate,
 } from '../plan/messages.ts';
-import type { Json } from '../plan/json.ts';
 
 // The verbs that send one message to a run.
 
@@ -67,7 +65,7 @@ function defineSignal(command: Command, verb: keyof typeof signals): void {
 }
 
 interface UpdateOptions extends JsonFlag {
-  readonly set?: Record<string, Json>;
+  readonly set?: readonly string[];
 }
 
 function defineUpdate(command: Command, verb: keyof typeof updates): void {
@@ -77,32 +75,23 @@ function defineUpdate(command: Command, verb: keyof typeof updates): void {
     .argument('<stage>', 'a parked stage, or <stage>.<n> for one cell of it')
     .addOption(jsonOption())
     .action(async (run: string, stage: string, { set, json }: UpdateOptions) => {
-      await withServer(async ({ client }) => {
+      await withServer(async (server) => {
+        const { client } = server;
         const handle = client.workflow.getHandle(run);
-        const message = { stage, ...(set === undefined ? {} : { set }) };
+        const message = { stage, ...(set === undefined ? {} : { set: await settingsOf(server, run, stage, set) }) };
         const works = await answered(client, () => handle.executeUpdate(update, { args: [message] }));
         output(json, { run, [done]: works }, () => `${run}: ${works.join(', ')} ${done}`);
       });
     });
   if (verb !== 'retry') return;
   const what = 'change a value of the stage’s `with` first, such as optimizer.momentum=0.8; repeatable';
-  command.option('--set <key=value>', what, setting);
+  command.option('--set <key=value>', what, collected);
 }
 
-// A value is what it means as JSON, else the text it is.
-function setting(text: string, before: Readonly<Record<string, Json>> = {}): Record<string, Json> {
-  const [, key, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
-  if (key === undefined || value === undefined) throw new InvalidArgumentError('expected key=value.');
-  return { ...before, [key]: jsonOrText(value) };
-}
-
-function jsonOrText(text: string): Json {
-  try {
-    const value: unknown = JSON.parse(text);
-    return z.json().parse(value);
-  } catch {
-    return text;
-  }
+// Loaded for this alone: the other verbs know nothing of kinds and schemas.
+async function settingsOf(server: Server, run: string, stage: string, flags: readonly string[]) {
+  const [{ retrySettings }, { planOf }] = await Promise.all([import('./load.ts'), import('./start.ts')]);
+  return retrySettings(await planOf(server, run), stage, flags);
 }
 
 interface SelectOptions extends JsonFlag {
