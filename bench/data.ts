@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { load } from 'js-yaml';
 import { ImageList, PartName } from '../configs/dataset-schema.ts';
-import { readImageList } from '../nas/data/lists.ts';
+import { readImageList } from '../nas/data/list-file.ts';
 import { root as clone } from '../runtime/layout.ts';
 import { sandwichFlops, writePhotographs } from './data-task.ts';
 import type { DataTask } from './data-task.ts';

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { MockActivityEnvironment } from '@temporalio/testing';
-import { writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { performStage } from '../../activities/stage-activity.ts';
 import { resultsRoot } from '../../artifacts/paths.ts';
@@ -88,6 +88,10 @@ test('a plan made where the lists are not has no hashes, and the worker takes th
     return outputs;
   };
   expect(await perform()).toEqual({ times: 1 });
+  expect(await perform()).toEqual({ times: 1 });
+  renameSync(path.join(data, 'calibration.txt'), path.join(data, 'away.txt'));
+  await expect(perform()).rejects.toMatchObject({ type: 'Crashed', nonRetryable: false });
+  renameSync(path.join(data, 'away.txt'), path.join(data, 'calibration.txt'));
   expect(await perform()).toEqual({ times: 1 });
   write('calibration.txt', 'train/a/7.JPEG 0', 'train/b/6.JPEG 1');
   expect(await perform()).toEqual({ times: 2 });

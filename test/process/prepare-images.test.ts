@@ -153,6 +153,18 @@ test('a class that is missing, empty or unknown is told, all at once', async () 
   );
 });
 
+test('a label that contradicts the folder of its image is refused', async () => {
+  const lines = CLASSES.flatMap((name) => [0, 1, 2, 3, 4, 5].map((i) => `val_${name}_${i}.JPEG ${name}\n`));
+  text('labels.txt', lines.join('').replace('val_dog_3.JPEG dog', 'val_dog_3.JPEG cat'));
+  const labels = path.join(root, 'labels.txt');
+  expect(await refusalOf({ labels })).toBe(
+    'val/dog/val_dog_3.JPEG: expected the class dog of its folder in labels.txt, got cat; correct one of them',
+  );
+  text('labels.txt', lines.join(''));
+  await prepare({ labels });
+  expect(listed('valid.txt')).toContain('val/dog/val_dog_3.JPEG 1');
+});
+
 test('links are followed: to a file, to nowhere, round and round, and to what is listed already', async () => {
   await picture('store/one.JPEG');
   symlinkSync(path.join(root, 'store/one.JPEG'), path.join(root, 'train/cat/linked.JPEG'));

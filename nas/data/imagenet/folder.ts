@@ -111,11 +111,20 @@ async function imagesWithLabels(
   const { labels, unused } = await labelsOf(file, classes, images);
   if (unused > 0) notes.push(`${unused} lines of ${file} name no image of val/`);
   const seen = new Set(labels);
-  refuse(
-    classes.flatMap((name, label) =>
-      seen.has(label) ? [] : `${path.join(root, 'val')}: expected images of the class ${name}, got none; add some`,
+  const missing = classes.filter((_, label) => !seen.has(label));
+  const known = new Set(classes.map((name) => name.normalize()));
+  const contradicted = images.flatMap((image, at) => {
+    const [, folder = ''] = image.normalize().split('/');
+    const name = classes[labels[at]!]!;
+    return known.has(folder) && folder !== name.normalize() ? { image, folder, name } : [];
+  });
+  refuse([
+    ...missing.map((name) => `${path.join(root, 'val')}: expected images of the class ${name}, got none; add some`),
+    ...contradicted.map(
+      ({ image, folder, name }) =>
+        `${image}: expected the class ${folder} of its folder in ${file}, got ${name}; correct one of them`,
     ),
-  );
+  ]);
   return images.map((image, at) => ({ path: image, label: labels[at]! }));
 }
 

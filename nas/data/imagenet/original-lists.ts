@@ -1,8 +1,9 @@
 import path from 'node:path';
 import { existsSync } from 'node:fs';
 import { BadInput, refuse } from '../../../plan/endings.ts';
-import { parseImageList, readImageList, refuseShared } from '../lists.ts';
-import type { ImageListFile } from '../lists.ts';
+import { parseImageList, readImageList } from '../list-file.ts';
+import type { ImageListFile } from '../list-file.ts';
+import { refuseShared } from '../lists.ts';
 import type { Entry, Found } from './folder.ts';
 
 // The original's own text files: train.txt, valid.txt and, where there is one, valid_part2500.txt.

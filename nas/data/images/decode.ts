@@ -88,7 +88,7 @@ export async function decodeImage(
   return pixels;
 }
 
-/** What is no JPEG, or one that has to be looked at more closely; says what is wrong with a broken image. */
+/** For other formats, and for JPEGs that the fast decoder complains of: sharp says whether they are broken, and how. */
 async function decodeWithSharp(bytes: Uint8Array): Promise<Pixels> {
   // A PNG cannot have four inks: the one format that need not be asked.
   const isInks = bytes[0] !== PNG_START && (await formatOf(bytes)).space === 'cmyk';
@@ -100,16 +100,15 @@ async function decodeWithSharp(bytes: Uint8Array): Promise<Pixels> {
     return await image.raw().toBuffer({ resolveWithObject: true });
   });
   const { width, height, channels } = info;
+  if (channels === 3) return { width, height, data };
+  const colours = new Uint8Array(width * height * 3);
   if (isInks)
-    return {
-      width,
-      height,
-      data: withoutInks(
-        data.map((ink) => 255 - ink),
-        new Uint8Array(width * height * 3),
-      ),
-    };
-  return { width, height, data: channels === 3 ? data : coloured(data, channels) };
+    mixInks(
+      data.map((ink) => 255 - ink),
+      colours,
+    );
+  else spread(data, channels, colours);
+  return { width, height, data: colours };
 }
 
 async function formatOf(image: SharpInput): Promise<Metadata> {
@@ -128,23 +127,21 @@ async function bySharp<Result>(work: () => Promise<Result>): Promise<Result> {
 }
 
 /** Grey to red, green and blue alike, and alpha left out: `channels` are 1, 2 or 4. */
-function coloured(data: Uint8Array, channels: number): Uint8Array {
+function spread(data: Uint8Array, channels: number, colours: Uint8Array): void {
   const [green, blue] = channels === 4 ? [1, 2] : [0, 0];
-  const colours = new Uint8Array((data.length / channels) * 3);
   for (let from = 0, to = 0; to < colours.length; from += channels, to += 3) {
     colours[to] = data[from]!;
     colours[to + 1] = data[from + green]!;
     colours[to + 2] = data[from + blue]!;
   }
-  return colours;
 }
 
 /**
  * Cyan, magenta, yellow and black to red, green and blue as Pillow does it: by arithmetic, without a colour profile.
  * @param inks four bytes a pixel, 255 for no ink, as JPEGs have them
  */
-function withoutInks(inks: Uint8Array, colours: Uint8Array): Uint8Array {
-  for (let from = 0, to = 0; from < inks.length; from += 4, to += 3) {
+function mixInks(inks: Uint8Array, colours: Uint8Array): void {
+  for (let from = 0, to = 0; to < colours.length; from += 4, to += 3) {
     const light = inks[from + 3]!;
     for (let channel = 0; channel < 3; channel++) {
       const product = (255 - inks[from + channel]!) * light + 128;
@@ -152,7 +149,6 @@ function withoutInks(inks: Uint8Array, colours: Uint8Array): Uint8Array {
       colours[to + channel] = light - (((product >> 8) + product) >> 8);
     }
   }
-  return colours;
 }
 
 // JPEGs by libjpeg-turbo, called directly: Pillow has the same one inside, and sharp takes twice as long to the same bytes.
@@ -186,10 +182,7 @@ function startedHandle(): unknown {
   return started;
 }
 
-/**
- * Decodes a JPEG of at most `most` pixels into `allocate(bytes)`; undefined for what is none, or makes libjpeg-turbo
- * complain.
- */
+/** Decodes a JPEG of at most `most` pixels into `allocate(bytes)`; undefined where libjpeg-turbo complains of the bytes. */
 export function decodeJpeg(bytes: Uint8Array, most: number, allocate: Allocate): Pixels | undefined {
   const pixels = decompressed(bytes, most, allocate);
   if (pixels !== undefined) return pixels;
@@ -210,5 +203,6 @@ function decompressed(bytes: Uint8Array, most: number, allocate: Allocate): Pixe
   }
   const inks = new Uint8Array(width * height * 4);
   if (decompress(handle, bytes, bytes.length, inks, 0, CMYK) !== 0) return undefined;
-  return { width, height, data: withoutInks(inks, data) };
+  mixInks(inks, data);
+  return { width, height, data };
 }

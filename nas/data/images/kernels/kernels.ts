@@ -1,5 +1,6 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { kernelsFile, SOURCE_SECTION } from './files.ts';
+import path from 'node:path';
 
 /** The functions of kernels.as. Addresses are bytes from the start of `memory`. */
 interface Kernels {
@@ -38,6 +39,17 @@ const ALIGNMENT = 16;
 /** Kernels with a memory of their own. */
 export function loadKernels(): Kernels {
   return new WebAssembly.Instance(new WebAssembly.Module(readFileSync(kernelsFile))).exports;
+}
+
+export const kernelsSource = path.join(import.meta.dirname, 'kernels.as');
+export const kernelsFile = path.join(import.meta.dirname, 'kernels.wasm');
+
+/** The section of kernels.wasm that holds the sha256 of the source it was made from. */
+export const SOURCE_SECTION = 'source-sha256';
+
+/** sha256 of the source as it is. */
+export function sourceHash(): string {
+  return createHash('sha256').update(readFileSync(kernelsSource)).digest('hex');
 }
 
 /** sha256 of the source that kernels.wasm was made from; none if it was not made by make.ts. */

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { atomicWrite } from '../../../../artifacts/files.ts';
-import { kernelsFile, kernelsSource, SOURCE_SECTION, sourceHash } from './files.ts';
+import { kernelsFile, kernelsSource, SOURCE_SECTION, sourceHash } from './kernels.ts';
 
 // npm run kernels: kernels.as → kernels.wasm, by the AssemblyScript compiler, which npx fetches. The hash of the source goes along.
 
