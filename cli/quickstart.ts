@@ -7,7 +7,7 @@ import { interruption } from './failure.ts';
 import { defineForPipeline, loadPlan } from './load.ts';
 import type { LoadOptions } from './load.ts';
 import { output } from './options.ts';
-import { readReport, summaryOf } from './report.ts';
+import { readReports, summariesOf } from './report.ts';
 import { endInWords, readRun } from './run.ts';
 import type { RunView } from './run.ts';
 import { answered, withServer } from './server.ts';
@@ -39,10 +39,10 @@ async function quickstart(pipeline: string, { json, ...options }: LoadOptions): 
       const view = await follow(client, plan.id, { quiet: json === true, footer, isOver, signal });
       if (view?.ending !== 'done') process.exitCode = 1;
       if (view === null) return tell(`run ${plan.id}: stops at a checkpoint; \`npm start\` goes on from there`);
-      const report = await readReport(plan.id);
+      const reports = await readReports(plan.id);
       const words = view.ending === null ? stuck(view) : await endInWords(client, view);
-      output(json, { status: view.status, report }, () =>
-        report === null ? words : `${words}\n\n${summaryOf(report)}`,
+      output(json, { status: view.status, report: reports.length > 1 ? reports : (reports[0] ?? null) }, () =>
+        [words, ...(reports.length > 0 ? [summariesOf(reports)] : [])].join('\n\n'),
       );
     }, place),
   );

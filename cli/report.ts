@@ -1,8 +1,9 @@
 import path from 'node:path';
 import pc from 'picocolors';
 import type { Command } from 'commander';
-import { readdir, readFile } from 'node:fs/promises';
+import { catalogue } from '../artifacts/catalogue.ts';
 import { checkRunId, fileNames, resultsRoot } from '../artifacts/paths.ts';
+import { readResult } from '../artifacts/results.ts';
 import { Failure } from './failure.ts';
 import { defineForRun, output } from './options.ts';
 import { columns, tau } from './view/format.ts';
@@ -11,33 +12,43 @@ import type { Report } from '../report/text.ts';
 
 export function define(command: Command): void {
   defineForRun(command).action(async (run: string, { json }: { json?: true }) => {
-    const report = await readReport(run);
-    if (report === null) {
+    const reports = await readReports(run);
+    if (reports.length === 0) {
       throw new Failure(
         `run ${run}: expected a report among its results, got none; a stage \`uses: report\` writes it, \`nas status ${run}\` shows how far the run is`,
       );
     }
-    output(json, report, () => summaryOf(report));
+    output(json, reports.length === 1 ? reports[0] : reports, () => summariesOf(reports));
   });
 }
 
-/** The report that a run wrote below the results root; null where it wrote none (yet). */
-export async function readReport(run: string): Promise<Report | null> {
-  const folder = path.join(resultsRoot(), checkRunId(run));
-  const entries = await readdir(folder, { recursive: true }).catch(() => []);
-  const found = entries.find((entry) => isReport(entry.split(path.sep)));
-  if (found === undefined) return null;
-  const report: Report = JSON.parse(await readFile(path.join(folder, found), 'utf8'));
-  return report;
+/** The reports that a run has written, one for each of its stages `uses: report`. */
+export async function readReports(run: string): Promise<Report[]> {
+  const stages = await catalogue(resultsRoot(), checkRunId(run));
+  const files = stages
+    .filter(({ manifest }) => manifest.state === 'done')
+    .flatMap(({ manifest }) => manifest.files)
+    .filter(({ file }) => path.posix.basename(file) === fileNames.reportData);
+  return await Promise.all(files.map(async (file) => parseReport(await readResult(resultsRoot(), file))));
 }
 
-/** A report as text, with paths as seen from the current folder. */
-export function summaryOf(report: Report): string {
-  return summary(report, (file) => path.relative('', path.join(resultsRoot(), file)));
+/** What release 0.1.0 called a baseline. */
+const OLD_NAMES = new Map([['blend', 'log parameters and depth']]);
+
+function parseReport(text: string): Report {
+  const report: Report = JSON.parse(text);
+  const baselines = report.baselines.map((one) => ({ ...one, name: OLD_NAMES.get(one.name) ?? one.name }));
+  return { ...report, baselines };
 }
 
-function isReport(segments: readonly string[]): boolean {
-  return segments.at(-1) === fileNames.reportData && !segments.includes(fileNames.setAside);
+/** Reports as text. */
+export function summariesOf(reports: readonly Report[]): string {
+  return reports.map((report) => summary(report, fromHere)).join('\n\n');
+}
+
+/** The path of a result as seen from the current folder. */
+function fromHere(file: string): string {
+  return path.relative('', path.join(resultsRoot(), file));
 }
 
 type Interval = Report['baselines'][number]['tau'];

@@ -2,8 +2,8 @@ import path from 'node:path';
 import pc from 'picocolors';
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { catalogue, runOf } from '../artifacts/catalogue.ts';
-import { resultsRoot } from '../artifacts/paths.ts';
+import { catalogue } from '../artifacts/catalogue.ts';
+import { checkRunId, resultsRoot } from '../artifacts/paths.ts';
 import { readResult } from '../artifacts/results.ts';
 import { Failure } from './failure.ts';
 import { jsonOption, output, positiveNumber, positiveWhole } from './options.ts';
@@ -120,8 +120,7 @@ interface RankingOnDisk {
 
 /** The rankings that a run has merged, as its manifests name their files; those of version 0.1.0 lie beside the supernet. */
 async function rankingsOf(root: string, run: string): Promise<RankingOnDisk[]> {
-  const stages = (await catalogue(root)).filter(({ directory }) => runOf(directory) === run);
-  return stages.flatMap(({ manifest }) => {
+  return (await catalogue(root, checkRunId(run))).flatMap(({ manifest }) => {
     const named = (name: string): FileReference | undefined =>
       manifest.files.find(({ file }) => path.posix.basename(file) === name);
     const table = manifest.state === 'done' ? named(rankingFiles.table) : undefined;

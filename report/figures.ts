@@ -1,4 +1,3 @@
-import type { EpochRecord } from '../artifacts/manifest.ts';
 import {
   baselines,
   bootstrapInterval,
@@ -8,7 +7,7 @@ import {
 } from '../nas/evaluation/agreement.ts';
 import type { Comparison, Interval } from '../nas/evaluation/agreement.ts';
 import { kendallTau, pearson, spearman } from '../nas/evaluation/correlation.ts';
-import type { Statistic } from '../nas/evaluation/correlation.ts';
+import type { Statistic, Values } from '../nas/evaluation/correlation.ts';
 import type { GroundTruth } from '../nas/evaluation/ground-truth.ts';
 import { parsePredictor } from '../nas/evaluation/predictor/predicted-ranking.ts';
 import type { Space } from '../nas/space/space.ts';
@@ -53,15 +52,10 @@ export function baselineFigures(
 }
 
 /**
- * Rank agreement of a supernet's chosen epoch with the truth, and how far it passes the best baseline.
+ * How well the scores that a supernet gives to subnets rank their accuracies, and how far that passes the best baseline.
  * @param seed of its training: the interval of tau is then the one recorded with the epoch
  */
-export function supernetFigures(
-  { accuracies }: GroundTruth,
-  { groundTruth: scores }: EpochRecord,
-  best: Float64Array,
-  seed: number,
-): SupernetFigures {
+export function supernetFigures(accuracies: Values, scores: Values, best: Values, seed: number): SupernetFigures {
   const of = (statistic: Statistic): Interval => bootstrapInterval(statistic, accuracies, scores, { seed });
   return {
     tau: of(kendallTau),

@@ -77,5 +77,12 @@ async function rowOf(
   }
   const { seed } = z.object({ seed: z.number() }).parse(manifest?.config);
   const stage = directory.split('/').slice(1).join('/');
-  return { stage, groups, epoch: chosen, file, sha256, ...supernetFigures(truth, epoch, best, seed) };
+  return {
+    stage,
+    groups,
+    epoch: chosen,
+    file,
+    sha256,
+    ...supernetFigures(truth.accuracies, epoch.groundTruth, best, seed),
+  };
 }

@@ -1,7 +1,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test, vi } from 'vitest';
+import { finishedStage } from '../support/finished-stage.ts';
 import { nas } from '../support/nas.ts';
+import { plainStageFiles } from '../support/plain-stage-files.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 // Every command is a process of its own: seconds each where the machine is busy.
@@ -60,23 +62,33 @@ test('nas doctor --json is one document that says whether all is well', async ()
   });
 });
 
+const figure = { estimate: 0.5, low: 0.4, high: 0.6, standardError: 0.05, level: 0.95 };
+const report = {
+  groundTruth: { file: 'g.json', sha256: '', subnets: 30 },
+  ceiling: null,
+  // As release 0.1.0 wrote it.
+  baselines: [{ name: 'blend', tau: figure }],
+  supernets: [],
+  ranking: { top1: 'r/2/top1_json_final.json', top5: 'r/2/top5_json_final.json', sha256: {}, subnets: 320 },
+};
+
+async function written(results: string, directory: string, made: object): Promise<void> {
+  const files = await plainStageFiles(results, directory).put({ 'report.json': JSON.stringify(made) });
+  await finishedStage(results, directory, 'report', { files: Object.values(files) });
+}
+
 test('nas report finds the report of a run among its results, and says so where there is none', async () => {
   const results = temporaryFolder();
-  mkdirSync(path.join(results, 'r/report'), { recursive: true });
-  const report = {
-    groundTruth: { file: 'g.json', sha256: '', subnets: 30 },
-    ceiling: null,
-    baselines: [],
-    supernets: [],
-  };
-  writeFileSync(path.join(results, 'r/report/report.json'), JSON.stringify({ ...report, ranking: null }));
+  await written(results, 'r/report', report);
   const [text, json, none] = await Promise.all([
     nas(['report', 'r'], { NAS_RESULTS: results }),
     nas(['report', 'r', '--json'], { NAS_RESULTS: results }),
     nas(['report', 'other'], { NAS_RESULTS: results }),
   ]);
   expect(text).toMatchObject({ code: 0, stdout: expect.stringContaining('against 30 subnets') });
-  expect(JSON.parse(json.stdout)).toMatchObject(report);
+  expect(text.stdout).toContain('log parameters and depth  0.500');
+  expect(text.stdout).toContain('320 subnets are ranked in ');
+  expect(JSON.parse(json.stdout)).toMatchObject({ groundTruth: report.groundTruth, ranking: report.ranking });
   expect(none).toMatchObject({ code: 1, stderr: expect.stringContaining('nas status other') });
 });
 
@@ -92,4 +104,13 @@ test('results belong to the clone: those of version 0.1.0 in the current folder 
   expect(here).toMatchObject({ code: 1, stdout: '' });
   expect(here.stderr).toContain(`note: results are read from ${path.resolve('results')}, not from ${folder}/results,`);
   expect(elsewhere.stderr).not.toContain('note:');
+});
+
+test('nas report shows every report of a run', async () => {
+  const results = temporaryFolder();
+  for (const subnets of [30, 31]) {
+    await written(results, `r/report-${subnets}`, { ...report, groundTruth: { ...report.groundTruth, subnets } });
+  }
+  const { stdout } = await nas(['report', 'r'], { NAS_RESULTS: results });
+  expect(stdout).toMatch(/against 30 subnets[^]*against 31 subnets/);
 });

@@ -84,6 +84,11 @@ test('a pipeline goes from images to the merged ranking and its report', { timeo
   expect(readJson(root, 'again/ranking/top1_json_final.json')).toEqual(merged);
   expect(readJson(root, 'again/2/json_results/epoch0_all_test/top1_json_final.json')).toEqual(merged);
 
+  // Its report names files of its own run.
+  expect(stages.find(({ id }) => id === 'report')?.state).toBe('done');
+  const files = ['one-shot/', '2/'].map((folder) => ({ file: expect.stringMatching(`^again/${folder}`) }));
+  expect(readJson(root, 'again/report/report.json')).toMatchObject({ supernets: files });
+
   // What was not trained again has its curves in the new run all the same.
   const curves = (id: string): unknown[] =>
     ['one-shot', '2', 'alone/111111001100'].map((stage) => {
