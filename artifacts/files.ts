@@ -5,6 +5,7 @@ import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BadInput } from '../plan/endings.ts';
+import { isErrno } from '../plan/endings.ts';
 
 // Files that survive a crash: whatever was acknowledged is on disk, whole, under its name.
 
@@ -119,11 +120,6 @@ export async function verifiedFile(
 /** The sha256 of a text in UTF-8, or of bytes, as hex. */
 export function sha256Of(content: string | Uint8Array): string {
   return createHash('sha256').update(content).digest('hex');
-}
-
-/** Whether `error` is the operating system's error of that code, such as `ENOENT`. */
-export function isErrno(error: unknown, ...codes: readonly string[]): boolean {
-  return error instanceof Error && 'code' in error && codes.includes(String(error.code));
 }
 
 /** Whether it says that there is no such file. Whatever else a system says of a file may pass: it is tried again. */

@@ -3,10 +3,9 @@ import type { FileReference } from '../plan/results.ts';
 import { copyFile, link, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BadInput, KnownError } from '../plan/endings.ts';
+import { BadInput, KnownError, isErrno } from '../plan/endings.ts';
 import {
   entriesOf,
-  isErrno,
   isNoFile,
   linkFirst,
   sha256File,

@@ -1,10 +1,10 @@
+import path from 'node:path';
+import { readdirSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { SpaceConfig } from './space-schema.ts';
+import { parseSpace } from './space-schema.ts';
 import { bandedArchitectures } from '../nas/space/bands.ts';
 import { archCodes, stratifiedArchitectures } from '../nas/space/sampling.ts';
 import type { Architecture, Space } from '../nas/space/space.ts';
-import { problemText } from '../pipelines/problems.ts';
-import { Project, PROJECT_ROOT } from '../pipelines/project.ts';
 import { BadInput } from '../plan/endings.ts';
 
 /**
@@ -25,13 +25,16 @@ const { values, positionals } = parseArgs({
 const [name = '', count = '', seed = '0', ...others] = positionals;
 const bands = values.bands?.split(',') ?? [];
 const numbers = [count, ...bands, ...(bands.length > 0 ? [values.classes] : [])];
-const found = new Project(PROJECT_ROOT).named('space', name, { source: 'draw-subnets' }, ['space']);
-if ('problems' in found || others.length > 0 || !/^\d+$/.test(seed) || !numbers.every((text) => WHOLE.test(text))) {
-  const problems = 'problems' in found ? found.problems.map(problemText) : [];
-  refuse([...problems, USAGE].join('\n'));
+const folder = path.join(import.meta.dirname, 'spaces');
+const known = readdirSync(folder).map((file) => path.parse(file).name);
+if (!known.includes(name)) {
+  const got = `got ${JSON.stringify(name)}; known: ${known.join(', ')}`;
+  refuse(`space: expected a name of configs/spaces, ${got}\n${USAGE}`);
 }
+if (others.length > 0 || !/^\d+$/.test(seed) || !numbers.every((text) => WHOLE.test(text))) refuse(USAGE);
 try {
-  const space = SpaceConfig.parse(found.value);
+  const file = path.join(folder, `${name}.yml`);
+  const space = parseSpace(readFileSync(file, 'utf8'), file);
   console.log(archCodes(space, drawn(space)).join('\n'));
 } catch (error) {
   if (!(error instanceof BadInput)) throw error;

@@ -81,3 +81,8 @@ export class FileFault extends KnownError {
     this.reason = reason;
   }
 }
+
+/** Whether `error` is the operating system's error of that code, such as `ENOENT`. */
+export function isErrno(error: unknown, ...codes: readonly string[]): boolean {
+  return error instanceof Error && 'code' in error && codes.includes(String(error.code));
+}

@@ -1,7 +1,7 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { z } from 'zod';
-import { isErrno } from '../artifacts/files.ts';
+import { isErrno } from '../plan/endings.ts';
 
 /** A process, told apart from a later process that got the same pid. */
 export const ProcessIdentity = z.object({

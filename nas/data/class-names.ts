@@ -1,9 +1,8 @@
 import path from 'node:path';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { isErrno } from '../../artifacts/files.ts';
 import type { ImageListConfig } from '../../configs/dataset-schema.ts';
-import { BadInput, FileFault, refuse } from '../../plan/endings.ts';
+import { BadInput, FileFault, refuse, isErrno } from '../../plan/endings.ts';
 import { dataRoot } from './lists.ts';
 
 // What the classes of images are called: class_names.txt, a class a line in the order of the labels.

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { atomicWrite, isErrno } from '../../artifacts/files.ts';
+import { atomicWrite } from '../../artifacts/files.ts';
+import { isErrno } from '../../plan/endings.ts';
 
 // A data set's images as one flat file: opened in one read, checked by its own hash.
 // Layout: magic (8 bytes), sha256 of all that follows (32 bytes), images, height, width, channels (uint32, little endian), labels, pixels (uint8).

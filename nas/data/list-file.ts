@@ -1,8 +1,7 @@
 import path from 'node:path';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { isErrno } from '../../artifacts/files.ts';
-import { BadInput, FileFault } from '../../plan/endings.ts';
+import { BadInput, FileFault, isErrno } from '../../plan/endings.ts';
 
 /** A list of image files with their classes, `path label` a line. A million lines take some 100 MB, and no string each. */
 export interface ImageListFile {

@@ -1,8 +1,7 @@
 import path from 'node:path';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import type { Dirent, Stats } from 'node:fs';
-import { isErrno } from '../../../artifacts/files.ts';
-import { BadInput, FileFault } from '../../../plan/endings.ts';
+import { BadInput, FileFault, isErrno } from '../../../plan/endings.ts';
 
 /** Files and folders that are left out for one reason. */
 export interface LeftOut {
