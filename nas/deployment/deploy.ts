@@ -14,7 +14,7 @@ import type { StaticNetwork } from './static-network.ts';
 // Pictures that pass the network at once.
 const AT_ONCE = 32;
 
-/** Makes the network that is asked for, writes it where it shall be written, and classifies the pictures. */
+/** Makes the network of a request, writes its files, and classifies the pictures. */
 export async function deploy(
   { network: source, write, pictures }: Request,
   tell: (message: Message) => void,

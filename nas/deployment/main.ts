@@ -4,7 +4,7 @@ import { parseInput } from '../process/harness.ts';
 import { Request } from './request.ts';
 import type { Message } from './request.ts';
 
-// One request on standard input, its answer by IPC. Nobody to answer to: end at once.
+// One request on standard input, its answer by IPC. Without a parent there is nobody to answer: it ends at once.
 process.once('disconnect', () => process.exit(1));
 await end(await answer());
 

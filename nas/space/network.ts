@@ -43,7 +43,7 @@ export interface ResidualBlock extends Place {
   readonly out: number;
   /** Of its first convolution. */
   readonly stride: 1 | 2;
-  /** As a layer's, behind the stride. */
+  /** Of its output, as in `ConvNorm`. */
   readonly reduction: number;
 }
 

@@ -3,7 +3,7 @@ export interface Space {
   readonly name: string;
   /** Channels of the image: 3, 1. */
   readonly channels: number;
-  /** Ascending; the largest is the one images come in at. */
+  /** Ascending; the largest is the size of the data set's images. */
   readonly resolutions: readonly number[];
   readonly stem: Stem;
   readonly stages: readonly Stage[];

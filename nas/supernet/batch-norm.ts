@@ -7,7 +7,7 @@ import type { Attributes, Tensor } from './tensorflow.ts';
 
 const NONE = constant(new Float32Array(0), [0]);
 const normalisations = new Map<number, Attributes>();
-/** oneDNN's normalisation with a ReLU behind it: TensorFlow hands it out under its inner name only. */
+/** oneDNN's normalisation with a ReLU behind it: TensorFlow offers it under its internal name only. */
 const RECTIFIED = '_MklNativeFusedBatchNormEx';
 const rectifiedNormalisations = new Map<number, Attributes>();
 

@@ -15,12 +15,12 @@ import type { Attributes, Tensor } from './tensorflow.ts';
  * Convolutions with PyTorch's padding, kernel // 2 on every side. Images are NHWC, weights HWIO.
  *
  * TensorFlow calls this padding EXPLICIT, and has no fast gradients for it on a CPU (up to five times as slow in float32,
- * a hundred times in bfloat16). Where its own SAME comes to the same, SAME is asked for; where it does not (stride 2 on
- * even sizes), the gradients pad the image themselves and ask for VALID.
+ * a hundred times in bfloat16). Where its own SAME pads alike, SAME is used; where it does not (stride 2 on even sizes),
+ * the gradients pad the image themselves and use VALID.
  */
 
 const attributes = new Map<string, Attributes>();
-/** Up to so many channels TensorFlow's gradient for EXPLICIT is the faster one. */
+/** Up to this many channels TensorFlow's own gradient for EXPLICIT is faster. */
 const FEW_CHANNELS = 8;
 
 /** y: [n, ⌈h/stride⌉, ⌈w/stride⌉, out]. */
@@ -105,14 +105,14 @@ interface ConvolutionRecord {
   readonly x: Tensor;
   readonly weight: Tensor;
   readonly stride: number;
-  /** Where it is filtered: x and the weight at the points. */
+  /** Of a filtered convolution: x and the weight, transformed to the points. */
   readonly points: { readonly x: Tensor; readonly weight: Tensor } | null;
 }
 
-/** As in evaluation, measured for forward and backward together: narrower and larger maps do not repay the way to the points. */
+/** Measured for forward and backward together: on narrower or larger maps the transforms cost more than filtering saves. */
 const NARROW = 64;
 const LARGEST = 28;
-/** Rows of the products below which reading the weight, 36 values of each nine, takes longer than multiplying. */
+/** With fewer rows than this, reading the weight (36 values instead of nine) takes longer than multiplying. */
 const FEW_ROWS = 64;
 
 /** x [n, h, w, in], weight [k, k, in, out] → y [n, h', w', out]. */
@@ -161,7 +161,7 @@ export function convolutionBackward(
   return { dWeight, dx };
 }
 
-/** Whether fewer products pay. In bfloat16 plain convolutions are as fast, and keep more digits; a GPU's library chooses by itself. */
+/** Whether minimal filtering is faster. In bfloat16 plain convolutions are as fast, and keep more digits; on a GPU cuDNN chooses. */
 function isFiltered(x: Tensor, weight: Tensor, stride: number): boolean {
   const [n, height, width] = imageShape(x.shape);
   const [kernel, , input, out] = imageShape(weight.shape);

@@ -7,13 +7,13 @@ import type { Tensor } from './tensorflow.ts';
 
 // Masks that training multiplies activations by: 0 with a probability, 1 / (1 - probability) elsewhere.
 
-/** Of the pooled features. */
+/** Drops single features after pooling. */
 export interface Dropout {
   readonly rate: number;
   readonly random: Random;
 }
 
-/** Of whole branches of single samples, at a rate that rises with depth. */
+/** Drops whole branches of single samples, at a rate that rises with depth. */
 export interface DropConnect extends Dropout {
   readonly onlyLastTwoStages: boolean;
 }

@@ -2,11 +2,9 @@ import { cast, imageShape, matmul, memo, reshape, transpose } from './ops.ts';
 import { constant, dispose, keep } from './tensorflow.ts';
 import type { DType, Tensor } from './tensorflow.ts';
 
-/**
- * 3×3 convolutions of stride 1 and padding 1 by the algorithms of filtering-axes.ts. With the maps first, [h, w, n, channels],
- * all of them are products of matrices: into the points, one product for each pair of points, and back. Every step is linear,
- * so its gradient is the same step by the transposed matrix.
- */
+// 3×3 convolutions of stride 1 and padding 1 with fewer products: maps are transformed to points, multiplied by the transformed
+// weight point by point, and transformed back. With the maps first, [h, w, n, channels], each of these is a product of matrices. All
+// are linear, so the gradient of each is the product with the transposed matrix.
 
 /** x [size, size, n, in], weight of `filterWeight` → [size, size, n, out]. */
 export function filter(x: Tensor, weight: Tensor): Tensor {
@@ -59,7 +57,7 @@ export function gatherGradient(gradient: Tensor): Tensor {
   return toPoints(gradient, 'output');
 }
 
-/** Of the matrices [points · tiles, size] that lead to the points: the one that spreads, or gathering's transposed one. */
+/** Which matrix [points · tiles, size] transforms to the points: that of `spread`, or the transposed one of `gather`. */
 type Way = 'input' | 'output';
 
 function toPoints(x: Tensor, way: Way): Tensor {
@@ -73,7 +71,7 @@ function toPoints(x: Tensor, way: Way): Tensor {
       (v) => reshape(v, [points * points, n, c]),
     );
   }
-  // One axis after the other; points stand before tiles, and those of both axes have to come together.
+  // One axis after the other. Points stand before tiles; the transpose brings the points of both axes together.
   return chain(
     reshape(x, [size, size * n * c]),
     (flat) => matmul(matrix, flat),
@@ -107,7 +105,7 @@ function fromPoints(m: Tensor, way: Way, size: number, n: number): Tensor {
   );
 }
 
-/** Runs steps one after the other and frees what each but the last gives. */
+/** Runs steps one after the other and frees all results but the last. */
 function chain(first: Tensor, ...steps: readonly ((x: Tensor) => Tensor)[]): Tensor {
   let x = first;
   for (const step of steps) {
@@ -139,7 +137,7 @@ function transposed(matrix: Matrix): Matrix {
  * Algorithms for 3×3 convolutions of stride 1 and padding 1 with fewer products than nine for an output, each applied along
  * both axes of a map. Two of them: Winograd's minimal filtering (Lavin and Gray 2015, Fast algorithms for convolutional neural
  * networks), 6 products for a tile of 4, for float32, where its rounding is seven times that of a plain convolution; and one
- * for a whole map that bfloat16 bears, 2 · size − 1 products for an axis.
+ * for whole maps whose rounding bfloat16 tolerates, 2 · size − 1 products for an axis.
  */
 
 /** One axis of a map: y = output · ((weight · w) ⊙ (input · x)). */
@@ -169,7 +167,7 @@ function axisOf(size: number, dtype: DType): Axis {
 
 /**
  * A convolution with zeros outside the map is the matrix w₁I + w₂(S + Sᵀ) + (w₀ − w₂)Sᵀ, where S takes the next element:
- * sines turn the first two terms into a diagonal, the third moves all elements but the last one on.
+ * sines make the first two terms diagonal, and the third takes one product for each of its size − 1 elements.
  */
 function whole(size: number): Axis {
   const angle = Math.PI / (size + 1);
@@ -211,7 +209,7 @@ function tiled(size: number): Axis {
   };
 }
 
-/** Of the polynomial with these roots, from the constant on. */
+/** Coefficients of the polynomial with these roots, the constant first. */
 function coefficients(roots: readonly number[]): number[] {
   let polynomial = [1];
   for (const root of roots) {
@@ -220,7 +218,7 @@ function coefficients(roots: readonly number[]): number[] {
   return polynomial;
 }
 
-/** The matrix that does along both axes at once what a and b do along one each. */
+/** The Kronecker product: it applies a along one axis and b along the other at once. */
 function kronecker(a: Matrix, b: Matrix): Matrix {
   return a.flatMap((row) => b.map((other) => row.flatMap((x) => other.map((y) => x * y))));
 }

@@ -2,7 +2,7 @@ import { attribute, constant, dispose, run, runMany } from './tensorflow.ts';
 import type { Attributes, DType, Tensor } from './tensorflow.ts';
 
 /**
- * The operations a network is made of, one TensorFlow kernel each wherever there is one. Images are NHWC.
+ * The operations that networks are made of, each one TensorFlow kernel where there is one. Images are NHWC.
  * Attribute lists are built once: operands' types are inferred, so one list serves every precision.
  */
 
@@ -78,9 +78,9 @@ export function cast(x: Tensor, dtype: DType): Tensor {
 }
 
 /**
- * a · b, either transposed on request; of stacks of matrices, one by one.
- * Not by MatMul: the oneDNN kernel behind it keeps data where the handler of a signal (a trainer's SIGTERM, a profiler's)
- * may write over it, and was seen to corrupt the heap so.
+ * a · b, each transposed on request; stacks of matrices are multiplied pair by pair.
+ * Not by MatMul: its oneDNN kernel keeps data where a signal handler (of SIGTERM in a trainer, or of a profiler) may overwrite
+ * it, which was seen to corrupt the heap.
  */
 export function matmul(a: Tensor, b: Tensor, transposeA = false, transposeB = false): Tensor {
   return run('BatchMatMulV2', PRODUCTS[Number(transposeA) * 2 + Number(transposeB)]!, [a, b]);

@@ -15,7 +15,7 @@ const VALID = [...WINDOW, attribute.string('padding', 'VALID')];
 
 /**
  * On a CPU, MaxPoolGrad takes two seconds for 16 images of 112×112×64. oneDNN's pair of kernels remembers where each
- * maximum was and takes some milliseconds, but TensorFlow hands it out under its inner name only.
+ * maximum was and takes some milliseconds, but TensorFlow offers it under its internal name only.
  */
 const FAST: Attributes = [...VALID, attribute.string('_kernel', 'MklNameChangeOp')];
 
@@ -24,7 +24,7 @@ export function maxPool(x: Tensor): Tensor {
   return run('MaxPool', EXPLICIT, [x]);
 }
 
-/** A border of zeros around x [n, h, w, c], as far as the pool reads it: what pools with a gradient take. */
+/** A border of zeros around x [n, h, w, c], as far as the pool reads it: the input of `maxPoolForward`. */
 export function bordered(x: Tensor): Tensor {
   const [, height, width] = imageShape(x.shape);
   // Even sizes end with their last pair.

@@ -5,7 +5,7 @@ import { instructionSet } from '../../runtime/machine.ts';
 
 /**
  * TensorFlow by raw handles: typed execution of single operations, and scopes that free what was made in them.
- * This is the floor of all numerical code; it knows nothing of networks.
+ * All numerical code stands on this file.
  */
 export type DType = 'float32' | 'int32' | 'bfloat16';
 
@@ -35,7 +35,7 @@ export type Attributes = readonly OpAttribute[];
 /** An operation was refused or failed. */
 export class TensorFlowError extends KnownError {}
 
-/** What stands behind a tensor; mutable, because a disposed handle must not be freed again by its scope. */
+/** The tensor itself: mutable, because a disposed handle must not be freed again by its scope. */
 class Handle implements Tensor {
   id: number;
   readonly shape: readonly number[];
@@ -167,12 +167,12 @@ export function liveTensors(): number {
   return live;
 }
 
-/** How many operations have run so far: what training a small network costs. */
+/** How many operations have run so far: in small networks their number decides how long a step takes. */
 export function operationCount(): number {
   return operations;
 }
 
-/** Calls `watcher` with the time of every operation from now on, until null ends it: where a step's time goes. */
+/** Calls `watcher` with the time of every operation from now on, until null ends it. */
 export function watchOperations(watcher: ((op: string, ms: number) => void) | null): void {
   watch = watcher;
 }

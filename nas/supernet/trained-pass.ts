@@ -49,13 +49,13 @@ export function trainedPass(
 interface Step {
   readonly inputs: readonly Tensor[];
   readonly output: Tensor;
-  /** dLoss/doutput → dLoss/dinput of each input, null where nobody asks. Frees what the step kept for itself, and not dy. */
+  /** dLoss/doutput → dLoss/dinput of each input, null where none is needed. Frees what the step kept for itself, not dy. */
   readonly backward: (dy: Tensor) => readonly (Tensor | null)[];
 }
 
 /**
- * The steps of a pass as training takes them: each computes, and notes what its gradient needs. `backward` then goes the same
- * steps the other way. A value lives until the gradient of the step that made it is known, or no gradient needs it.
+ * The steps of a pass in training: each computes its output and records how to compute its gradient. `backward` takes the steps in
+ * reverse order. A value is freed when no later step reads it and no gradient needs it any more.
  */
 export class Tape implements Steps<Tensor> {
   readonly #net: Supernet;

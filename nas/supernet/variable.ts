@@ -46,7 +46,7 @@ export class Variable {
     runEffect('ResourceApplyMomentum', nesterov ? NESTEROV : HEAVY_BALL, inputs);
   }
 
-  /** Frees what `value` handed out. */
+  /** Frees the tensor that `value` returned. */
   release(): void {
     if (this.#value) dispose(this.#value);
     this.#value = undefined;

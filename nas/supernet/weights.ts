@@ -6,7 +6,7 @@ import { checkSupernet, isParameter, parameterName } from '../weights/supernet-f
 
 /**
  * Writes a supernet's parameters with the names, shapes and layout of the original's state_dict.
- * @param metadata what the file shall say of itself beside space, groups and classes: epoch, tau …
+ * @param metadata to be stored beside space, groups and classes: epoch, tau …
  */
 export function saveSupernet(
   net: Supernet,
@@ -33,7 +33,7 @@ export function saveSupernet(
 
 /**
  * Reads a supernet, ours or one that PyTorch wrote: what DistributedDataParallel and torch.compile put into names is dropped, BN
- * statistics are passed over, and other floating-point types become float32, with a word about it.
+ * statistics are passed over, and other floating-point types become float32, with a warning.
  * @throws SafetensorsError for a file that does not have exactly the parameters of this space, K and number of classes, or in
  * which one is not finite
  */

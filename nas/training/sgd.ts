@@ -51,7 +51,7 @@ type SgdConfig = Pick<
   'optimizer' | 'grad_clip_value' | 'weight_decay_weight' | 'weight_decay_bn_bias'
 >;
 
-// What one parameter's update differs in from another's: its learning-rate factor and its weight decay.
+// How the updates of parameters differ: in their learning-rate factors and their weight decay.
 
 type Place = Pick<ParameterSpec, 'stage' | 'group' | 'block'>;
 

@@ -26,16 +26,15 @@ export interface StepOptions {
   readonly regularisation: Regularisation;
 }
 
-/** Of the max net alone. */
+/** Rates of dropout and drop connect in the max net; the others have none. */
 export interface Regularisation {
-  /** Rates. */
   readonly dropout: number;
   readonly dropConnect: number;
-  /** Of drop connect. */
+  /** Whether drop connect is limited to them. */
   readonly onlyLastTwoStages: boolean;
 }
 
-/** What an iteration gives to look at; accuracies are those of its last net, before the update. */
+/** Figures of an iteration; accuracies are those of its last net, before the update. */
 export interface StepResult {
   /** Of each net, in order. */
   readonly losses: number[];
@@ -45,7 +44,7 @@ export interface StepResult {
 
 /**
  * One iteration: every net forward and backward on the same images, gradients summed, one update.
- * Reads losses and the last net's logits once, when all is under way.
+ * Losses and logits are read at the end, so that nothing waits for them in between.
  */
 export function trainStep(
   net: Supernet,
@@ -84,7 +83,7 @@ function regularised({ seed, iteration, regularisation }: StepOptions): ForwardO
   };
 }
 
-/** Throws NaNLoss where a loss is not a number any more: the same input would only bring it back. */
+/** Throws NaNLoss where a loss is not finite: another attempt would only give it again. */
 export function assertFinite(losses: readonly number[], epoch: number, step: number): void {
   const at = losses.findIndex((loss) => !Number.isFinite(loss));
   if (at < 0) return;
@@ -106,7 +105,7 @@ function mean(values: Float32Array): number {
 }
 
 /**
- * What hard labels ask for: 1 - smoothing on the label, plus smoothing spread evenly over all classes.
+ * Target probabilities of hard labels: 1 - smoothing on the label, plus smoothing spread evenly over all classes.
  * @returns [n, classes]
  */
 export function smoothedTargets(labels: Int32Array, classes: number, smoothing: number): Tensor {

@@ -50,10 +50,10 @@ const BYTES: Readonly<Record<string, number>> = {
   U64: 8,
 };
 
-/** An input that is not a file of this format, or not one that is wanted. */
+/** A file that is not of this format, or does not hold what is wanted. */
 export class SafetensorsError extends BadInput {}
 
-/** Reads what a file contains, without its tensors. Throws SafetensorsError for a header that lies. */
+/** Reads what a file contains, without its tensors. Throws SafetensorsError for a header that contradicts the file. */
 export function readSafetensorsHeader(path: string): SafetensorsHeader {
   return withFile(path, 'r', (file) => parseHeader(path, file).header);
 }
@@ -70,7 +70,7 @@ interface Content {
 /**
  * Reads a file's tensors.
  * @param wanted by name; the others are passed over, whatever their type
- * @throws SafetensorsError for a header that lies, and a wanted tensor that holds no floating-point numbers or NaN or infinity
+ * @throws SafetensorsError for a header that contradicts the file, and a wanted tensor that holds no floating-point numbers, NaN or infinity
  */
 export function readSafetensors(path: string, wanted: (name: string) => boolean = () => true): Content {
   return withFile(path, 'r', (file) => {

@@ -12,7 +12,7 @@ interface SupernetShape {
   readonly classes: number;
 }
 
-/** What a file says of itself, and its tensors by name and shape. */
+/** A file's metadata, and its tensors by name and shape. */
 interface Listed {
   readonly metadata: Readonly<Record<string, string>>;
   readonly tensors: readonly { readonly name: string; readonly shape: readonly number[] }[];
@@ -76,7 +76,7 @@ export function checkSupernet(where: string, { metadata, tensors }: Listed, shap
   }
 }
 
-/** K as the file says it, else as many as it has classifiers. */
+/** K as the metadata say it, else the number of classifiers. */
 export function groupsIn({ metadata, tensors }: Listed): number {
   const said = Number(metadata['groups']);
   if (Number.isInteger(said) && said > 0) return said;
