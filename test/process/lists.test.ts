@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { MockActivityEnvironment } from '@temporalio/testing';
-import { renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { performStage } from '../../activities/stage-activity.ts';
 import { resultsRoot } from '../../artifacts/paths.ts';
@@ -10,7 +10,8 @@ import { JsonMap } from '../../artifacts/json.ts';
 import { ImageList, PartName } from '../../configs/dataset-schema.ts';
 import type { ImageListConfig } from '../../configs/dataset-schema.ts';
 import { openDataset } from '../../nas/data/open.ts';
-import { checkLists } from '../../nas/data/lists.ts';
+import { FileFault } from '../../plan/endings.ts';
+import { checkLists, pinLists } from '../../nas/data/lists.ts';
 import { loadPipeline } from '../../pipelines/compile.ts';
 import { fingerprintOf } from '../../pipelines/fingerprint.ts';
 import type { JsonObject } from '../../plan/json.ts';
@@ -101,6 +102,13 @@ test('a plan made where the lists are not has no hashes, and the worker takes th
     will: 'run',
     why: expect.stringContaining('the lists of its images, which are not here'),
   });
+});
+
+test('a list that the system cannot read is no missing list: nothing is guessed of it', () => {
+  rmSync(path.join(data, 'calibration.txt'));
+  mkdirSync(path.join(data, 'calibration.txt'));
+  expect(() => pinLists(dataset())).toThrow(/calibration\.txt: expected a file that can be read, got EISDIR/);
+  expect(() => checkLists(dataset())).toThrow(FileFault);
 });
 
 function messageOf(work: () => unknown): string {

@@ -19,10 +19,10 @@ export function entryWords({ size, resized }: Axis): number {
 }
 
 /**
- * Whether rows are made of rows before columns are made of columns: since Pillow 13, where height shrinks by more than
- * twice as many pixels as width does. The other order would differ by one in some bytes.
+ * Whether an image is resized in height before it is in width: since Pillow 13, where the height shrinks by more than twice
+ * as many pixels as the width does. The other order would differ by one in some bytes.
  */
-export function isRowsFirst(columns: Axis, rows: Axis): boolean {
+export function isHeightFirst(columns: Axis, rows: Axis): boolean {
   return rows.size - rows.resized > 2 * Math.max(columns.size - columns.resized, 0);
 }
 

@@ -90,7 +90,7 @@ export class ImageLoader {
     return worker;
   }
 
-  /** One thread fewer is no loader any more: the next job starts a new set. */
+  /** Where one thread ends, all do; the next job starts new ones. */
   #fail(ended: Worker, error: Error): void {
     const workers = this.#workers;
     if (!workers.includes(ended)) return;
@@ -105,7 +105,7 @@ export class ImageLoader {
   }
 }
 
-// What crosses the line between the thread that wants images and those that make them.
+// What the thread that wants images and those that make them say to each other.
 
 /** What all images of a data set share; given to a thread when it starts. */
 export interface LoaderSettings {

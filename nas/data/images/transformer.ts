@@ -2,28 +2,28 @@ import type { ImageListConfig } from '../../../configs/dataset-schema.ts';
 import { colourTable } from './augmentation.ts';
 import type { Augmentation } from './augmentation.ts';
 import type { Pixels } from './decode.ts';
-import { entryWords, isRowsFirst, rotationGrid, UPRIGHT, writeTaps } from './geometry.ts';
+import { entryWords, isHeightFirst, rotationGrid, UPRIGHT, writeTaps } from './geometry.ts';
 import type { Axis, SourceGrid } from './geometry.ts';
 import { loadKernels, place } from './kernels/kernels.ts';
 
-// Decoded images to what a network takes. The results are those of torchvision on Pillow's images, to the bit.
+// Decoded images to what a network takes, with the results of torchvision on Pillow's images to the bit.
 
 const UNCHANGED = Uint8Array.from({ length: 256 }, (_, value) => value);
-/** Bytes that the kernels read, and floats that they write, past the last pixel. */
-const PAST = 16;
+/** The kernels read so many bytes, and write so many floats, behind the last pixel. */
+const MARGIN = 16;
 
-/** What of an image is resized, and how. */
-interface Way {
+/** What becomes of an image before it is normalised. */
+interface TransformPlan {
   /** Where its pixels come from; (0, 0) is its corner. */
   readonly grid: SourceGrid;
-  /** What becomes of its columns and rows. */
+  /** How its columns and rows are resized. */
   readonly columns: Axis;
   readonly rows: Axis;
-  /** Of byte values. */
+  /** What becomes of each byte value. */
   readonly colours: (image: Pixels, graySum: (brightness: number) => number) => Uint8Array;
 }
 
-/** Turns decoded images into float32 [side, side, 3], normalised. Has the memory for one image: one for each thread. */
+/** Turns decoded images into float32 [side, side, 3], normalised. It holds memory for one image, so each thread has its own. */
 export class Transformer {
   readonly #kernels = loadKernels();
   readonly #side: number;
@@ -36,7 +36,7 @@ export class Transformer {
 
   /** Memory for the pixels of the next image: those that are put there need not be copied. */
   memoryFor(bytes: number): Uint8Array {
-    const { pixels } = place(this.#kernels, { pixels: bytes + PAST });
+    const { pixels } = place(this.#kernels, { pixels: bytes + MARGIN });
     return new Uint8Array(this.#kernels.memory.buffer, pixels, bytes);
   }
 
@@ -66,17 +66,17 @@ export class Transformer {
     });
   }
 
-  #transform(image: Pixels, target: Float32Array, { grid, columns, rows, colours }: Way): void {
+  #transform(image: Pixels, target: Float32Array, { grid, columns, rows, colours }: TransformPlan): void {
     const { width, height, data } = image;
     const isInPlace = data.buffer === this.#kernels.memory.buffer;
     const side = this.#side;
-    const rowsFirst = isRowsFirst(columns, rows);
+    const heightFirst = isHeightFirst(columns, rows);
     const pitch = { gathered: rowBytes(columns.size), resized: rowBytes(side) };
-    const middlePitch = rowsFirst ? pitch.gathered : pitch.resized;
+    const middlePitch = heightFirst ? pitch.gathered : pitch.resized;
     const entry = { columns: entryWords(columns) * 4, rows: entryWords(rows) * 4 };
     const at = place(this.#kernels, {
       // First, as in memoryFor().
-      pixels: width * height * 3 + PAST,
+      pixels: width * height * 3 + MARGIN,
       colours: UNCHANGED.length,
       meanAndStd: this.#meanAndStd.byteLength,
       columns: entry.columns * side,
@@ -84,13 +84,13 @@ export class Transformer {
       wide: pitch.gathered,
       middle: middlePitch * rows.size,
       narrow: pitch.resized,
-      result: (side * side * 3 + PAST) * 4,
+      result: (side * side * 3 + MARGIN) * 4,
     });
     const { memory, graySum, gatherRow, copyRow, resampleRow, resampleColumns, normaliseRow } = this.#kernels;
     const bytes = new Uint8Array(memory.buffer);
     if (!isInPlace) bytes.set(data, at.pixels);
     const end = at.pixels + width * height * 3;
-    bytes.fill(0, end, end + PAST);
+    bytes.fill(0, end, end + MARGIN);
     const table = colours(image, (brightness) => graySum(at.pixels, width * height, brightness));
     bytes.set(table, at.colours);
     const isPlain = table === UNCHANGED && grid.isUpright;
@@ -100,14 +100,14 @@ export class Transformer {
 
     for (let y = wanted.first; y <= wanted.last; y++) {
       const { x, y: line, right } = grid.movedBy(0, y);
-      const row = rowsFirst ? at.middle + y * middlePitch : at.wide;
+      const row = heightFirst ? at.middle + y * middlePitch : at.wide;
       if (isPlain) copyRow(at.pixels + ((line >> 16) * width + (x >> 16)) * 3, row, columns.size);
       else gatherRow(at.pixels, width, height, at.colours, row, columns.size, x, line, ...right);
-      if (!rowsFirst) resampleRow(row, at.columns, entry.columns, at.middle + y * middlePitch, side);
+      if (!heightFirst) resampleRow(row, at.columns, entry.columns, at.middle + y * middlePitch, side);
     }
     for (let y = 0; y < side; y++) {
-      resampleColumns(at.middle, middlePitch, at.rows + y * entry.rows, rowsFirst ? at.wide : at.narrow);
-      if (rowsFirst) resampleRow(at.wide, at.columns, entry.columns, at.narrow, side);
+      resampleColumns(at.middle, middlePitch, at.rows + y * entry.rows, heightFirst ? at.wide : at.narrow);
+      if (heightFirst) resampleRow(at.wide, at.columns, entry.columns, at.narrow, side);
       normaliseRow(at.narrow, side, at.meanAndStd, at.result + y * side * 12);
     }
     target.set(new Float32Array(memory.buffer, at.result, side * side * 3));
