@@ -5,7 +5,8 @@ import { openStore } from '../artifacts/results.ts';
 import { selectedOf } from '../artifacts/reuse.ts';
 import { amend, replaced } from '../artifacts/stage.ts';
 import { BadInput } from '../plan/endings.ts';
-import type { SelectedSupernet, SelectInput, StageResult } from '../plan/results.ts';
+import type { SelectedSupernet } from '../artifacts/references.ts';
+import type { SelectInput, StageResult } from '../plan/results.ts';
 
 /**
  * Records the chosen epoch with who, when and why, and gives its supernet the name the original's users know,

@@ -1,5 +1,5 @@
 import { isNoFile, sha256File } from './files.ts';
-import type { FileReference } from '../plan/results.ts';
+import type { FileReference } from './references.ts';
 import { fileNames, placeOf } from './paths.ts';
 
 /**

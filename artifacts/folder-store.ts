@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { FileReference } from '../plan/results.ts';
+import type { FileReference } from './references.ts';
 import { copyFile, link, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';

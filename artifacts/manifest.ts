@@ -3,9 +3,9 @@ import { z } from 'zod';
 import { JsonMap, JsonValue } from './json.ts';
 import { Token } from './token.ts';
 import type { Json } from '../plan/json.ts';
-import type { FileReference } from '../plan/results.ts';
+import type { FileReference } from './references.ts';
+import { sha256 } from './references.ts';
 
-const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits');
 /** A file below the results root, by a path relative to it. */
 const reference = z.string().min(1);
 const namedFile = z.strictObject({ file: reference, sha256 });

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { FileReference } from '../plan/results.ts';
+import type { FileReference } from './references.ts';
 import { FolderStore } from './folder-store.ts';
 import type { Manifest } from './manifest.ts';
 import type { ArtifactStore } from './store.ts';

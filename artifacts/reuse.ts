@@ -1,7 +1,7 @@
 import type { Choice } from '../plan/choice.ts';
 import { BadInput } from '../plan/endings.ts';
 import type { Json } from '../plan/json.ts';
-import type { FileReference, SelectedSupernet } from '../plan/results.ts';
+import type { FileReference, SelectedSupernet } from './references.ts';
 import type { Reuse } from '../plan/reuse.ts';
 import { runOf, stageAt } from './catalogue.ts';
 import type { CataloguedStage } from './catalogue.ts';

@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import type { FileReference } from '../plan/results.ts';
+import type { FileReference } from './references.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KnownError } from '../plan/endings.ts';
 import { allFilesOf } from './manifest.ts';

@@ -1,5 +1,5 @@
 import type { Manifest } from './manifest.ts';
-import type { FileReference } from '../plan/results.ts';
+import type { FileReference } from './references.ts';
 
 /** A file that is to become part of a stage's results; `file` is its place below the results root. */
 export type NewFile = { readonly file: string } & (

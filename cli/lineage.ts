@@ -1,5 +1,5 @@
 import path from 'node:path';
-import type { FileReference } from '../plan/results.ts';
+import type { FileReference } from '../artifacts/references.ts';
 import pc from 'picocolors';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';

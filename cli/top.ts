@@ -13,7 +13,7 @@ import type { Candidate, CostName } from '../nas/evaluation/pareto.ts';
 import { parsePredictor } from '../nas/evaluation/predictor/predicted-ranking.ts';
 import { isEvaluated, parseTable, rankingFiles } from '../nas/evaluation/ranking.ts';
 import type { TableRow } from '../nas/evaluation/ranking.ts';
-import type { FileReference } from '../plan/results.ts';
+import type { FileReference } from '../artifacts/references.ts';
 
 interface TopOptions {
   readonly underGmacs?: number;

@@ -1,5 +1,6 @@
 // What a file in configs/datasets/ may say. Pure zod: read by the pipeline loader before anything runs and by the process that opens the images.
 import { z } from 'zod';
+import { sha256 } from '../artifacts/references.ts';
 
 /** What a data set's images are used for. Nothing that chooses or measures sees an image that trained, and no two measurements share their noise. */
 export const PartName = z.enum([
@@ -84,10 +85,7 @@ export const ImageList = z
           list: z.string().min(1),
           images: positive,
           /** Of the list, where it is to be held to: a list that is written anew is then another data set. */
-          sha256: z
-            .string()
-            .regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits')
-            .exactOptional(),
+          sha256: sha256.exactOptional(),
         }),
       )
       .superRefine((parts, context) => {

@@ -2,7 +2,7 @@ import type { Choice, ChosenEpoch } from './choice.ts';
 import type { JsonObject } from './json.ts';
 import type { Reuse } from './reuse.ts';
 
-/** What passes between the workflow and the activities of its stages, and what stages pass on to each other. */
+/** What passes between the workflow and the activities of its stages. */
 
 /** What the workflow gives to the activity that `uses` names. */
 export interface StageInput {
@@ -40,46 +40,4 @@ export interface StageResult {
 /** Input of `select-epoch`: records the choice and gives the stage's outputs. */
 export interface SelectInput extends StageInput {
   readonly chosen: ChosenEpoch;
-}
-
-/**
- * What a stage of each kind gives to `${{ stages.<id>.<output> }}`. Paths are relative to the results root. `report` → `report`,
- * `ground-truth-table` → `table` and `command` → `files.<name>` give `{file, sha256}`.
- */
-
-/** A file by its place and by what it holds. */
-export interface FileReference {
-  readonly file: string;
-  readonly sha256: string;
-}
-
-/** `train-supernet` → `selected`. */
-export interface SelectedSupernet extends FileReference {
-  readonly epoch: number;
-  /** Null where all ground-truth subnets tie. */
-  readonly tau: number | null;
-  /** K: 1 = one-shot. */
-  readonly groups: number;
-}
-
-/** `evaluate-subnets` → `part`: one part of a ranking, its table and the record of the set that it is a part of. */
-export interface RankingPart extends FileReference {
-  /** How many subnets were evaluated. */
-  readonly subnets: number;
-  readonly set: FileReference & { readonly part: number; readonly parts: number };
-  /** Where the original puts the ranking, relative to the run's folder: `7_from_6/json_results/epoch4_all_test`. */
-  readonly json_results: string;
-}
-
-/** `merge-results` → `ranking`: its table, and the accuracies in the original's form, `{"archN": {"arch": …, "acc": …}}`. */
-export interface Ranking {
-  readonly table: FileReference;
-  readonly top1: FileReference;
-  readonly top5: FileReference;
-  /** How sure predicted accuracies are; null where no predictor had a part in the ranking. */
-  readonly predictor: FileReference | null;
-  /** How many are ranked. */
-  readonly subnets: number;
-  /** As of its parts. */
-  readonly json_results: string;
 }

@@ -10,21 +10,20 @@ import type { StageFiles } from '../artifacts/store.ts';
 import { SpaceConfig } from '../configs/space-schema.ts';
 import { readGroundTruth } from '../nas/evaluation/ground-truth.ts';
 import type { GroundTruth } from '../nas/evaluation/ground-truth.ts';
-import { RankingReference } from '../nas/evaluation/ranking.ts';
-import { SelectedSupernetReference } from '../nas/training/config.ts';
+import { Ranking } from '../nas/evaluation/ranking.ts';
 import { BadInput } from '../plan/endings.ts';
-import type { FileReference, Ranking, SelectedSupernet } from '../plan/results.ts';
+import { FileReference, SelectedSupernet } from '../artifacts/references.ts';
 
 /** `with` of `report`. */
 export const ReportConfig = z.strictObject({
   space: SpaceConfig,
   n_classes: z.int().positive(),
   /** The accuracies that tau was measured against; the baselines are measured against them too. */
-  ground_truth: z.strictObject({ file: z.string().min(1), sha256: z.string().length(64) }),
+  ground_truth: FileReference,
   /** In the order of the table; null where a stage was skipped. */
-  supernets: z.array(SelectedSupernetReference.nullable()).min(1),
+  supernets: z.array(SelectedSupernet.nullable()).min(1),
   /** Null where nothing is ranked. */
-  ranking: RankingReference.nullable().default(null),
+  ranking: Ranking.nullable().default(null),
 });
 export type ReportConfig = z.infer<typeof ReportConfig>;
 

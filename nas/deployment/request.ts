@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { DatasetConfig, PartName, PictureTransform } from '../../configs/dataset-schema.ts';
 import { SpaceConfig } from '../../configs/space-schema.ts';
+import { sha256 } from '../../artifacts/references.ts';
 
 // What the command line asks of the deployment process, on its standard input, and what that answers by IPC. Pure zod: both sides read it.
 
 const count = z.int().nonnegative();
 const positive = z.int().positive();
-const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits');
 /** Absolute. */
 const file = z.string().min(1);
 

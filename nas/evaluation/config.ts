@@ -2,14 +2,14 @@ import { z } from 'zod';
 import { DatasetConfig, partImages, PartName } from '../../configs/dataset-schema.ts';
 import { SpaceConfig } from '../../configs/space-schema.ts';
 import { FEWEST_OBSERVATIONS } from './predictor/predictor.ts';
+import { FileReference, sha256 } from '../../artifacts/references.ts';
 
 // What `evaluate-subnets` takes as `with`. Pure zod, so the pipeline loader reads it too.
 
 const positive = z.int().positive();
-const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits');
 
 /** A list of subnets, relative to the project's root, in either form of nas/space/subnet-list.ts. */
-const SubnetFile = z.strictObject({ file: z.string().min(1), sha256 });
+const SubnetFile = FileReference;
 
 /** Subnets drawn from the space: `stratified` over size, or `random` as training draws them. */
 const SubnetSample = z.strictObject({

@@ -4,14 +4,12 @@ import { readResult } from '../../artifacts/results.ts';
 import type { StageFiles } from '../../artifacts/store.ts';
 import { SpaceConfig } from '../../configs/space-schema.ts';
 import { BadInput } from '../../plan/endings.ts';
-import type { FileReference } from '../../plan/results.ts';
 import { projectFile } from '../process/stage-io.ts';
 import type { Space, Subnet } from '../space/space.ts';
 import { parseSubnetList } from '../space/subnet-list.ts';
+import { FileReference } from '../../artifacts/references.ts';
 
 // The ground truth of a space: subnets that were trained alone, what they reached, and how far those figures can be trusted.
-
-const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits');
 
 /** `result.json` of `train-standalone`: how one subnet does alone, in percent. */
 export const StandaloneResult = z.strictObject({
@@ -28,12 +26,7 @@ export const StandaloneResult = z.strictObject({
 export type StandaloneResult = z.infer<typeof StandaloneResult>;
 
 /** What `${{ stages.<standalone>.result }}` gives. */
-const StandaloneResultReference = z.strictObject({
-  file: z.string().min(1),
-  sha256,
-  arch: z.string(),
-  mean: z.number(),
-});
+const StandaloneResultReference = FileReference.extend({ arch: z.string(), mean: z.number() });
 
 /** `with` of `ground-truth-table`. */
 export const GroundTruthTableConfig = z

@@ -7,16 +7,15 @@ import {
   listText,
   parseTable,
   rankingFiles,
-  RankingPartReference,
+  RankingPart,
   RankingSet,
   tableText,
 } from './ranking.ts';
-import type { TableRow } from './ranking.ts';
+import type { Ranking, TableRow } from './ranking.ts';
 import { sha256Of } from '../../artifacts/files.ts';
 import { readResult } from '../../artifacts/results.ts';
 import type { StageFiles } from '../../artifacts/store.ts';
 import { BadInput } from '../../plan/endings.ts';
-import type { Ranking, RankingPart } from '../../plan/results.ts';
 
 /** `with` of `merge-results`. */
 export const MergeResultsConfig = z.strictObject({
@@ -24,7 +23,7 @@ export const MergeResultsConfig = z.strictObject({
    * Every part of one set, usually `${{ stages.<evaluation>.part }}`; missing, doubled or foreign subnets are refused. Null
    * stands for a part that was skipped, which is missing then.
    */
-  parts: z.array(RankingPartReference.nullable()).min(1),
+  parts: z.array(RankingPart.nullable()).min(1),
   /** Whether a predictor's scores, free of the noise of single ones, stand beside those that were measured. */
   smooth: z.boolean(),
 });

@@ -5,9 +5,9 @@ import type { Score } from './evaluate.ts';
 import type { NamedSubnet } from './subnet-set.ts';
 import { SpaceConfig } from '../../configs/space-schema.ts';
 import { BadInput } from '../../plan/endings.ts';
-import type { Ranking, RankingPart } from '../../plan/results.ts';
 import { macs, parameterCount } from '../space/cost.ts';
 import { depthOf } from '../space/space.ts';
+import { FileReference, sha256 } from '../../artifacts/references.ts';
 
 // What the files of a ranking are called and what stands in them. A table is the truth; the other files are made of it.
 
@@ -25,33 +25,38 @@ export const rankingFiles = {
   predictor: 'predictor.json',
 } as const;
 
-const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits');
 const count = z.int().nonnegative();
-const file = z.strictObject({ file: z.string().min(1), sha256 });
 
-/** What `${{ stages.<evaluation>.part }}` gives. */
-export const RankingPartReference: z.ZodType<RankingPart> = z.strictObject(
+/** `evaluate-subnets` → `part`: one part of a ranking, its table and the record of the set that it is a part of. */
+export const RankingPart = z.strictObject(
   {
-    ...file.shape,
+    ...FileReference.shape,
+    /** How many subnets were evaluated. */
     subnets: count,
-    set: z.strictObject({ ...file.shape, part: z.int().positive(), parts: z.int().positive() }),
+    set: FileReference.extend({ part: z.int().positive(), parts: z.int().positive() }),
+    /** Where the original puts the ranking, relative to the run's folder: `7_from_6/json_results/epoch4_all_test`. */
     json_results: z.string().min(1),
   },
   { error: ofAnotherVersion },
 );
+export type RankingPart = z.infer<typeof RankingPart>;
 
-/** What `${{ stages.<merge>.ranking }}` gives. */
-export const RankingReference: z.ZodType<Ranking> = z.strictObject(
+/** `merge-results` → `ranking`: its table, and the accuracies in the original's form, `{"archN": {"arch": …, "acc": …}}`. */
+export const Ranking = z.strictObject(
   {
-    table: file,
-    top1: file,
-    top5: file,
-    predictor: file.nullable(),
+    table: FileReference,
+    top1: FileReference,
+    top5: FileReference,
+    /** How sure predicted accuracies are; null where no predictor had a part in the ranking. */
+    predictor: FileReference.nullable(),
+    /** How many are ranked. */
     subnets: count,
+    /** As of its parts. */
     json_results: z.string().min(1),
   },
   { error: ofAnotherVersion },
 );
+export type Ranking = z.infer<typeof Ranking>;
 
 function ofAnotherVersion({ code }: { readonly code: string }): string | undefined {
   if (code !== 'unrecognized_keys') return undefined;

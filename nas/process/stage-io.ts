@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import type { FileReference } from '../../plan/results.ts';
+import type { FileReference } from '../../artifacts/references.ts';
 import path from 'node:path';
 import { verifiedFile } from '../../artifacts/files.ts';
 import { openStore } from '../../artifacts/results.ts';

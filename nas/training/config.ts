@@ -4,7 +4,7 @@ import { DatasetConfig, PartName, partImages } from '../../configs/dataset-schem
 import { SpaceConfig } from '../../configs/space-schema.ts';
 import { ArchCodeError, parseArchCode } from '../space/arch-code.ts';
 import type { Space } from '../space/space.ts';
-import type { SelectedSupernet } from '../../plan/results.ts';
+import { FileReference, sha256 } from '../../artifacts/references.ts';
 
 const positive = z.int().positive();
 const fraction = z.number().min(0).max(1);
@@ -18,16 +18,7 @@ const SupernetReference = z.object({
   /** Relative to the results root, or to the project's where `origin` says so. */
   file: z.string().min(1),
   origin: z.literal('project').optional(),
-  sha256: z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits'),
-  groups: positive,
-});
-
-/** What `${{ stages.X.selected }}` gives, whole: the chosen epoch of a supernet. */
-export const SelectedSupernetReference: z.ZodType<SelectedSupernet> = z.strictObject({
-  file: z.string().min(1),
-  sha256: z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits'),
-  epoch: z.int().nonnegative(),
-  tau: z.number().nullable(),
+  sha256,
   groups: positive,
 });
 
@@ -111,7 +102,7 @@ export const TrainSupernetConfig = z
     /** What tau is measured on after each epoch. */
     selection: Images,
     /** Accuracies of subnets that were trained alone: `{"arch1": {"arch": …, "acc": …}, …}`, relative to the project's root. */
-    ground_truth: z.strictObject({ file: z.string().min(1), sha256: z.string().length(64) }),
+    ground_truth: FileReference,
     /** Epochs with a tau above min_tau are kept, and the best one always; null: all are. */
     keep: z.strictObject({ min_tau: z.number().nullable() }),
   })

@@ -6,7 +6,7 @@ import type { Kind } from './kind.ts';
 import { EvaluateSubnetsConfig } from '../../nas/evaluation/config.ts';
 import { GroundTruthTableConfig, groundTruthTable } from '../../nas/evaluation/ground-truth.ts';
 import { MergeResultsConfig, mergeResults } from '../../nas/evaluation/merge.ts';
-import { originalNames, RankingReference } from '../../nas/evaluation/ranking.ts';
+import { originalNames, Ranking } from '../../nas/evaluation/ranking.ts';
 import { wrongSubnets } from '../../nas/evaluation/subnet-set.ts';
 import { TrainStandaloneConfig, TrainSupernetConfig } from '../../nas/training/config.ts';
 import { BadInput } from '../../plan/endings.ts';
@@ -82,7 +82,7 @@ const merging = defineKind({
   schema: MergeResultsConfig,
   runs: { as: 'function', phase: 'merging', perform: mergeResults },
   samples: () => ({ ranking: sampleRanking }),
-  alsoNamed: ({ ranking }) => originalNames(RankingReference.parse(ranking)),
+  alsoNamed: ({ ranking }) => originalNames(Ranking.parse(ranking)),
 });
 
 const reporting = defineKind({

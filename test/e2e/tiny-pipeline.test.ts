@@ -5,7 +5,7 @@ import { lightActivities } from '../../activities/stages.ts';
 import { sha256File } from '../../artifacts/files.ts';
 import { readManifest } from '../../artifacts/results.ts';
 import { loadPipeline } from '../../pipelines/compile.ts';
-import { RankingPartReference } from '../../nas/evaluation/ranking.ts';
+import { RankingPart } from '../../nas/evaluation/ranking.ts';
 import { readEvents } from '../support/event-reader.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { withPipelineServer } from '../support/with-pipeline-server.ts';
@@ -69,7 +69,7 @@ test('a pipeline goes from images to the merged ranking and its report', { timeo
 
   // One part's scores are damaged: the next run evaluates that part alone, and merges to the same bytes.
   const part = (await readManifest(root, 'tiny/evaluate/2'))?.outputs?.['part'];
-  writeFileSync(path.join(root, RankingPartReference.parse(part).file), 'damaged');
+  writeFileSync(path.join(root, RankingPart.parse(part).file), 'damaged');
   const again = await server.start({ ...plan, id: 'again' });
   await again.handle.result();
   const { stages } = await again.status();

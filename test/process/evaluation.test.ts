@@ -8,12 +8,12 @@ import { atomicWrite } from '../../artifacts/files.ts';
 import { readManifest } from '../../artifacts/results.ts';
 import type { EvaluateSubnetsConfig } from '../../nas/evaluation/config.ts';
 import { mergeResults } from '../../nas/evaluation/merge.ts';
-import { isEvaluated, parseTable, RankingPartReference, RankingSet } from '../../nas/evaluation/ranking.ts';
+import { isEvaluated, parseTable, RankingPart, RankingSet } from '../../nas/evaluation/ranking.ts';
+import type { Ranking } from '../../nas/evaluation/ranking.ts';
 import type { TableRow } from '../../nas/evaluation/ranking.ts';
 import { openDataset } from '../../nas/data/open.ts';
 import { Supernet } from '../../nas/supernet/supernet.ts';
 import { saveSupernet } from '../../nas/supernet/weights.ts';
-import type { Ranking, RankingPart } from '../../plan/results.ts';
 import { plainStageFiles } from '../support/plain-stage-files.ts';
 import { claimFor, jobOf, startStage } from '../support/stage-process.ts';
 import type { StageProcess } from '../support/stage-process.ts';
@@ -75,7 +75,7 @@ async function evaluate(
 async function partOf(process: StageProcess): Promise<RankingPart> {
   const done = await process.when(({ type }) => type === 'done');
   if (done.type !== 'done') throw new Error('expected done');
-  return RankingPartReference.parse(done.outputs['part']);
+  return RankingPart.parse(done.outputs['part']);
 }
 
 const PART_FILES = ['set.json', 'table.csv'];

@@ -8,7 +8,7 @@ import { sha256File } from '../../artifacts/files.ts';
 import { JsonMap } from '../../artifacts/json.ts';
 import { readManifest } from '../../artifacts/results.ts';
 import { readResult } from '../../artifacts/results.ts';
-import { RankingReference } from '../../nas/evaluation/ranking.ts';
+import { Ranking } from '../../nas/evaluation/ranking.ts';
 import type { StageInput, StageResult } from '../../plan/results.ts';
 import { predictionOf } from '../../report/figures.ts';
 import { predictionWords } from '../../report/text.ts';
@@ -33,7 +33,7 @@ async function merge(budget: number | null, smooth: boolean, skipped?: number) {
   );
   const files = (await readManifest(root, 'run/ranking'))?.files ?? [];
   for (const { file, sha256 } of files) expect(await sha256File(path.join(root, file))).toBe(sha256);
-  const { ranking } = z.object({ ranking: RankingReference }).parse(outputs);
+  const { ranking } = z.object({ ranking: Ranking }).parse(outputs);
   const { predictor } = ranking;
   const prediction = predictor && predictionOf(await readResult(root, predictor), predictor.file);
   return { root, prediction, ranking, files: files.map(({ file }) => path.posix.basename(file)).toSorted() };

@@ -3,12 +3,12 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { sha256Of } from '../../artifacts/files.ts';
 import type { PartTable } from '../../nas/evaluation/merge.ts';
 import { listText, partFiles, rowOf, tableText } from '../../nas/evaluation/ranking.ts';
-import type { RankingSet } from '../../nas/evaluation/ranking.ts';
+import type { RankingPart, RankingSet } from '../../nas/evaluation/ranking.ts';
 import { sampledSubnets, shareOut } from '../../nas/evaluation/subnet-set.ts';
 import { parameterCount } from '../../nas/space/cost.ts';
 import { depthOf } from '../../nas/space/space.ts';
 import type { Subnet } from '../../nas/space/space.ts';
-import type { FileReference, RankingPart } from '../../plan/results.ts';
+import type { FileReference } from '../../artifacts/references.ts';
 import { committedSpace } from './spaces.ts';
 
 const space = committedSpace('fashion');
