@@ -5,8 +5,9 @@ import { deploy } from './deployment.ts';
 import { jsonOption, output } from './options.ts';
 import { defineForSubnet, subnetOf } from './supernet-options.ts';
 import type { SubnetOptions } from './supernet-options.ts';
-import { columns, gmacs } from './view/format.ts';
+import { columns } from './view/format.ts';
 import { formats } from '../nas/deployment/request.ts';
+import { gmacs } from '../report/format.ts';
 
 interface ExportOptions extends SubnetOptions {
   readonly out: string;

@@ -1,18 +1,18 @@
 import path from 'node:path';
 import pc from 'picocolors';
 import type { Command } from 'commander';
-import { catalogue } from '../artifacts/catalogue.ts';
-import { checkRunId, fileNames, resultsRoot } from '../artifacts/paths.ts';
-import { readResult } from '../artifacts/results.ts';
+import { resultsRoot } from '../artifacts/paths.ts';
 import { Failure } from './failure.ts';
 import { defineForRun, output } from './options.ts';
-import { columns, tau } from './view/format.ts';
+import { columns } from './view/format.ts';
+import { readReports } from '../report/read.ts';
 import { predictionWords } from '../report/text.ts';
 import type { Report } from '../report/text.ts';
+import { tau } from '../report/format.ts';
 
 export function define(command: Command): void {
   defineForRun(command).action(async (run: string, { json }: { json?: true }) => {
-    const reports = await readReports(run);
+    const reports = await readReports(resultsRoot(), run);
     if (reports.length === 0) {
       throw new Failure(
         `run ${run}: expected a report among its results, got none; a stage \`uses: report\` writes it, \`nas status ${run}\` shows how far the run is`,
@@ -20,25 +20,6 @@ export function define(command: Command): void {
     }
     output(json, reports.length === 1 ? reports[0] : reports, () => summariesOf(reports));
   });
-}
-
-/** The reports that a run has written, one for each of its stages `uses: report`. */
-export async function readReports(run: string): Promise<Report[]> {
-  const stages = await catalogue(resultsRoot(), checkRunId(run));
-  const files = stages
-    .filter(({ manifest }) => manifest.state === 'done')
-    .flatMap(({ manifest }) => manifest.files)
-    .filter(({ file }) => path.posix.basename(file) === fileNames.reportData);
-  return await Promise.all(files.map(async (file) => parseReport(await readResult(resultsRoot(), file))));
-}
-
-/** What release 0.1.0 called a baseline. */
-const OLD_NAMES = new Map([['blend', 'log parameters and depth']]);
-
-function parseReport(text: string): Report {
-  const report: Report = JSON.parse(text);
-  const baselines = report.baselines.map((one) => ({ ...one, name: OLD_NAMES.get(one.name) ?? one.name }));
-  return { ...report, baselines };
 }
 
 /** Reports as text. */

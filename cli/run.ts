@@ -1,11 +1,11 @@
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { answered } from './server.ts';
-import { duration } from './view/format.ts';
 import { Progress } from '../nas/process/protocol.ts';
 import { statusQuery } from '../plan/messages.ts';
 import type { RunStatus } from '../plan/messages.ts';
 import { parseActivityId } from '../plan/names.ts';
+import { duration } from '../report/format.ts';
 
 /** What is known of a run at one moment: the workflow's own account, and what its running activities last said. */
 export interface RunView {

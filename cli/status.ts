@@ -10,11 +10,12 @@ import type { Forecast } from './forecast.ts';
 import { defineForRun, output } from './options.ts';
 import { readRun } from './run.ts';
 import { planOf } from './start.ts';
-import { columns, duration } from './view/format.ts';
+import { columns } from './view/format.ts';
 import { forecastLines } from './view/plan.ts';
 import { statusTable } from './view/stages.ts';
 import type { RunStatus } from '../plan/messages.ts';
 import { parseActivityId } from '../plan/names.ts';
+import { duration } from '../report/format.ts';
 
 interface Options {
   readonly ledger?: true;

@@ -3,7 +3,6 @@ import type { WorkflowHandle } from '@temporalio/client';
 import { collected, defineForRun, jsonOption, output, wholeNumber } from './options.ts';
 import { answered, withServer } from './server.ts';
 import type { Server } from './server.ts';
-import { tau } from './view/format.ts';
 import {
   abortStageUpdate,
   pauseSignal,
@@ -12,6 +11,7 @@ import {
   selectEpochUpdate,
   skipStageUpdate,
 } from '../plan/messages.ts';
+import { tau } from '../report/format.ts';
 
 // The verbs that send one message to a run.
 

@@ -2,18 +2,15 @@ import path from 'node:path';
 import pc from 'picocolors';
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { catalogue } from '../artifacts/catalogue.ts';
-import { checkRunId, resultsRoot } from '../artifacts/paths.ts';
-import { readResult } from '../artifacts/results.ts';
+import { resultsRoot } from '../artifacts/paths.ts';
 import { Failure } from './failure.ts';
 import { jsonOption, output, positiveNumber, positiveWhole } from './options.ts';
-import { columns, gmacs } from './view/format.ts';
+import { columns } from './view/format.ts';
 import { bestFirst, paretoFront, under } from '../nas/evaluation/pareto.ts';
-import type { Candidate, CostName } from '../nas/evaluation/pareto.ts';
-import { parsePredictor } from '../nas/evaluation/predictor/predicted-ranking.ts';
-import { isEvaluated, parseTable, rankingFiles } from '../nas/evaluation/ranking.ts';
-import type { TableRow } from '../nas/evaluation/ranking.ts';
-import type { FileReference } from '../artifacts/references.ts';
+import type { CostName } from '../nas/evaluation/pareto.ts';
+import { mergedRankings, readRanking } from '../nas/evaluation/read-ranking.ts';
+import type { MergedRanking, RankedSubnet, RankingOfRun } from '../nas/evaluation/read-ranking.ts';
+import { gmacs } from '../report/format.ts';
 
 interface TopOptions {
   readonly underGmacs?: number;
@@ -43,7 +40,7 @@ export function define(command: Command): void {
 }
 
 async function top(run: string, options: TopOptions): Promise<void> {
-  const ranking = await readRanking(run, options.ranking, options.smoothed === true);
+  const ranking = await rankingOfRun(run, options.ranking, options.smoothed === true);
   const limits = {
     macs: options.underGmacs === undefined ? undefined : options.underGmacs * 1e9,
     parameters: options.underParams === undefined ? undefined : options.underParams * 1e6,
@@ -68,68 +65,19 @@ function nothingWithin(ranked: readonly RankedSubnet[]): string {
   return `none of ${ranked.length} subnets within the limits: the least are ${gmacs(least('macs'))} GMACs and ${parameters} parameters`;
 }
 
-/** A subnet of a ranking: `score` is its top-1 in percent. */
-export interface RankedSubnet extends Candidate {
-  readonly evaluated: boolean;
-  /** Of the score: one standard error of a measured one, the leave-out error of a predicted one. */
-  readonly error: number;
-}
-
-export interface RankingOfRun {
-  /** The table it was read from, relative to the results root. */
-  readonly table: string;
-  readonly score: 'measured' | 'predicted';
-  readonly subnets: readonly RankedSubnet[];
-}
-
 /**
- * The merged ranking of a run, by predicted accuracies where some subnets have no other.
+ * The merged ranking of a run.
  * @param folder part of the ranking's path, needed where the run has several
- * @param smoothed whether predicted accuracies count though all were measured
  * @throws Failure where there is not exactly one such ranking
  */
-export async function readRanking(run: string, folder: string | undefined, smoothed: boolean): Promise<RankingOfRun> {
-  const root = resultsRoot();
-  const { table, predictor } = chosenRanking(run, await rankingsOf(root, run), folder);
-  const rows = parseTable(await readResult(root, table), table.file);
-  if (!smoothed && rows.every(isEvaluated)) {
-    return {
-      table: table.file,
-      score: 'measured',
-      subnets: rows.map((row) => subnetOf(row, row.top1, row.standardError)),
-    };
-  }
-  if (predictor === undefined) {
-    throw new Failure(
-      `run ${run}: expected predicted accuracies in ${table.file}, got none; merge with \`smooth: true\``,
-      2,
-    );
-  }
-  const { estimate } = parsePredictor(await readResult(root, predictor), predictor.file).top1.leaveOut.rmse;
-  return {
-    table: table.file,
-    score: 'predicted',
-    subnets: rows.map((row) => subnetOf(row, row.predicted?.top1 ?? NaN, estimate)),
-  };
+export async function rankingOfRun(run: string, folder: string | undefined, smoothed: boolean): Promise<RankingOfRun> {
+  const ranking = chosenRanking(run, await mergedRankings(resultsRoot(), run), folder);
+  return await readRanking(resultsRoot(), ranking, smoothed);
 }
 
-interface RankingOnDisk {
-  readonly table: FileReference;
-  readonly predictor: FileReference | undefined;
-}
+const namesOf = (some: readonly MergedRanking[]): string => some.map(({ table }) => table.file).join(', ') || 'none';
 
-/** The rankings that a run has merged, as its manifests name their files; those of version 0.1.0 lie beside the supernet. */
-async function rankingsOf(root: string, run: string): Promise<RankingOnDisk[]> {
-  return (await catalogue(root, checkRunId(run))).flatMap(({ manifest }) => {
-    const named = (name: string): FileReference | undefined =>
-      manifest.files.find(({ file }) => path.posix.basename(file) === name);
-    const table = manifest.state === 'done' ? named(rankingFiles.table) : undefined;
-    return table === undefined ? [] : [{ table, predictor: named(rankingFiles.predictor) }];
-  });
-}
-
-function chosenRanking(run: string, rankings: readonly RankingOnDisk[], folder: string | undefined): RankingOnDisk {
-  const namesOf = (some: readonly RankingOnDisk[]): string => some.map(({ table }) => table.file).join(', ') || 'none';
+function chosenRanking(run: string, rankings: readonly MergedRanking[], folder: string | undefined): MergedRanking {
   // `epoch3` is a part of `epoch3_all_test` too: a whole name goes first.
   const whole = rankings.filter(
     ({ table }) => folder !== undefined && path.posix.dirname(table.file).endsWith(`/${folder}`),
@@ -144,11 +92,6 @@ function chosenRanking(run: string, rankings: readonly RankingOnDisk[], folder: 
   }
   if (others.length === 0) return ranking;
   throw new Failure(`run ${run}: expected one ranking, got ${namesOf(found)}; choose with --ranking`, 2);
-}
-
-function subnetOf(row: TableRow, score: number, error: number): RankedSubnet {
-  const { id, code, depth, parameters, macs } = row;
-  return { id, code, depth, parameters, macs, score, error, evaluated: isEvaluated(row) };
 }
 
 interface Counts {

@@ -9,11 +9,11 @@ import { endInWords, readRun } from './run.ts';
 import type { RunView } from './run.ts';
 import { withServer } from './server.ts';
 import type { Server } from './server.ts';
-import { epochOf, tau } from './view/format.ts';
 import { frame } from './view/frame.ts';
 import { Pace } from './view/progress.ts';
 import { reached, waysOn } from './view/stages.ts';
 import type { StageStatus } from '../plan/messages.ts';
+import { epochOf, tau } from '../report/format.ts';
 
 export function define(command: Command): void {
   defineForRun(command).action(async (run: string, { json }: { json?: true }) => {

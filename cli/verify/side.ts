@@ -7,10 +7,10 @@ import type { RunView } from '../run.ts';
 import { makeKills } from './kills.ts';
 import type { Killing, Piece, PlannedKill } from './kills.ts';
 import { World } from './world.ts';
-import { duration } from '../view/format.ts';
 import { kinds } from '../../pipelines/kinds/catalogue.ts';
 import type { Plan, PlanStage } from '../../plan/plan.ts';
 import { startRun } from '../../workers/server.ts';
+import { duration } from '../../report/format.ts';
 
 const LIGHT_HEARTBEAT_MS = 10_000;
 const HEAVY_HEARTBEAT_MS = 5000;

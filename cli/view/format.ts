@@ -1,44 +1,5 @@
 import { stripVTControlCharacters } from 'node:util';
 
-/** A span of time as people say it: `34s`, `2m 14s`, `1h 03m`, `2d 05h`. Takes milliseconds. */
-export function duration(milliseconds: number): string {
-  const seconds = Math.max(0, Math.round(milliseconds / 1000));
-  if (seconds < 60) return `${seconds}s`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)}m ${twoDigits(seconds % 60)}s`;
-  if (seconds < 86_400) return `${Math.floor(seconds / 3600)}h ${twoDigits((seconds % 3600) / 60)}m`;
-  return `${Math.floor(seconds / 86_400)}d ${twoDigits((seconds % 86_400) / 3600)}h`;
-}
-
-function twoDigits(value: number): string {
-  return String(Math.floor(value)).padStart(2, '0');
-}
-
-/** A count of multiply-accumulates in units of 10⁹, with three significant digits at least: `0.0123`, `3.00`, `51,200`. */
-export function gmacs(macs: number): string {
-  const billions = macs / 1e9;
-  if (billions >= 1000) return Math.round(billions).toLocaleString('en-US');
-  return billions >= 100 ? billions.toFixed(0) : billions.toPrecision(3);
-}
-
-/** A size in decimal units, as disks and cards are sold: `640 kB`, `1.25 MB`, `12.3 GB`, `1.20 TB`. */
-export function bytes(count: number): string {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
-  const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, count)) / 3));
-  const value = count / 1000 ** power;
-  return `${power === 0 || value >= 100 ? Math.round(value) : value.toPrecision(3)} ${units[power]}`;
-}
-
-/** A Kendall tau with its interval where it is known: `0.712 [0.551, 0.834]`. */
-export function tau(value: number, interval?: readonly [number, number]): string {
-  const shown = value.toFixed(3);
-  return interval === undefined ? shown : `${shown} [${interval[0].toFixed(3)}, ${interval[1].toFixed(3)}]`;
-}
-
-/** An epoch among all of a stage. They count from 0, as in the names of their files: `3 of 0..9`. */
-export function epochOf(epoch: number, epochs: number | undefined): string {
-  return epochs === undefined ? String(epoch) : `${epoch} of 0..${epochs - 1}`;
-}
-
 /** A horizontal bar of `width` cells, filled in eighths of a cell; `fraction` is cut to 0..1. */
 export function bar(fraction: number, width: number): string {
   const eighths = Math.round(Math.min(1, Math.max(0, fraction)) * width * 8);

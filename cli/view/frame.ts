@@ -1,10 +1,11 @@
 import pc from 'picocolors';
 import type { RunView, Work } from '../run.ts';
-import { bar, columns, duration } from './format.ts';
+import { bar, columns } from './format.ts';
 import { fractionOf, workInWords } from './progress.ts';
 import type { Pace } from './progress.ts';
 import { markOf, reached, waysOn } from './stages.ts';
 import type { StageStatus } from '../../plan/messages.ts';
+import { duration } from '../../report/format.ts';
 
 const BAR = 12;
 

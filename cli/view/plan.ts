@@ -1,8 +1,9 @@
 import pc from 'picocolors';
 import type { Estimate, Rate } from '../estimate.ts';
 import type { Forecast } from '../forecast.ts';
-import { bytes, columns, duration, gmacs } from './format.ts';
+import { columns } from './format.ts';
 import type { Plan, PlanStage, Select } from '../../plan/plan.ts';
+import { bytes, duration, gmacs } from '../../report/format.ts';
 
 interface Node {
   readonly stage: PlanStage;

@@ -1,6 +1,6 @@
-import { duration, epochOf, tau } from './format.ts';
 import type { Work } from '../run.ts';
 import type { Progress } from '../../nas/process/protocol.ts';
+import { duration, epochOf, tau } from '../../report/format.ts';
 
 /** How much of a stage (or cell) is done, 0..1. */
 export function fractionOf({ phase, epoch, epochs, step, steps, subnets, subnetsTotal }: Progress): number {

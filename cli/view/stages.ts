@@ -1,8 +1,9 @@
 import pc from 'picocolors';
-import { columns, epochOf, tau } from './format.ts';
+import { columns } from './format.ts';
 import { workInWords } from './progress.ts';
 import type { RunView, Work } from '../run.ts';
 import type { StageState, StageStatus } from '../../plan/messages.ts';
+import { epochOf, tau } from '../../report/format.ts';
 
 const marks: Readonly<Record<StageState, string>> = {
   waiting: pc.dim('·'),

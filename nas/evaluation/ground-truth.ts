@@ -127,6 +127,8 @@ function noiseText(entries: readonly TableEntry[], hasBands: boolean): string[] 
 
 /** Subnets whose accuracy, each trained alone, is known: what rankings are measured against. Lists are in the file's order. */
 export interface GroundTruth {
+  /** `arch17`: what the file calls them. */
+  readonly names: readonly string[];
   readonly subnets: readonly Subnet[];
   /** Top-1 in percent. */
   readonly accuracies: Float64Array;
@@ -151,6 +153,7 @@ export async function readGroundTruth(space: Space, source: FileReference): Prom
   const bySubnet = listed.map(({ id }) => runs[id]?.runs ?? []);
   const seeds = Math.min(...bySubnet.map((list) => list.length));
   return {
+    names: listed.map(({ id }) => id),
     subnets: listed.map(({ subnet }) => subnet),
     accuracies,
     bySeed: seeds < 2 ? null : Array.from({ length: seeds }, (_, seed) => bySubnet.map((list) => list[seed]!)),

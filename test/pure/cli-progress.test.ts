@@ -1,13 +1,14 @@
 import { stripVTControlCharacters } from 'node:util';
 import { expect, test } from 'vitest';
 import type { RunView, Work } from '../../cli/run.ts';
-import { bar, columns, duration, gmacs } from '../../cli/view/format.ts';
+import { bar, columns } from '../../cli/view/format.ts';
 import { frame } from '../../cli/view/frame.ts';
 import { fractionOf, Pace, workInWords } from '../../cli/view/progress.ts';
 import { statusTable } from '../../cli/view/stages.ts';
 import { changes, cut } from '../../cli/watch.ts';
 import type { Progress } from '../../nas/process/protocol.ts';
 import type { RunStatus, StageStatus } from '../../plan/messages.ts';
+import { duration, gmacs } from '../../report/format.ts';
 
 const plain = (lines: readonly string[]): string => stripVTControlCharacters(lines.join('\n'));
 

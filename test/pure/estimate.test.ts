@@ -1,7 +1,6 @@
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { estimateOf, rateOf } from '../../cli/estimate.ts';
-import { bytes } from '../../cli/view/format.ts';
 import { estimateLines } from '../../cli/view/plan.ts';
 import { activations, convolutions, supernetParameterCount } from '../../nas/space/cost.ts';
 import { maxArchitecture } from '../../nas/space/sampling.ts';
@@ -9,6 +8,7 @@ import { subnetOf } from '../../nas/space/space.ts';
 import { loadPipeline } from '../../pipelines/compile.ts';
 import type { Cost, Plan, PlanStage } from '../../plan/plan.ts';
 import { committedSpace } from '../support/spaces.ts';
+import { bytes } from '../../report/format.ts';
 
 const imagenet = committedSpace('imagenet');
 const largest = subnetOf(imagenet, maxArchitecture(imagenet));

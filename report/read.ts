@@ -1,0 +1,24 @@
+import path from 'node:path';
+import { catalogue } from '../artifacts/catalogue.ts';
+import { checkRunId, fileNames } from '../artifacts/paths.ts';
+import { readResult } from '../artifacts/results.ts';
+import type { Report } from './text.ts';
+
+/** The reports that a run has written, one for each of its stages `uses: report`. */
+export async function readReports(root: string, run: string): Promise<Report[]> {
+  const stages = await catalogue(root, checkRunId(run));
+  const files = stages
+    .filter(({ manifest }) => manifest.state === 'done')
+    .flatMap(({ manifest }) => manifest.files)
+    .filter(({ file }) => path.posix.basename(file) === fileNames.reportData);
+  return await Promise.all(files.map(async (file) => parseReport(await readResult(root, file))));
+}
+
+/** What release 0.1.0 called a baseline. */
+const OLD_NAMES = new Map([['blend', 'log parameters and depth']]);
+
+function parseReport(text: string): Report {
+  const report: Report = JSON.parse(text);
+  const baselines = report.baselines.map((one) => ({ ...one, name: OLD_NAMES.get(one.name) ?? one.name }));
+  return { ...report, baselines };
+}
