@@ -1,6 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Batch } from '../data/batches.ts';
 import { TreeWalk } from './walk/tree-walk.ts';
+import type { PartName } from '../../configs/dataset-schema.ts';
+import { plainBatches } from '../data/batches.ts';
+import type { Batch } from '../data/batches.ts';
+import type { Dataset } from '../data/dataset.ts';
 import type { Subnet } from '../space/space.ts';
 import { imagesTensor } from '../supernet/images.ts';
 import type { Supernet } from '../supernet/supernet.ts';
@@ -76,6 +79,51 @@ export async function evaluateSubnets(
   } finally {
     walk.dispose();
   }
+}
+
+/** What subnets are tested on: parts of a data set, in batches. */
+export interface TestImages {
+  readonly calibration: { readonly part: PartName; readonly batches: number; readonly batch_size: number };
+  readonly test: { readonly part: PartName; readonly batch_size: number };
+}
+
+/** Where a test reports its progress, and what ends it early. */
+export interface TestWatch {
+  readonly onProgress: (progress: TestProgress) => void;
+  readonly shouldStop: () => boolean;
+}
+
+/** Batches that are done and all there are, of a phase and of the whole test; `share` of the batch at hand, 0..1. */
+interface TestProgress {
+  readonly phase: 'calibrating' | 'evaluating';
+  readonly share: number;
+  readonly ofPhase: { readonly step: number; readonly steps: number };
+  readonly ofTest: { readonly step: number; readonly steps: number };
+}
+
+/** Scores of subnets as the weights stand: BN statistics from one part of a data set, accuracies on another. */
+export async function testSubnets(
+  net: Supernet,
+  subnets: readonly Subnet[],
+  dataset: Dataset,
+  { calibration, test }: TestImages,
+  { onProgress, shouldStop }: TestWatch,
+): Promise<Score[] | 'stopped'> {
+  const [calibrated, tested] = [dataset.part(calibration.part), dataset.part(test.part)];
+  const batches = { calibrating: calibration.batches, evaluating: Math.ceil(tested.size / test.batch_size) };
+  return await evaluateSubnets(net, subnets, {
+    calibration: plainBatches(dataset, calibrated, {
+      batchSize: calibration.batch_size,
+      limit: calibration.batches * calibration.batch_size,
+    }),
+    test: plainBatches(dataset, tested, { batchSize: test.batch_size }),
+    onProgress: ({ phase, batch, share }) => {
+      const before = phase === 'calibrating' ? 0 : batches.calibrating;
+      const ofTest = { step: before + batch, steps: batches.calibrating + batches.evaluating };
+      onProgress({ phase, share, ofPhase: { step: batch, steps: batches[phase] }, ofTest });
+    },
+    shouldStop,
+  });
 }
 
 /** How a subnet did on a set of images. */

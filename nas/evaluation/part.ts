@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { EvaluateSubnetsConfig } from './config.ts';
-import { evaluateSubnets } from './evaluate.ts';
-import type { Score } from './evaluate.ts';
+import { testSubnets } from './evaluate.ts';
+import type { Score, TestImages } from './evaluate.ts';
 import { listText, originalFolder, partFiles, rowOf, tableText } from './ranking.ts';
 import type { RankingPart, RankingSet } from './ranking.ts';
 import { readSubnets, shareOut } from './subnet-set.ts';
@@ -9,12 +9,11 @@ import type { NamedSubnet } from './subnet-set.ts';
 import { sha256Of } from '../../artifacts/files.ts';
 import { readResult } from '../../artifacts/results.ts';
 import type { HeldStage } from '../../artifacts/stage.ts';
-import { plainBatches } from '../data/batches.ts';
 import type { Dataset, Part } from '../data/dataset.ts';
 import { openDataset } from '../data/open.ts';
 import { parseInput } from '../process/harness.ts';
 import type { Outputs, ProcessLine } from '../process/harness.ts';
-import type { Job } from '../process/protocol.ts';
+import type { Job, Progress } from '../process/protocol.ts';
 import { supernetFile } from '../process/stage-io.ts';
 import { computingWith } from '../supernet/tensorflow.ts';
 import { loadSupernet } from '../supernet/weights.ts';
@@ -25,85 +24,65 @@ import { loadSupernet } from '../supernet/weights.ts';
  */
 export async function evaluatePart(job: Job, line: ProcessLine, stage: HeldStage): Promise<Outputs | 'stopped'> {
   const config = parseInput(EvaluateSubnetsConfig, job.with, 'with');
-  const { space, n_classes: classes, precision, supernet, calibration } = config;
-  const counts = { epoch: supernet.epoch, epochs: 0, step: 0, steps: 0 };
-  line.send({ type: 'progress', phase: 'loading', ...counts });
-  const subnets = await readSubnets(space, config.subnets);
-  const shares = shareOut(
+  const { space, n_classes: classes, precision, supernet, calibration, batch_size } = config;
+  const report = reporting(line, supernet.epoch);
+  report('loading');
+  const set = await readSubnets(space, config.subnets);
+  const share = shareOut(
     config,
-    subnets.map(({ subnet }) => subnet),
-  );
-  const { evaluated, listed } = shares[config.part - 1]!;
-  const part = evaluated.map((position) => subnets[position]!);
+    set.map(({ subnet }) => subnet),
+  )[config.part - 1]!;
+  const part = share.evaluated.map((position) => set[position]!);
   const file = await supernetFile(job.results, supernet);
   const dataset = await openDataset(config.dataset);
-  const tested = dataset.part(config.test_set === 1 ? 'test' : 'selection');
+  const tested = config.test_set === 1 ? 'test' : 'selection';
+  const images: TestImages = { calibration, test: { part: tested, batch_size } };
   const net = loadSupernet(file, { space, classes, groups: supernet.groups, precision });
   await stage.computesWith(computingWith(job.threads));
-  const scores = await recordedScores(stage);
 
-  const batches = { calibrating: calibration.batches, evaluating: Math.ceil(tested.size / config.batch_size) };
-  const steps = batches.calibrating + batches.evaluating;
+  const scores = await recordedScores(stage);
   const pace = { began: performance.now(), from: scores.length };
   while (scores.length < part.length) {
     const from = scores.length;
-    const chunk = part.slice(from, from + config.chunk);
-    const result = await evaluateSubnets(
-      net,
-      chunk.map(({ subnet }) => subnet),
-      {
-        calibration: plainBatches(dataset, dataset.part(calibration.part), {
-          batchSize: calibration.batch_size,
-          limit: calibration.batches * calibration.batch_size,
-        }),
-        test: plainBatches(dataset, tested, { batchSize: config.batch_size }),
-        onProgress: ({ phase, batch, share }) => {
-          const step = (phase === 'calibrating' ? 0 : batches.calibrating) + batch;
-          const done = from + (chunk.length * (step + share)) / steps;
-          line.send({
-            type: 'progress',
-            phase,
-            ...counts,
-            step,
-            steps,
-            subnets: Math.floor(done),
-            subnetsTotal: part.length,
-            subnetsPerSecond: (1000 * (done - pace.from)) / (performance.now() - pace.began),
-          });
-        },
-        shouldStop: () => line.stopRequested(),
+    const chunk = part.slice(from, from + config.chunk).map(({ subnet }) => subnet);
+    const result = await testSubnets(net, chunk, dataset, images, {
+      onProgress: ({ phase, share: ofBatch, ofTest }) => {
+        const done = from + (chunk.length * (ofTest.step + ofBatch)) / ofTest.steps;
+        const subnetsPerSecond = (1000 * (done - pace.from)) / (performance.now() - pace.began);
+        report(phase, { ...ofTest, subnets: Math.floor(done), subnetsTotal: part.length, subnetsPerSecond });
       },
-    );
-    if (result === 'stopped') return 'stopped';
-    line.send({
-      type: 'progress',
-      phase: 'saving',
-      ...counts,
-      subnets: from + result.length,
-      subnetsTotal: part.length,
+      shouldStop: () => line.stopRequested(),
     });
+    if (result === 'stopped') return 'stopped';
+    report('saving', { subnets: from + result.length, subnetsTotal: part.length });
     await commitChunk(stage, from, result);
     scores.push(...result);
     await line.turn();
     if (line.stopRequested() && scores.length < part.length) return 'stopped';
   }
 
-  line.send({ type: 'progress', phase: 'saving', ...counts, subnets: part.length, subnetsTotal: part.length });
+  report('saving', { subnets: part.length, subnetsTotal: part.length });
   const rows = [
     ...part.map((subnet, index) => rowOf(config, subnet, scores[index]!)),
-    ...listed.map((position) => rowOf(config, subnets[position]!, null)),
+    ...share.listed.map((position) => rowOf(config, set[position]!, null)),
   ];
-  const { [partFiles.set]: set, [partFiles.table]: table } = await stage.put({
-    [partFiles.set]: `${JSON.stringify(rankingSet(config, dataset, tested, subnets), null, 1)}\n`,
+  const files = await stage.put({
+    [partFiles.set]: `${JSON.stringify(rankingSet(config, dataset, dataset.part(tested), set), null, 1)}\n`,
     [partFiles.table]: tableText(rows),
   });
   const made: RankingPart = {
-    ...table,
+    ...files[partFiles.table],
     subnets: part.length,
-    set: { ...set, part: config.part, parts: config.parts },
+    set: { ...files[partFiles.set], part: config.part, parts: config.parts },
     json_results: originalFolder(config),
   };
   return { part: made };
+}
+
+type Counts = Partial<Omit<Progress, 'version' | 'type' | 'phase'>>;
+
+function reporting(line: ProcessLine, epoch: number): (phase: Progress['phase'], counts?: Counts) => void {
+  return (phase, counts = {}) => line.send({ type: 'progress', phase, epoch, epochs: 0, step: 0, steps: 0, ...counts });
 }
 
 function rankingSet(

@@ -1,56 +1,29 @@
-import { plainBatches } from '../data/batches.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { baselines, bootstrapInterval } from '../evaluation/agreement.ts';
 import { kendallTau } from '../evaluation/correlation.ts';
-import { evaluateSubnets } from '../evaluation/evaluate.ts';
-import type { Score } from '../evaluation/evaluate.ts';
+import { testSubnets } from '../evaluation/evaluate.ts';
+import type { Score, TestWatch } from '../evaluation/evaluate.ts';
 import type { GroundTruth } from '../evaluation/ground-truth.ts';
 import { maxArchitecture, minArchitecture } from '../space/sampling.ts';
 import { subnetOf } from '../space/space.ts';
-import type { Subnet } from '../space/space.ts';
 import type { Supernet } from '../supernet/supernet.ts';
 import type { TrainSupernetConfig } from './config.ts';
 import type { Measured } from './epoch-files.ts';
 import type { Report } from './train-epoch.ts';
 
-/** Where a test reports its progress, and what ends it early. */
-interface TestWatch {
+/** Where a test of an epoch reports its progress, and what ends it early. */
+interface EpochWatch {
   readonly report: Report;
   readonly stopRequested: () => boolean;
 }
 
-/** What subnets are tested on. */
-interface TestImages {
-  readonly calibration: TrainSupernetConfig['calibration'];
-  readonly test: TrainSupernetConfig['selection'];
-}
-
-/** Scores of subnets as the weights stand: BN statistics from one part of the data, accuracies on another. */
-export async function testSubnets(
-  net: Supernet,
-  subnets: readonly Subnet[],
-  dataset: Dataset,
-  { calibration, test }: TestImages,
-  watch: TestWatch,
-): Promise<Score[] | 'stopped'> {
-  const part = dataset.part(test.part);
-  const batches = { calibrating: calibration.batches, evaluating: Math.ceil(part.size / test.batch_size) };
-  const subnetsTotal = subnets.length;
-  return await evaluateSubnets(net, subnets, {
-    calibration: plainBatches(dataset, dataset.part(calibration.part), {
-      batchSize: calibration.batch_size,
-      limit: calibration.batches * calibration.batch_size,
-    }),
-    test: plainBatches(dataset, part, { batchSize: test.batch_size }),
-    onProgress: ({ phase, batch, share }) =>
-      watch.report(phase, {
-        step: batch,
-        steps: batches[phase],
-        subnets: Math.floor(share * subnetsTotal),
-        subnetsTotal,
-      }),
-    shouldStop: () => watch.stopRequested(),
-  });
+/** The watch of a test in the words of an epoch. */
+export function watchOf({ report, stopRequested }: EpochWatch, subnetsTotal: number): TestWatch {
+  return {
+    onProgress: ({ phase, share, ofPhase }) =>
+      report(phase, { ...ofPhase, subnets: Math.floor(share * subnetsTotal), subnetsTotal }),
+    shouldStop: stopRequested,
+  };
 }
 
 /** What the manifest records of a test, and the mean cross-entropy of the min and the max net. */
@@ -64,12 +37,13 @@ export async function testEpoch(
   dataset: Dataset,
   net: Supernet,
   truth: GroundTruth,
-  watch: TestWatch,
+  watch: EpochWatch,
 ): Promise<Tested | 'stopped'> {
   const { space, calibration, selection } = config;
   const ends = [minArchitecture(space), maxArchitecture(space)].map((architecture) => subnetOf(space, architecture));
+  const subnets = [...ends, ...truth.subnets];
   const images = { calibration, test: selection };
-  const scores = await testSubnets(net, [...ends, ...truth.subnets], dataset, images, watch);
+  const scores = await testSubnets(net, subnets, dataset, images, watchOf(watch, subnets.length));
   if (scores === 'stopped') return 'stopped';
   const [min, max, ...others] = scores.map(fractions);
   const groundTruth = others.map(({ top1 }) => top1);

@@ -12,7 +12,8 @@ import { TrainStandaloneConfig } from './config.ts';
 import { commitMetrics } from './epoch-files.ts';
 import { Sgd } from './sgd.ts';
 import type { StandaloneResult } from '../evaluation/ground-truth.ts';
-import { testSubnets } from './test-epoch.ts';
+import { watchOf } from './test-epoch.ts';
+import { testSubnets } from '../evaluation/evaluate.ts';
 import { trainEpoch } from './train-epoch.ts';
 import { openDataset } from '../data/open.ts';
 
@@ -79,10 +80,7 @@ export async function trainStandalone(job: Job, line: ProcessLine, stage: HeldSt
       [subnet],
       dataset,
       { calibration: config.calibration, test: config.test },
-      {
-        report,
-        stopRequested: () => line.stopRequested(),
-      },
+      watchOf({ report, stopRequested: () => line.stopRequested() }, 1),
     );
     if (scores === 'stopped') return 'stopped';
     const { top1, top5, images } = scores[0]!;
