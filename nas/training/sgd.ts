@@ -4,7 +4,7 @@ import { add, clipByValue, scale } from '../supernet/ops.ts';
 import type { Parameter, Parameters } from '../supernet/parameter.ts';
 import { scope } from '../supernet/tensorflow.ts';
 import type { Tensor } from '../supernet/tensorflow.ts';
-import type { LrScheduler, SharedTrainingConfig, TrainSupernetConfig } from './config.ts';
+import type { SharedTrainingConfig, TrainSupernetConfig } from './config.ts';
 
 /**
  * SGD with momentum, as PyTorch's with the original's parameter groups: gradients are clipped by value, then weight decay
@@ -78,11 +78,18 @@ export function weightDecay(
 }
 
 /**
- * Learning rate of iteration `step` of `total`: base · warm-up · ½(1 + cos(π·step/total)), the cosine running under the
- * warm-up too. Warm-up rises linearly from warmup_factor to 1 over the first `warmup` iterations (the original's WarmupCosineLR).
+ * Learning rate of an iteration: base · warm-up · ½(1 + cos(π · iteration / all)), the cosine running under the warm-up too.
+ * Warm-up rises linearly from warmup_factor to 1 over the first warmup_epochs (the original's WarmupCosineLR).
+ * @param step iterations before this one, over all epochs
+ * @param steps of an epoch
  */
-export function learningRate(scheduler: LrScheduler, step: number, total: number, warmup: number): number {
-  const { base_lr: base, warmup_factor: begin, clamp_lr_percent: clamp } = scheduler;
+export function learningRate(
+  config: Pick<SharedTrainingConfig, 'lr_scheduler' | 'epochs' | 'warmup_epochs'>,
+  step: number,
+  steps: number,
+): number {
+  const { base_lr: base, warmup_factor: begin, clamp_lr_percent: clamp } = config.lr_scheduler;
+  const [total, warmup] = [config.epochs * steps, config.warmup_epochs * steps];
   const rise = step < warmup ? begin + (1 - begin) * (step / warmup) : 1;
   const rate = base * rise * 0.5 * (1 + Math.cos((Math.PI * step) / total));
   return step > warmup ? Math.max(rate, base * clamp) : rate;

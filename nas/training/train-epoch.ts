@@ -73,9 +73,6 @@ export async function trainEpoch(
     const figures = { ...loss, stepsPerSecond: pace.stepsPerSecond, ...(tau !== null && { tau }) };
     line.send({ type: 'progress', phase, ...place, ...figures, ...counts });
   };
-  const rateOf = (iteration: number): number =>
-    learningRate(config.lr_scheduler, iteration, config.epochs * steps, config.warmup_epochs * steps);
-
   const order = { seed, epoch, batchSize: config.batch_size, augment: true, from: step, dropLast: config.drop_last };
   report('training');
   for await (const batch of trainingBatches(dataset, part, order)) {
@@ -83,7 +80,7 @@ export async function trainEpoch(
     const result = trainStep(net, sgd, batch, training.netsOf(iteration), {
       iteration,
       seed,
-      rate: rateOf(iteration),
+      rate: learningRate(config, iteration, steps),
       labelSmoothing: config.label_smoothing,
       distill: training.distill,
       regularisation: training.regularisation,
@@ -103,11 +100,11 @@ export async function trainEpoch(
     }
     if (line.stopRequested()) return 'stopped';
   }
-  return { sums, pace, rate: rateOf(epoch * steps), report };
+  return { sums, pace, rate: learningRate(config, epoch * steps, steps), report };
 }
 
 /** Sums over the steps of an epoch. Checkpoints hold them, so that a resumed epoch has the same means to the bit. */
-class RunningSums {
+export class RunningSums {
   #sums = { loss: 0, top1: 0, top5: 0, images: 0 };
 
   /** @param state of the checkpoint that the epoch goes on from */

@@ -88,22 +88,26 @@ export async function trainStandalone(job: Job, line: ProcessLine, stage: HeldSt
     correct.top5.push(top5);
     await commitMetrics(stage, { ...metrics, test: { top1: top1 / images, top5: top5 / images } });
   }
-  return await commitResult(stage, config, correct, dataset.part(config.test.part).size);
+  const result = standaloneResult(config, correct, dataset.part(config.test.part).size);
+  const { 'result.json': file } = await stage.put({ 'result.json': `${JSON.stringify(result, null, 2)}\n` });
+  return { result: { ...file, arch: result.arch, mean: result.mean } };
 }
 
-/** Writes `result.json` and commits it. */
-async function commitResult(
-  stage: HeldStage,
-  { arch, seeds }: TrainStandaloneConfig,
+/**
+ * How a subnet did with each of its seeds, and on average.
+ * @param correct of each run, how many of the `images` were right
+ */
+export function standaloneResult(
+  { arch, seeds }: Pick<TrainStandaloneConfig, 'arch' | 'seeds'>,
   correct: { readonly top1: readonly number[]; readonly top5: readonly number[] },
   images: number,
-): Promise<Outputs> {
+): StandaloneResult {
   const percent = (count: number): number => (100 * count) / images;
   const accuracies = correct.top1.map(percent);
   const n = accuracies.length;
   const mean = accuracies.reduce((sum, value) => sum + value, 0) / n;
   const variance = accuracies.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (n - 1);
-  const result: StandaloneResult = {
+  return {
     version: 1,
     arch,
     images,
@@ -111,8 +115,6 @@ async function commitResult(
     mean,
     standardError: n > 1 ? Math.sqrt(variance / n) : null,
   };
-  const { 'result.json': file } = await stage.put({ 'result.json': `${JSON.stringify(result, null, 2)}\n` });
-  return { result: { ...file, arch, mean } };
 }
 
 /** The smallest space that the subnet is in: nothing is built that it does not use, but for mids narrower than their stage. */
