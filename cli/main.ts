@@ -17,6 +17,7 @@ const VERBS: Readonly<Record<string, readonly [description: string, load: () => 
   quickstart: ['run pipelines/quickstart.yml from server to summary', () => import('./quickstart.ts')],
   plan: ['check a pipeline and show what it would do', () => import('./plan.ts')],
   start: ['start a pipeline, or attach to the run that has its id', () => import('./start.ts')],
+  list: ['list the runs of the server and of the results folder', () => import('./list.ts')],
   watch: ['follow a run until it ends', () => import('./watch.ts')],
   status: ['show every stage of a run', () => import('./status.ts')],
   select: ['choose the epoch that a stage passes on', steer],

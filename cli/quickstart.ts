@@ -10,13 +10,13 @@ import { defineForPipeline, loadPlan } from './load.ts';
 import type { LoadOptions } from './load.ts';
 import { output } from './options.ts';
 import { summariesOf } from './report.ts';
-import { endInWords, readRun } from './run.ts';
-import type { RunView } from './run.ts';
-import { answered, withServer } from './server.ts';
+import { withServer } from './server.ts';
 import { startOrAttach } from './start.ts';
 import { statusTable } from './view/stages.ts';
-import { follow } from './watch.ts';
+import { endInWords, follow } from './watch.ts';
 import { retryStageUpdate } from '../plan/messages.ts';
+import { answered, readRun } from '../runs/run.ts';
+import type { RunView } from '../runs/run.ts';
 import { root, serverHome } from '../runtime/layout.ts';
 
 export function define(command: Command): void {

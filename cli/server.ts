@@ -5,8 +5,6 @@ import { findServer } from '../runtime/temporal-server.ts';
 import { configuredServer, connectClient, embeddedServer } from '../workers/server.ts';
 import type { ServerConfig } from '../workers/server.ts';
 
-const PATIENCE_MS = 15_000;
-
 /** A server that a verb talks to. */
 export interface Server {
   readonly client: Client;
@@ -44,9 +42,4 @@ export async function withServer<T>(body: (server: Server) => Promise<T>, place?
   } finally {
     await client.connection.close();
   }
-}
-
-/** Asks a run something that only a worker can answer, and gives up after a while. */
-export async function answered<T>({ connection }: Client, ask: () => Promise<T>): Promise<T> {
-  return await connection.withDeadline(Date.now() + PATIENCE_MS, ask);
 }

@@ -9,10 +9,10 @@ import { forecast } from './forecast.ts';
 import { defineForPipeline, loadPlan } from './load.ts';
 import type { LoadOptions } from './load.ts';
 import { output } from './options.ts';
-import { endingOf } from './run.ts';
 import { watchRun } from './watch.ts';
 import type { Plan } from '../plan/plan.ts';
 import { reuseByStage } from '../plan/reuse.ts';
+import { endingOf } from '../runs/run.ts';
 import { startRun } from '../workers/server.ts';
 
 interface Options extends LoadOptions {

@@ -8,7 +8,6 @@ import type { Server } from './server.ts';
 import { forecast } from './forecast.ts';
 import type { Forecast } from './forecast.ts';
 import { defineForRun, output } from './options.ts';
-import { readRun } from './run.ts';
 import { planOf } from './start.ts';
 import { columns } from './view/format.ts';
 import { forecastLines } from './view/plan.ts';
@@ -16,6 +15,7 @@ import { statusTable } from './view/stages.ts';
 import type { RunStatus } from '../plan/messages.ts';
 import { parseActivityId } from '../plan/names.ts';
 import { duration } from '../report/format.ts';
+import { readRun } from '../runs/run.ts';
 
 interface Options {
   readonly ledger?: true;

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { WorkflowHandle } from '@temporalio/client';
 import { collected, defineForRun, jsonOption, output, wholeNumber } from './options.ts';
-import { answered, withServer } from './server.ts';
+import { withServer } from './server.ts';
 import type { Server } from './server.ts';
 import {
   abortStageUpdate,
@@ -12,6 +12,7 @@ import {
   skipStageUpdate,
 } from '../plan/messages.ts';
 import { tau } from '../report/format.ts';
+import { answered } from '../runs/run.ts';
 
 // The verbs that send one message to a run.
 

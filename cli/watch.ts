@@ -5,15 +5,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { stripVTControlCharacters } from 'node:util';
 import { interruption, silence } from './failure.ts';
 import { defineForRun, output } from './options.ts';
-import { endInWords, readRun } from './run.ts';
-import type { RunView } from './run.ts';
 import { withServer } from './server.ts';
 import type { Server } from './server.ts';
 import { frame } from './view/frame.ts';
 import { Pace } from './view/progress.ts';
 import { reached, waysOn } from './view/stages.ts';
 import type { StageStatus } from '../plan/messages.ts';
-import { epochOf, tau } from '../report/format.ts';
+import { duration, epochOf, tau } from '../report/format.ts';
+import { readRun } from '../runs/run.ts';
+import type { RunView } from '../runs/run.ts';
 
 export function define(command: Command): void {
   defineForRun(command).action(async (run: string, { json }: { json?: true }) => {
@@ -32,6 +32,21 @@ export async function watchRun(server: Server, run: string, json: boolean | unde
   if (view.ending !== 'done') process.exitCode = 1;
   const end = await endInWords(server.client, view);
   output(json, view.status, () => end);
+}
+
+/** How a run ended, in one line; with what its workflow said where that is not in the account of its stages. */
+export async function endInWords({ workflow }: Client, view: RunView): Promise<string> {
+  const time = duration((view.endedAt ?? view.startedAt) - view.startedAt);
+  const line = `run ${view.status.id}: ${view.ending} after ${time}`;
+  if (view.ending === 'done') return line;
+  const said = await workflow
+    .getHandle(view.status.id)
+    .result()
+    .then(
+      () => '',
+      (error: unknown) => (error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : ''),
+    );
+  return line + said;
 }
 
 interface FollowOptions {

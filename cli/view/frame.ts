@@ -1,6 +1,6 @@
 import pc from 'picocolors';
-import type { RunView, Work } from '../run.ts';
 import { bar, columns } from './format.ts';
+import type { RunView, Work } from '../../runs/run.ts';
 import { fractionOf, workInWords } from './progress.ts';
 import type { Pace } from './progress.ts';
 import { markOf, reached, waysOn } from './stages.ts';

@@ -1,4 +1,4 @@
-import type { Work } from '../run.ts';
+import type { Work } from '../../runs/run.ts';
 import type { Progress } from '../../nas/process/protocol.ts';
 import { duration, epochOf, tau } from '../../report/format.ts';
 

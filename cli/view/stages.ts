@@ -1,7 +1,7 @@
 import pc from 'picocolors';
 import { columns } from './format.ts';
 import { workInWords } from './progress.ts';
-import type { RunView, Work } from '../run.ts';
+import type { RunView, Work } from '../../runs/run.ts';
 import type { StageState, StageStatus } from '../../plan/messages.ts';
 import { epochOf, tau } from '../../report/format.ts';
 

@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from 'node:util';
 import { expect, test } from 'vitest';
-import type { RunView, Work } from '../../cli/run.ts';
 import { bar, columns } from '../../cli/view/format.ts';
+import type { RunView, Work } from '../../runs/run.ts';
 import { frame } from '../../cli/view/frame.ts';
 import { fractionOf, Pace, workInWords } from '../../cli/view/progress.ts';
 import { statusTable } from '../../cli/view/stages.ts';

@@ -1,11 +1,11 @@
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
-import { answered } from './server.ts';
 import { Progress } from '../nas/process/protocol.ts';
 import { statusQuery } from '../plan/messages.ts';
 import type { RunStatus } from '../plan/messages.ts';
 import { parseActivityId } from '../plan/names.ts';
-import { duration } from '../report/format.ts';
+
+const PATIENCE_MS = 15_000;
 
 /** What is known of a run at one moment: the workflow's own account, and what its running activities last said. */
 export interface RunView {
@@ -18,7 +18,7 @@ export interface RunView {
 }
 
 /** `failed` also stands for a run that was terminated or timed out. */
-type Ending = 'done' | 'failed' | 'cancelled';
+export type Ending = 'done' | 'failed' | 'cancelled';
 
 /** One activity at work: a stage, or one cell of a matrix stage. */
 export interface Work {
@@ -35,11 +35,11 @@ type Description = Awaited<ReturnType<WorkflowHandle['describe']>>;
 type PendingActivity = NonNullable<Description['raw']['pendingActivities']>[number];
 
 /** Asks a run how it stands: its own account by query (a worker must be up for that), and its activities' last heartbeats. */
-export async function readRun(client: Client, id: string): Promise<RunView> {
+export async function readRun(client: Client, id: string, patienceMs = PATIENCE_MS): Promise<RunView> {
   const handle = client.workflow.getHandle(id);
   const description = await handle.describe();
   return {
-    status: await answered(client, () => handle.query(statusQuery)),
+    status: await answered(client, () => handle.query(statusQuery), patienceMs),
     work: workIn(description),
     startedAt: description.startTime.getTime(),
     endedAt: description.closeTime?.getTime() ?? null,
@@ -64,19 +64,9 @@ export function endingOf({ status }: Pick<Description, 'status'>): Ending | null
   return ENDINGS[status.name] ?? null;
 }
 
-/** How a run ended, in one line; with what its workflow said where that is not in the account of its stages. */
-export async function endInWords({ workflow }: Client, view: RunView): Promise<string> {
-  const time = duration((view.endedAt ?? view.startedAt) - view.startedAt);
-  const line = `run ${view.status.id}: ${view.ending} after ${time}`;
-  if (view.ending === 'done') return line;
-  const said = await workflow
-    .getHandle(view.status.id)
-    .result()
-    .then(
-      () => '',
-      (error: unknown) => (error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : ''),
-    );
-  return line + said;
+/** Asks a run something that only a worker can answer, and gives up after a while. */
+export async function answered<T>({ connection }: Client, ask: () => Promise<T>, patienceMs = PATIENCE_MS): Promise<T> {
+  return await connection.withDeadline(Date.now() + patienceMs, ask);
 }
 
 function workOf(pending: PendingActivity): Work {

@@ -1,0 +1,91 @@
+import path from 'node:path';
+import { mkdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { CONTROL_QUEUE } from '../../plan/names.ts';
+import { listRuns } from '../../runs/list.ts';
+import type { ListedRun } from '../../runs/list.ts';
+import { finishedStage } from '../support/finished-stage.ts';
+import { asked, planOf } from '../support/pipeline-server.ts';
+import { plainActivities } from '../support/plain-activities.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+import { withPipelineServer } from '../support/with-pipeline-server.ts';
+
+const server = withPipelineServer(plainActivities);
+
+async function listed(root: string, id: string): Promise<ListedRun | undefined> {
+  const runs = await listRuns({ client: server.client, root, cache: path.join(root, '.cache') });
+  return runs.find((run) => run.id === id);
+}
+
+test('a run is listed with what it waits for: an epoch, a parked stage, a worker, somebody who lets it go on', async () => {
+  const root = temporaryFolder();
+  const asking = planOf(
+    { id: 'a', uses: 'epochs', select: asked },
+    { id: 'b', uses: 'brittle', with: { fails: 9 }, matrix: [{ part: 1 }, { part: 2 }] },
+  );
+  const run = await server.start(asking);
+  await run.until(({ state }) => state === 'waiting');
+  expect(await listed(root, asking.id)).toMatchObject({
+    state: 'waiting',
+    waits: [
+      { for: 'epoch', stage: 'a' },
+      { for: 'parked stage', stage: 'b.1' },
+      { for: 'parked stage', stage: 'b.2' },
+    ],
+    endedAt: null,
+    results: null,
+  });
+
+  const queued = planOf({ id: 'a', uses: 'echo', queue: 'nobody' });
+  const lonely = await server.start(queued);
+  await lonely.untilStage('a', 'running');
+  expect(await listed(root, queued.id)).toMatchObject({ state: 'running', waits: [{ for: 'worker', stage: 'a' }] });
+  await lonely.handle.signal('pause');
+  await lonely.until(({ state }) => state === 'paused');
+  expect((await listed(root, queued.id))?.waits).toContainEqual({ for: 'resume', stage: null });
+  await lonely.handle.terminate();
+  await run.handle.terminate();
+  await expect.poll(async () => (await listed(root, queued.id))?.state).toBe('failed');
+});
+
+test('a run whose worker is gone waits for one', async () => {
+  const root = temporaryFolder();
+  const { client } = server;
+  await client.workflow.start('pipeline', { workflowId: 'deserted', taskQueue: 'deserted', args: [] });
+  await expect
+    .poll(async () => await listed(root, 'deserted'))
+    .toMatchObject({ state: 'running', waits: [{ for: 'worker', stage: null }] });
+  await client.workflow.getHandle('deserted').terminate();
+});
+
+test('a sub-pipeline is part of its run, and no run in the list', async () => {
+  const root = temporaryFolder();
+  const inner = planOf({ id: 'a', uses: 'echo' });
+  const plan = planOf({ id: 'sub', uses: 'pipeline', plan: inner, work: 'light', queue: CONTROL_QUEUE });
+  await (await server.start(plan)).handle.result();
+  await expect.poll(async () => (await listed(root, plan.id))?.state).toBe('done');
+  expect(await listed(root, `${plan.id}.sub`)).toBeUndefined();
+});
+
+test('results of a run that the server does not know are listed, and read again only when something has changed', async () => {
+  const root = temporaryFolder();
+  const file = { file: 'old/one/weights', sha256: '0'.repeat(64) };
+  await finishedStage(root, 'old/one', 'command', { outputs: { file } });
+  writeFileSync(path.join(root, file.file), Buffer.alloc(1_000_000));
+  const first = await listed(root, 'old');
+  expect(first).toMatchObject({ state: 'unknown', waits: [], results: { stages: { begun: 1, done: 1 }, tau: null } });
+  expect(first?.results?.bytes).toBeGreaterThan(1_000_000);
+  expect(first?.startedAt).toBeGreaterThan(Date.now() - 60_000);
+
+  // All its folders have been still for long: what is changed behind their back is not seen.
+  const longAgo = new Date(Date.now() - 60_000);
+  for (const folder of ['', 'one', 'one/.pending']) utimesSync(path.join(root, 'old', folder), longAgo, longAgo);
+  await listed(root, 'old');
+  writeFileSync(path.join(root, file.file), '');
+  expect((await listed(root, 'old'))?.results?.bytes).toBeGreaterThan(1_000_000);
+  await finishedStage(root, 'old/two', 'command', {});
+  expect(await listed(root, 'old')).toMatchObject({ results: { stages: { begun: 2, done: 2 } } });
+  expect((await listed(root, 'old'))?.results?.bytes).toBeLessThan(1_000_000);
+  mkdirSync(path.join(root, 'empty'));
+  expect(await listed(root, 'empty')).toBeUndefined();
+});
