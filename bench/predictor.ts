@@ -6,7 +6,7 @@ import { gunzipSync } from 'node:zlib';
 import { z } from 'zod';
 import { median } from './runner.ts';
 import { spaceNamed } from './train-task.ts';
-import { baselines } from '../nas/evaluation/agreement.ts';
+import { baselines } from '../nas/evaluation/baselines.ts';
 import { kendallTau, pearson } from '../nas/evaluation/correlation.ts';
 import type { Statistic } from '../nas/evaluation/correlation.ts';
 import { chooseSubnets, fitPredictor, predictAll } from '../nas/evaluation/predictor/predictor.ts';

@@ -6,7 +6,7 @@ import { Failure } from './failure.ts';
 import { defineForRun, output } from './options.ts';
 import { columns } from './view/format.ts';
 import { readReports } from '../report/read.ts';
-import { predictionWords } from '../report/text.ts';
+import { ceilingLines, predictionWords } from '../report/text.ts';
 import type { Report } from '../report/text.ts';
 import { tau } from '../report/format.ts';
 
@@ -40,6 +40,7 @@ type Interval = Report['baselines'][number]['tau'];
  */
 export function summary(report: Report, place: (file: string) => string): string {
   const { groundTruth, ceiling, baselines, supernets, ranking, prediction } = report;
+  const hasBands = baselines.some(({ inside }) => inside !== null);
   const head = ['supernet', 'K', 'epoch', 'tau', 'over the best baseline', 'file'].map((title) => pc.dim(title));
   const rows = supernets.map(({ stage, groups, epoch, tau: agreement, overBaseline, file }) => [
     stage,
@@ -49,21 +50,34 @@ export function summary(report: Report, place: (file: string) => string): string
     shown(overBaseline),
     place(file),
   ]);
-  const untrained = baselines.map(({ name, tau: agreement }) => [name, shown(agreement)]);
   return [
-    `Kendall's tau against ${groundTruth.subnets} subnets that were trained alone, with 95 % bootstrap intervals`,
+    `Kendall's tau against ${groundTruth.subnets} ${groundTruth.heldOut ? 'held-out ' : ''}subnets that were trained alone, with 95 % bootstrap intervals`,
     '',
     ...columns([head, ...rows]),
     '',
+    ...(hasBands ? [...insideBands(supernets), ''] : []),
     'without any training',
-    ...columns(untrained),
+    ...columns(
+      baselines.map(({ name, tau: agreement, inside }) => [
+        name,
+        shown(agreement),
+        ...(inside ? [`inside bands ${shown(inside.tau)}`] : []),
+      ]),
+    ),
     '',
-    ceiling === null
-      ? 'the highest tau that the noise of these labels allows is not known'
-      : `a perfect ranking reaches ${ceiling.kendallTau.toFixed(3)} on average, for the labels have a reliability of ${ceiling.reliability.toFixed(3)}`,
+    ...ceilingLines(ceiling),
     ...(ranking === null ? [] : [`${ranking.subnets} subnets are ranked in ${place(ranking.top1)}`]),
     ...(prediction ? [predictionWords(prediction, shown)] : []),
   ].join('\n');
+}
+
+/** What each supernet knows beyond size. */
+function insideBands(supernets: Report['supernets']): string[] {
+  const head = ['supernet', 'tau', 'over the best baseline', 'lost by its best tenth'].map((title) => pc.dim(title));
+  const rows = supernets.flatMap(({ stage, inside }) =>
+    inside ? [[stage, shown(inside.tau), shown(inside.overBaseline), `${shown(inside.regret)} percent points`]] : [],
+  );
+  return ['inside bands of equal size, where counting parameters ranks nothing', ...columns([head, ...rows])];
 }
 
 // What is not defined, NaN in the report, is null in its file.

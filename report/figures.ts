@@ -1,75 +1,146 @@
 import {
-  baselines,
   bootstrapInterval,
   compareRankings,
+  groupsOf,
   noiseCeiling,
   reliability,
 } from '../nas/evaluation/agreement.ts';
-import type { Comparison, Interval } from '../nas/evaluation/agreement.ts';
+import type { Comparison, Groups, Interval } from '../nas/evaluation/agreement.ts';
+import { baselines, MIX, mixedSizes } from '../nas/evaluation/baselines.ts';
 import { kendallTau, pearson, spearman } from '../nas/evaluation/correlation.ts';
 import type { Statistic, Values } from '../nas/evaluation/correlation.ts';
 import type { GroundTruth } from '../nas/evaluation/ground-truth.ts';
 import { parsePredictor } from '../nas/evaluation/predictor/predicted-ranking.ts';
+import { topRegret } from '../nas/evaluation/regret.ts';
 import type { Space } from '../nas/space/space.ts';
 
 // The figures of a report: pure functions of the ground truth, of what a supernet made of it, and of what a predictor left.
+// Their intervals are over subnets and, where the truth has single runs, over its seeds too.
 
-export interface SupernetFigures {
+/** How well scores rank subnets. */
+export interface RankFigures {
   readonly tau: Interval;
   readonly spearman: Interval;
   readonly pearson: Interval;
-  /** Its tau less that of the best baseline, on the same resamples. */
+  /** Accuracy lost by taking the scores' best tenth, in percent points. */
+  readonly regret: Interval;
+}
+
+/** Figures of a ranking overall, and its tau less that of the best baseline, on the same resamples. */
+interface Placed extends RankFigures {
   readonly overBaseline: Comparison;
 }
 
-export interface BaselineFigures {
+export interface SupernetFigures extends Placed {
+  /** The means over the bands, each band's subnets ranked among themselves; null where there are no bands. */
+  readonly inside: Placed | null;
+}
+
+export interface BaselineFigures extends RankFigures {
   readonly name: string;
-  readonly tau: Interval;
+  readonly inside: RankFigures | null;
+}
+
+/** A baseline with its scores. */
+export interface Scored {
+  readonly figures: BaselineFigures;
+  readonly scores: Values;
 }
 
 export interface Ceiling {
   readonly reliability: number;
   readonly kendallTau: number;
   readonly pearson: number;
+  /** The means over the bands; null where there are none. */
+  readonly inside: { readonly reliability: number; readonly kendallTau: number; readonly pearson: number } | null;
 }
 
 const SEED = 1;
 
-/** Rank agreement of each baseline with the truth, the best first. */
-export function baselineFigures(
-  space: Space,
-  truth: GroundTruth,
-  classes: number,
-): { figures: BaselineFigures; scores: Float64Array }[] {
+/** For the figures beside tau: a report of hundreds of subnets is to take seconds. */
+const FEWER_RESAMPLES = 500;
+
+/** A band of fewer says nothing about a ranking. */
+const FEWEST_IN_BAND = 3;
+
+function bandsOf({ bands }: GroundTruth): Groups | null {
+  const groups = groupsOf(bands).filter((group) => group.length >= FEWEST_IN_BAND);
+  return groups.length === 0 ? null : groups;
+}
+
+/** The options of every interval: which subnets, and how they are drawn. */
+function draws(truth: GroundTruth, seed: number, groups: Groups | null) {
+  return { seed, repetitions: truth.bySeed, ...(groups && { groups }) };
+}
+
+function rankFigures(truth: GroundTruth, scores: Values, seed: number, groups: Groups | null): RankFigures {
+  const of = (statistic: Statistic, samples?: number): Interval =>
+    bootstrapInterval(statistic, truth.accuracies, scores, {
+      ...draws(truth, seed, groups),
+      ...(samples && { samples }),
+    });
+  return {
+    tau: of(kendallTau),
+    spearman: of(spearman, FEWER_RESAMPLES),
+    pearson: of(pearson, FEWER_RESAMPLES),
+    regret: of(topRegret, FEWER_RESAMPLES),
+  };
+}
+
+/** Agreement of each baseline with the truth, the best overall first. */
+export function baselineFigures(space: Space, truth: GroundTruth, classes: number): Scored[] {
   const resolution = space.resolutions.at(-1)!;
-  const all: [string, Float64Array][] = Object.entries(baselines(space, truth.subnets, { classes, resolution }));
-  return all
+  const groups = bandsOf(truth);
+  const sizes = baselines(space, truth.subnets, { classes, resolution });
+  const mixed = groups && mixedSizes(sizes, truth.accuracies, truth.bands);
+  return [...Object.entries(sizes), ...(mixed ? [[MIX, mixed] as const] : [])]
     .map(([name, scores]) => {
-      const tau = bootstrapInterval(kendallTau, truth.accuracies, scores, { seed: SEED });
-      return { figures: { name, tau }, scores };
+      const inside = groups && rankFigures(truth, scores, SEED, groups);
+      return { figures: { name, ...rankFigures(truth, scores, SEED, null), inside }, scores };
     })
     .toSorted((a, b) => b.figures.tau.estimate - a.figures.tau.estimate);
 }
 
 /**
- * How well the scores that a supernet gives to subnets rank their accuracies, and how far that passes the best baseline.
- * @param seed of its training: the interval of tau is then the one recorded with the epoch
+ * How well the scores that a supernet gives to subnets rank their accuracies, and how far that passes the best baseline,
+ * overall and inside bands.
+ * @param seed of its training
  */
-export function supernetFigures(accuracies: Values, scores: Values, best: Values, seed: number): SupernetFigures {
-  const of = (statistic: Statistic): Interval => bootstrapInterval(statistic, accuracies, scores, { seed });
+export function supernetFigures(
+  truth: GroundTruth,
+  scores: Values,
+  untrained: readonly Scored[],
+  seed: number,
+): SupernetFigures {
+  const groups = bandsOf(truth);
+  const placed = (within: Groups | null, best: Scored): Placed => ({
+    ...rankFigures(truth, scores, seed, within),
+    overBaseline: compareRankings(kendallTau, truth.accuracies, scores, best.scores, draws(truth, seed, within)),
+  });
+  const insideTau = ({ figures }: Scored): number => figures.inside!.tau.estimate;
   return {
-    tau: of(kendallTau),
-    spearman: of(spearman),
-    pearson: of(pearson),
-    overBaseline: compareRankings(kendallTau, accuracies, scores, best, { seed }),
+    ...placed(null, untrained[0]!),
+    inside: groups && placed(groups, untrained.toSorted((a, b) => insideTau(b) - insideTau(a))[0]!),
   };
 }
 
 /** What a perfect ranking would reach against these labels; null where their noise is not known. */
-export function ceilingOf({ bySeed }: GroundTruth): Ceiling | null {
+export function ceilingOf(truth: GroundTruth): Ceiling | null {
+  const { bySeed } = truth;
   if (bySeed === null) return null;
-  const share = reliability(bySeed);
-  return { reliability: share, ...noiseCeiling(share) };
+  const of = (group: readonly number[]) => {
+    const share = reliability(bySeed.map((accuracies) => group.map((position) => accuracies[position]!)));
+    return { reliability: share, ...noiseCeiling(share) };
+  };
+  const inside = bandsOf(truth)?.map(of);
+  const mean = (key: keyof ReturnType<typeof of>): number =>
+    inside!.reduce((sum, one) => sum + one[key], 0) / inside!.length;
+  return {
+    ...of([...truth.accuracies.keys()]),
+    inside: inside
+      ? { reliability: mean('reliability'), kendallTau: mean('kendallTau'), pearson: mean('pearson') }
+      : null,
+  };
 }
 
 /** What a predictor did for a ranking, and how well it does on subnets that its fit did not see. */
@@ -82,7 +153,7 @@ export interface Prediction {
   /** In percent points. */
   readonly rmse: Interval;
   /** What sizes alone reach on the same subnets, the best first. */
-  readonly baselines: readonly BaselineFigures[];
+  readonly baselines: readonly { readonly name: string; readonly tau: Interval }[];
 }
 
 /** The predictor's part in a ranking, from the text of its `predictor.json`. */

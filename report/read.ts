@@ -3,6 +3,7 @@ import { catalogue } from '../artifacts/catalogue.ts';
 import { checkRunId, fileNames } from '../artifacts/paths.ts';
 import { readResult } from '../artifacts/results.ts';
 import type { Report } from './text.ts';
+import type { Interval } from '../nas/evaluation/agreement.ts';
 
 /** The reports that a run has written, one for each of its stages `uses: report`. */
 export async function readReports(root: string, run: string): Promise<Report[]> {
@@ -17,8 +18,18 @@ export async function readReports(root: string, run: string): Promise<Report[]> 
 /** What release 0.1.0 called a baseline. */
 const OLD_NAMES = new Map([['blend', 'log parameters and depth']]);
 
+/** A figure that earlier releases did not write. */
+const UNKNOWN: Interval = { estimate: NaN, low: NaN, high: NaN, standardError: NaN, level: 0.95 };
+
 function parseReport(text: string): Report {
   const report: Report = JSON.parse(text);
-  const baselines = report.baselines.map((one) => ({ ...one, name: OLD_NAMES.get(one.name) ?? one.name }));
-  return { ...report, baselines };
+  const { groundTruth, ceiling, baselines, supernets } = report;
+  const filled = { spearman: UNKNOWN, pearson: UNKNOWN, regret: UNKNOWN, inside: null };
+  return {
+    ...report,
+    groundTruth: { ...groundTruth, heldOut: groundTruth.heldOut ?? false },
+    ceiling: ceiling && { ...ceiling, inside: ceiling.inside ?? null },
+    baselines: baselines.map((one) => ({ ...filled, ...one, name: OLD_NAMES.get(one.name) ?? one.name })),
+    supernets: supernets.map((one) => ({ ...filled, ...one })),
+  };
 }

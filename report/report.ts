@@ -2,13 +2,14 @@ import path from 'node:path';
 import { z } from 'zod';
 import { baselineFigures, ceilingOf, predictionOf, supernetFigures } from './figures.ts';
 import { reportText } from './text.ts';
+import type { Scored } from './figures.ts';
 import type { Report, SupernetRow } from './text.ts';
 import { readManifest } from '../artifacts/results.ts';
 import { fileNames } from '../artifacts/paths.ts';
 import { readResult } from '../artifacts/results.ts';
 import type { StageFiles } from '../artifacts/store.ts';
 import { SpaceConfig } from '../configs/space-schema.ts';
-import { readGroundTruth } from '../nas/evaluation/ground-truth.ts';
+import { readGroundTruth, truthAt } from '../nas/evaluation/ground-truth.ts';
 import type { GroundTruth } from '../nas/evaluation/ground-truth.ts';
 import { Ranking } from '../nas/evaluation/ranking.ts';
 import { BadInput } from '../plan/endings.ts';
@@ -20,6 +21,8 @@ export const ReportConfig = z.strictObject({
   n_classes: z.int().positive(),
   /** The accuracies that tau was measured against; the baselines are measured against them too. */
   ground_truth: FileReference,
+  /** Which of its subnets count: `held_out` are those that no epoch was chosen by. */
+  subnets: z.enum(['all', 'held_out']).default('all'),
   /** In the order of the table; null where a stage was skipped. */
   supernets: z.array(SelectedSupernet.nullable()).min(1),
   /** Null where nothing is ranked. */
@@ -39,16 +42,35 @@ export async function report(stage: StageFiles, config: ReportConfig): Promise<{
 
 async function reportOf(root: string, config: ReportConfig): Promise<Report> {
   const { space, n_classes: classes, ground_truth: source, ranking } = config;
-  const truth = await readGroundTruth(space, source);
+  const these = counted(await readGroundTruth(space, source), config);
+  const { truth } = these;
   const ordered = baselineFigures(space, truth, classes);
   const supernets = config.supernets.filter((supernet) => supernet !== null);
   return {
-    groundTruth: { ...source, subnets: truth.subnets.length },
+    groundTruth: { ...source, subnets: truth.subnets.length, heldOut: config.subnets === 'held_out' },
     ceiling: ceilingOf(truth),
     baselines: ordered.map(({ figures }) => figures),
-    supernets: await Promise.all(supernets.map((supernet) => rowOf(root, supernet, truth, ordered[0]!.scores))),
+    supernets: await Promise.all(supernets.map((supernet) => rowOf(root, supernet, these, ordered))),
     ...(await rankingOf(root, ranking)),
   };
+}
+
+/** The subnets of a ground truth that count, and which those are. */
+interface Counted {
+  readonly truth: GroundTruth;
+  readonly positions: readonly number[];
+  /** How many the file has in all. */
+  readonly listed: number;
+}
+
+function counted(truth: GroundTruth, { subnets, ground_truth: { file } }: ReportConfig): Counted {
+  const positions = [...truth.heldOut.keys()].filter((at) => subnets === 'all' || truth.heldOut[at]);
+  if (positions.length < 2) {
+    throw new BadInput(
+      `${file}: expected subnets with held_out: true, got ${positions.length} of ${truth.heldOut.length}; leave with.subnets at all`,
+    );
+  }
+  return { truth: truthAt(truth, positions), positions, listed: truth.subnets.length };
 }
 
 async function rankingOf(root: string, ranking: Ranking | null): Promise<Pick<Report, 'ranking' | 'prediction'>> {
@@ -63,15 +85,16 @@ async function rankingOf(root: string, ranking: Ranking | null): Promise<Pick<Re
 async function rowOf(
   root: string,
   { file, sha256, groups, epoch: chosen }: SelectedSupernet,
-  truth: GroundTruth,
-  best: Float64Array,
+  { truth, positions, listed }: Counted,
+  untrained: readonly Scored[],
 ): Promise<SupernetRow> {
   const directory = path.posix.dirname(file);
   const manifest = await readManifest(root, directory);
   const epoch = manifest?.epochs.find((record) => record.epoch === chosen);
-  if (epoch === undefined || epoch.groundTruth.length !== truth.subnets.length) {
+  // Held out or not, every subnet of the file has its score.
+  if (epoch === undefined || epoch.groundTruth.length !== listed) {
     throw new BadInput(
-      `${directory}: expected epoch ${chosen} with ${truth.subnets.length} accuracies in its manifest, got ${epoch?.groundTruth.length ?? 'none'}; train it on this ground truth`,
+      `${directory}: expected epoch ${chosen} with ${listed} accuracies in its manifest, got ${epoch?.groundTruth.length ?? 'none'}; train it on this ground truth`,
     );
   }
   const { seed } = z.object({ seed: z.number() }).parse(manifest?.config);
@@ -82,6 +105,11 @@ async function rowOf(
     epoch: chosen,
     file,
     sha256,
-    ...supernetFigures(truth.accuracies, epoch.groundTruth, best, seed),
+    ...supernetFigures(
+      truth,
+      positions.map((position) => epoch.groundTruth[position]!),
+      untrained,
+      seed,
+    ),
   };
 }

@@ -12,7 +12,14 @@ export interface SupernetRow extends SupernetFigures {
 
 /** `report.json`. */
 export interface Report {
-  readonly groundTruth: { readonly file: string; readonly sha256: string; readonly subnets: number };
+  readonly groundTruth: {
+    readonly file: string;
+    readonly sha256: string;
+    /** Those that count here. */
+    readonly subnets: number;
+    /** Whether those are the ones that no epoch was chosen by. */
+    readonly heldOut: boolean;
+  };
   readonly ceiling: Ceiling | null;
   /** The best first. */
   readonly baselines: readonly BaselineFigures[];
@@ -25,31 +32,61 @@ export interface Report {
 
 /** The report as Markdown. */
 export function reportText({ groundTruth, ceiling, baselines, supernets, ranking, prediction }: Report): string {
+  const hasBands = baselines.some(({ inside }) => inside !== null);
   return [
-    `Kendall's tau-b against the ${groundTruth.subnets} subnets of \`${groundTruth.file}\`, with 95 % bootstrap intervals.`,
-    table(
-      ['supernet', 'K', 'epoch', 'tau', 'Spearman', 'Pearson', 'tau over the best baseline'],
-      supernets.map((row) => [
-        row.stage,
-        `${row.groups}`,
-        `${row.epoch}`,
-        shown(row.tau),
-        shown(row.spearman),
-        shown(row.pearson),
-        shown(row.overBaseline),
-      ]),
-    ),
+    `Kendall's tau-b against ${subnetsOf(groundTruth)}, with 95 % bootstrap intervals.`,
+    supernetTable(supernets.map((row) => ({ ...row, figures: row }))),
+    ...(hasBands
+      ? [
+          'Inside bands of equal size, the mean over the bands:',
+          supernetTable(supernets.map((row) => ({ ...row, figures: row.inside! }))),
+        ]
+      : []),
     'Without any training:',
     table(
-      ['baseline', 'tau'],
-      baselines.map(({ name, tau }) => [name, shown(tau)]),
+      ['baseline', 'tau', ...(hasBands ? ['tau inside bands'] : []), 'regret'],
+      baselines.map(({ name, tau, regret, inside }) => [
+        name,
+        shown(tau),
+        ...(inside ? [shown(inside.tau)] : []),
+        shown(regret),
+      ]),
     ),
-    ceiling === null
-      ? 'The noise of these labels is not known, so neither is the highest tau they allow.'
-      : `Noise ceiling: the labels have a reliability of ${ceiling.reliability.toFixed(3)}, so a perfect ranking reaches a tau of ${ceiling.kendallTau.toFixed(3)} on average.`,
+    `Regret: percent points of accuracy lost by taking the best tenth of a ranking instead of the true one.`,
+    ...ceilingLines(ceiling),
     ...(ranking === null ? [] : [`Ranking of ${ranking.subnets} subnets: \`${ranking.top1}\`, \`${ranking.top5}\`.`]),
     ...(prediction ? [predictionWords(prediction, shown)] : []),
   ].join('\n\n');
+}
+
+/** Which subnets a report is about, in words. */
+function subnetsOf({ subnets, heldOut, file }: Report['groundTruth']): string {
+  return `the ${subnets} ${heldOut ? 'held-out ' : ''}subnets of \`${file}\``;
+}
+
+function supernetTable(
+  rows: readonly (Pick<SupernetRow, 'stage' | 'groups' | 'epoch'> & { figures: Omit<SupernetFigures, 'inside'> })[],
+): string {
+  return table(
+    ['supernet', 'K', 'epoch', 'tau', 'Spearman', 'Pearson', 'regret', 'tau over the best baseline'],
+    rows.map(({ stage, groups, epoch, figures: { tau, spearman, pearson, regret, overBaseline } }) => [
+      stage,
+      `${groups}`,
+      `${epoch}`,
+      ...[tau, spearman, pearson, regret, overBaseline].map(shown),
+    ]),
+  );
+}
+
+/** The highest tau that the noise of the labels allows, in sentences. */
+export function ceilingLines(ceiling: Ceiling | null): string[] {
+  if (ceiling === null) return ['The noise of these labels is not known, so neither is the highest tau they allow.'];
+  const { inside } = ceiling;
+  return [`Noise ceiling: ${ceilingWords(ceiling)}`, ...(inside ? [`Inside bands ${ceilingWords(inside)}`] : [])];
+}
+
+function ceilingWords({ reliability, kendallTau }: Pick<Ceiling, 'reliability' | 'kendallTau'>): string {
+  return `the labels have a reliability of ${reliability.toFixed(3)}, so a perfect ranking reaches a tau of ${kendallTau.toFixed(3)} on average.`;
 }
 
 /** What a reader of the ranking must know of it, in sentences; `figure` writes a figure with its interval. */

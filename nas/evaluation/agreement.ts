@@ -1,12 +1,10 @@
-import { assertOneLength, pearson, standardised } from './correlation.ts';
+import { assertOneLength, pearson } from './correlation.ts';
 import type { Statistic, Values } from './correlation.ts';
 import { BadInput } from '../../plan/endings.ts';
-import { macs, parameterCount } from '../space/cost.ts';
 import { randomOf } from '../space/random.ts';
-import { depthOf } from '../space/space.ts';
-import type { Space, Subnet } from '../space/space.ts';
+import type { Random } from '../space/random.ts';
 
-// How well a ranking agrees with the truth, how sure that is, and what it is to be compared with.
+// How well a ranking agrees with the truth, how sure that is, and how high noise lets it come.
 
 interface BootstrapOptions {
   readonly seed: number;
@@ -16,6 +14,11 @@ interface BootstrapOptions {
   readonly level?: number;
   /** Compare only within these; all subnets are one group unless told. */
   readonly groups?: Groups;
+  /**
+   * The first list's values by repetition (seed): each resample then draws repetitions too, as many as there are, for every
+   * subnet by itself. The first list is their mean. null: its noise is not known, and subnets alone are drawn.
+   */
+  readonly repetitions?: readonly Values[] | null;
 }
 
 /** Positions of subnets in their list, by group. Who stands in none does not count. */
@@ -55,7 +58,7 @@ export function groupsOf(labels: readonly (string | null)[]): Groups {
  */
 export function bootstrapInterval(statistic: Statistic, a: Values, b: Values, options: BootstrapOptions): Interval {
   assertOneLength(a, b);
-  return interval(a.length, options, (positions) => statistic(take(a, positions), take(b, positions))).interval;
+  return interval(a, options, (drawn, positions) => statistic(drawn, take(b, positions))).interval;
 }
 
 /**
@@ -71,39 +74,60 @@ export function compareRankings(
 ): Comparison {
   assertOneLength(truth, first);
   assertOneLength(truth, second);
-  const found = interval(truth.length, options, (positions) => {
-    const drawn = take(truth, positions);
-    return statistic(drawn, take(first, positions)) - statistic(drawn, take(second, positions));
-  });
+  const found = interval(
+    truth,
+    options,
+    (drawn, positions) => statistic(drawn, take(first, positions)) - statistic(drawn, take(second, positions)),
+  );
   const notBetter = found.resampled.filter((value) => value <= 0).length / found.resampled.length;
   return { ...found.interval, notBetter };
 }
 
-/** The mean over groups of a statistic of the subnets at some positions, with its interval and the resamples, ascending. */
+/**
+ * The mean over groups of a statistic of the subnets at some positions and their values of `a`, with its interval and the
+ * resamples, ascending.
+ */
 function interval(
-  n: number,
+  a: Values,
   {
     seed,
     samples = 2000,
     level = 0.95,
-    groups = [Array.from({ length: n }, (_, position) => position)],
+    groups = [Array.from({ length: a.length }, (_, position) => position)],
+    repetitions = null,
   }: BootstrapOptions,
-  statistic: (positions: ArrayLike<number>) => number,
+  statistic: (drawn: Float64Array, positions: ArrayLike<number>) => number,
 ): { interval: Interval; resampled: Float64Array } {
   const random = randomOf(seed, 'bootstrap');
-  const overGroups = (draw: (group: readonly number[]) => ArrayLike<number>): number =>
-    groups.reduce((sum, group) => sum + statistic(draw(group)), 0) / groups.length;
-  const resample = (group: readonly number[]): Int32Array =>
-    Int32Array.from({ length: group.length }, () => group[random.integer(group.length)]!);
+  const overGroups = (of: (group: readonly number[]) => number): number =>
+    groups.reduce((sum, group) => sum + of(group), 0) / groups.length;
+  const resample = (group: readonly number[]): number => {
+    const positions = Int32Array.from({ length: group.length }, () => group[random.integer(group.length)]!);
+    const drawn = repetitions === null ? take(a, positions) : redrawn(repetitions, positions, random);
+    return statistic(drawn, positions);
+  };
 
-  const estimate = overGroups((group) => group);
+  const estimate = overGroups((group) => statistic(take(a, group), group));
   const drawn = Array.from({ length: samples }, () => overGroups(resample));
-  const resampled = Float64Array.from(drawn.filter((value) => !Number.isNaN(value))).toSorted();
-  const mean = resampled.reduce((sum, value) => sum + value, 0) / resampled.length;
-  const variance = resampled.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (resampled.length - 1);
+  const found = Float64Array.from(drawn.filter((value) => !Number.isNaN(value))).toSorted();
+  const mean = found.reduce((sum, value) => sum + value, 0) / found.length;
+  const variance = found.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (found.length - 1);
+  // Repetitions drawn anew are noisier than those there are, so agreement with them is lower: that much is taken away again.
+  const resampled = repetitions === null ? found : found.map((value) => value + estimate - mean);
   const low = quantile(resampled, (1 - level) / 2);
   const high = quantile(resampled, (1 + level) / 2);
   return { interval: { estimate, low, high, standardError: Math.sqrt(variance), level }, resampled };
+}
+
+/** The means of as many repetitions as there are, drawn anew for each position. */
+function redrawn(repetitions: readonly Values[], positions: ArrayLike<number>, random: Random): Float64Array {
+  return Float64Array.from(positions, (position) => {
+    let sum = 0;
+    for (let draw = 0; draw < repetitions.length; draw++) {
+      sum += repetitions[random.integer(repetitions.length)]![position]!;
+    }
+    return sum / repetitions.length;
+  });
 }
 
 function take(values: Values, positions: ArrayLike<number>): Float64Array {
@@ -146,28 +170,4 @@ export function reliability(repetitions: readonly Values[]): number {
 export function noiseCeiling(labelReliability: number): NoiseCeiling {
   const root = Math.sqrt(Math.max(0, labelReliability));
   return { pearson: root, kendallTau: (2 / Math.PI) * Math.asin(root) };
-}
-
-/** Scores that need no training, by the name they have everywhere: what any supernet has to beat. */
-type Baseline = 'log parameters' | 'log MACs' | 'depth' | 'log parameters and depth';
-
-/**
- * The scores of subnets that need no training, in their order: sizes, the number of blocks, and the sum of log parameters
- * and depth, both standardised.
- * @param resolution of the images the subnets are meant for, in pixels
- */
-export function baselines(
-  space: Space,
-  subnets: readonly Subnet[],
-  { classes, resolution }: { readonly classes: number; readonly resolution: number },
-): Readonly<Record<Baseline, Float64Array>> {
-  const logParameters = Float64Array.from(subnets, (subnet) => Math.log(parameterCount(space, subnet, classes)));
-  const depth = Float64Array.from(subnets, depthOf);
-  const standardDepth = standardised(depth);
-  return {
-    'log parameters': logParameters,
-    'log MACs': Float64Array.from(subnets, (subnet) => Math.log(macs(space, subnet, resolution, classes))),
-    depth,
-    'log parameters and depth': standardised(logParameters).map((value, index) => value + standardDepth[index]!),
-  };
 }

@@ -37,6 +37,8 @@ export const GroundTruthTableConfig = z
     results: z.array(StandaloneResultReference),
     /** Subnets of equal size, by the name of their band: within a band, counting parameters cannot rank them. */
     bands: z.record(z.string().min(1), z.array(StandaloneResultReference).min(1)).optional(),
+    /** N: every Nth subnet is held out, of each band and of the others: what is tuned is not tuned on it. */
+    hold_out: z.int().min(2).optional(),
   })
   .refine(({ results, bands = {} }) => results.length + Object.keys(bands).length > 0, {
     path: ['results'],
@@ -47,21 +49,22 @@ export type GroundTruthTableConfig = z.infer<typeof GroundTruthTableConfig>;
 interface TableEntry {
   readonly result: StandaloneResult;
   readonly band: string | null;
+  readonly heldOut: boolean;
 }
 
 /** `ground-truth-table`: the accuracies of subnets trained alone, in the form of a ground truth, with what their noise allows. */
 export async function groundTruthTable(
   stage: StageFiles,
-  { results, bands = {} }: GroundTruthTableConfig,
+  { results, bands = {}, hold_out: every = Infinity }: GroundTruthTableConfig,
 ): Promise<{ table: FileReference }> {
-  const listed = [
-    ...results.map((reference) => ({ reference, band: null })),
-    ...Object.entries(bands).flatMap(([band, some]) => some.map((reference) => ({ reference, band }))),
-  ];
+  const groups = [[null, results] as const, ...Object.entries(bands)];
+  const listed = groups.flatMap(([band, some]) =>
+    some.map((reference, index) => ({ reference, band, heldOut: (index + 1) % every === 0 })),
+  );
   const entries = await Promise.all(
-    listed.map(async ({ reference, band }): Promise<TableEntry> => {
+    listed.map(async ({ reference, ...rest }): Promise<TableEntry> => {
       const text = await readResult(stage.root, reference);
-      return { result: StandaloneResult.parse(JSON.parse(text)), band };
+      return { result: StandaloneResult.parse(JSON.parse(text)), ...rest };
     }),
   );
   const files = await stage.put({
@@ -73,7 +76,7 @@ export async function groundTruthTable(
 
 function tableOf(entries: readonly TableEntry[]): object {
   return Object.fromEntries(
-    entries.map(({ result: { arch, mean, standardError, runs }, band }, index) => [
+    entries.map(({ result: { arch, mean, standardError, runs }, band, heldOut }, index) => [
       `arch${index + 1}`,
       {
         arch,
@@ -81,6 +84,7 @@ function tableOf(entries: readonly TableEntry[]): object {
         standard_error: standardError,
         runs: runs.map(({ top1 }) => top1),
         ...(band === null ? {} : { band }),
+        ...(heldOut ? { held_out: true } : {}),
       },
     ]),
   );
@@ -104,7 +108,9 @@ function textOf(entries: readonly TableEntry[]): string {
 function noiseText(entries: readonly TableEntry[], hasBands: boolean): string[] {
   const means = entries.map(({ result }) => result.mean);
   const seeds = Math.min(...entries.map(({ result }) => result.runs.length));
-  const all = `${entries.length} subnets trained alone, ${seeds} seeds each: ${Math.min(...means).toFixed(2)} to ${Math.max(...means).toFixed(2)} %.`;
+  const held = entries.filter(({ heldOut }) => heldOut).length;
+  const subnets = `${entries.length} subnets trained alone${held > 0 ? `, ${held} of them held out` : ''}`;
+  const all = `${subnets}, ${seeds} seeds each: ${Math.min(...means).toFixed(2)} to ${Math.max(...means).toFixed(2)} %.`;
   if (seeds < 2 || entries.length < 3) return [all];
   const shareOf = (positions: readonly number[]): number =>
     reliability(
@@ -134,9 +140,20 @@ export interface GroundTruth {
   readonly accuracies: Float64Array;
   /** By seed, then by subnet, in percent; null where the file has no single runs, as the competition's. */
   readonly bySeed: readonly (readonly number[])[] | null;
+  /** The band of equal size that each belongs to; null for none. */
+  readonly bands: readonly (string | null)[];
+  /** Whether nothing may be chosen by a subnet's accuracy: it is there to measure what was chosen by the others. */
+  readonly heldOut: readonly boolean[];
 }
 
-const Runs = z.record(z.string(), z.object({ runs: z.array(z.number()).optional() }));
+const Notes = z.record(
+  z.string(),
+  z.object({
+    runs: z.array(z.number()).optional(),
+    band: z.string().nullable().default(null),
+    held_out: z.boolean().default(false),
+  }),
+);
 
 /**
  * Reads the ground truth that a config names, in JSON.
@@ -149,13 +166,33 @@ export async function readGroundTruth(space: Space, source: FileReference): Prom
     if (accuracy !== null) return accuracy;
     throw new BadInput(`${source.file}: ${id}: expected an accuracy (acc), got none; train it alone`);
   });
-  const runs = Runs.parse(JSON.parse(text));
-  const bySubnet = listed.map(({ id }) => runs[id]?.runs ?? []);
+  const notes = Notes.parse(JSON.parse(text));
+  const bySubnet = listed.map(({ id }) => notes[id]!.runs ?? []);
   const seeds = Math.min(...bySubnet.map((list) => list.length));
   return {
     names: listed.map(({ id }) => id),
     subnets: listed.map(({ subnet }) => subnet),
     accuracies,
     bySeed: seeds < 2 ? null : Array.from({ length: seeds }, (_, seed) => bySubnet.map((list) => list[seed]!)),
+    bands: listed.map(({ id }) => notes[id]!.band),
+    heldOut: listed.map(({ id }) => notes[id]!.held_out),
   };
+}
+
+/** The part of a ground truth at some positions. */
+export function truthAt(truth: GroundTruth, positions: readonly number[]): GroundTruth {
+  const at = <T>(list: readonly T[]): T[] => positions.map((position) => list[position]!);
+  return {
+    names: at(truth.names),
+    subnets: at(truth.subnets),
+    accuracies: Float64Array.from(positions, (position) => truth.accuracies[position]!),
+    bySeed: truth.bySeed?.map(at) ?? null,
+    bands: at(truth.bands),
+    heldOut: at(truth.heldOut),
+  };
+}
+
+/** Positions of the subnets by which something may be chosen. */
+export function chosenBy({ heldOut }: GroundTruth): number[] {
+  return [...heldOut.keys()].filter((position) => !heldOut[position]);
 }

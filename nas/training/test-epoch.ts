@@ -1,8 +1,10 @@
 import type { Dataset } from '../data/dataset.ts';
-import { baselines, bootstrapInterval } from '../evaluation/agreement.ts';
+import { bootstrapInterval } from '../evaluation/agreement.ts';
+import { baselines } from '../evaluation/baselines.ts';
 import { kendallTau } from '../evaluation/correlation.ts';
 import { testSubnets } from '../evaluation/evaluate.ts';
 import type { Score, TestWatch } from '../evaluation/evaluate.ts';
+import { chosenBy, truthAt } from '../evaluation/ground-truth.ts';
 import type { GroundTruth } from '../evaluation/ground-truth.ts';
 import { maxArchitecture, minArchitecture } from '../space/sampling.ts';
 import { subnetOf } from '../space/space.ts';
@@ -61,9 +63,14 @@ interface Agreement {
   readonly interval: [low: number, high: number] | null;
 }
 
-/** How well scores of the ground truth's subnets agree with their accuracies: Kendall's tau-b. A pure function. */
+/**
+ * How well scores of the ground truth's subnets agree with their accuracies: Kendall's tau-b, of those that are not held
+ * out, for the epoch is chosen by it. A pure function.
+ */
 function agreement(truth: GroundTruth, scores: readonly number[], seed: number): Agreement {
-  const { estimate, low, high } = bootstrapInterval(kendallTau, truth.accuracies, scores, { seed });
+  const positions = chosenBy(truth);
+  const own = positions.map((position) => scores[position]!);
+  const { estimate, low, high } = bootstrapInterval(kendallTau, truthAt(truth, positions).accuracies, own, { seed });
   return {
     tau: Number.isNaN(estimate) ? null : estimate,
     interval: Number.isNaN(low) || Number.isNaN(high) ? null : [low, high],

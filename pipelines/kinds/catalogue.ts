@@ -87,8 +87,8 @@ const merging = defineKind({
 
 const reporting = defineKind({
   name: 'report',
-  codeVersion: 3,
-  summary: 'writes the table of chosen supernets beside the baselines',
+  codeVersion: 4,
+  summary: 'writes the table of chosen supernets beside the baselines, overall and inside bands of equal size',
   schema: ReportConfig,
   lists: ['ground_truth'],
   anewBecause: 'it names files of its run',

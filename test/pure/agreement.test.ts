@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import {
-  baselines,
   bootstrapInterval,
   compareRankings,
   groupsOf,
   noiseCeiling,
   reliability,
 } from '../../nas/evaluation/agreement.ts';
+import { baselines } from '../../nas/evaluation/baselines.ts';
 import { kendallTau, pearson, standardised } from '../../nas/evaluation/correlation.ts';
 import { macs, parameterCount } from '../../nas/space/cost.ts';
 import { randomOf } from '../../nas/space/random.ts';

@@ -4,7 +4,13 @@ import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { sha256Of } from '../../artifacts/files.ts';
 import { noiseCeiling, reliability } from '../../nas/evaluation/agreement.ts';
-import { groundTruthTable, GroundTruthTableConfig, readGroundTruth } from '../../nas/evaluation/ground-truth.ts';
+import {
+  chosenBy,
+  groundTruthTable,
+  GroundTruthTableConfig,
+  readGroundTruth,
+  truthAt,
+} from '../../nas/evaluation/ground-truth.ts';
 import { loadPipeline } from '../../pipelines/compile.ts';
 import { plainStageFiles } from '../support/plain-stage-files.ts';
 import { committedSpace, configText } from '../support/spaces.ts';
@@ -40,13 +46,14 @@ function resultAt(root: string, at: number): { file: string; sha256: string; arc
   return { file, sha256: sha256Of(text), arch: codes[at]!, mean: result.mean };
 }
 
-async function tableOf(places: { results: number[]; bands?: Record<string, number[]> }) {
+async function tableOf(places: { results: number[]; bands?: Record<string, number[]>; holdOut?: number }) {
   const root = temporaryFolder();
   const read = (some: number[]) => some.map((at) => resultAt(root, at));
   const config = GroundTruthTableConfig.parse({
     space,
     n_classes: 10,
     results: read(places.results),
+    ...(places.holdOut && { hold_out: places.holdOut }),
     ...(places.bands && {
       bands: Object.fromEntries(Object.entries(places.bands).map(([name, some]) => [name, read(some)])),
     }),
@@ -91,6 +98,32 @@ test('with bands, each subnet names its own, and each band has its own reliabili
   ]);
   expect(words[7]).toBe(`| arch1 |  | \`${codes[0]}\` | 70.50 | 0.25 |`);
   expect(words[8]).toBe(`| arch2 | small | \`${codes[3]}\` | 61.00 | 0.25 |`);
+});
+
+test('every Nth subnet of each band is held out, and read so', async () => {
+  const { json } = await tableOf({ results: [0, 1], bands: { small: [3, 4, 5] }, holdOut: 2 });
+  expect(Object.values<{ held_out?: true }>(json).map((one) => one.held_out)).toEqual([
+    undefined,
+    true,
+    undefined,
+    true,
+    undefined,
+  ]);
+  const file = path.join('test', 'fixtures', 'ground-truth-banded.json');
+  const truth = await readGroundTruth(space, { file, sha256: sha256Of(readFileSync(file)) });
+  expect(truth.bands).toEqual(['small', 'small', 'large', 'large', null]);
+  expect(chosenBy(truth)).toEqual([0, 2, 4]);
+  const part = truthAt(truth, [4, 1]);
+  expect([part.names, [...part.accuracies], part.bands, part.heldOut]).toEqual([
+    ['arch5', 'arch2'],
+    [81, 72],
+    [null, 'small'],
+    [false, true],
+  ]);
+  expect(part.bySeed).toEqual([
+    [80.5, 71.5],
+    [81.5, 72.5],
+  ]);
 });
 
 test('a table of no subnets is refused, a result that was changed too', async () => {
