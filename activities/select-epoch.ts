@@ -1,5 +1,6 @@
 import { activityInfo } from '@temporalio/activity';
-import { errorOfStage, tokenOf } from './stage-activity.ts';
+import { tokenOf, withHeartbeats } from './attempt.ts';
+import { failureOf } from './endings.ts';
 import { fileNames, resultsRoot } from '../artifacts/paths.ts';
 import { openStore } from '../artifacts/results.ts';
 import { selectedOf } from '../artifacts/reuse.ts';
@@ -14,12 +15,12 @@ import type { SelectInput, StageResult } from '../plan/results.ts';
  */
 export async function selectEpoch(input: SelectInput): Promise<StageResult> {
   const { attempt } = activityInfo();
-  try {
+  return await withHeartbeats(async () => {
     const selected = await record(input);
     return { outputs: { selected: { ...selected } }, choices: null, chosen: input.chosen, attempt, reused: null };
-  } catch (error) {
-    throw errorOfStage(error, attempt);
-  }
+  }).catch((error: unknown) => {
+    throw failureOf(error, { attempt, tries: attempt, retry: null });
+  });
 }
 
 async function record(input: SelectInput): Promise<SelectedSupernet> {

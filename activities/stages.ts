@@ -1,9 +1,8 @@
-import { ApplicationFailure, Context } from '@temporalio/activity';
-import { runCommand } from './command.ts';
+import { performStage } from './attempt.ts';
+import type { StageAttempt } from './attempt.ts';
+import { runProgram } from './program.ts';
 import { selectEpoch } from './select-epoch.ts';
-import { performStage } from './stage-activity.ts';
-import type { StageAttempt } from './stage-activity.ts';
-import { runJob } from './stage-job.ts';
+import { runTrainer } from './trainer.ts';
 import { PhaseTrace } from '../nas/process/phase-trace.ts';
 import { kinds } from '../pipelines/kinds/catalogue.ts';
 import type { Kind } from '../pipelines/kinds/kind.ts';
@@ -16,12 +15,13 @@ import type { StageInput, StageResult } from '../plan/results.ts';
 type StageActivity = (input: StageInput) => Promise<StageResult>;
 
 /** Stages of light work, which the worker does itself. */
-export const lightStages = activitiesOf('light', (kind) =>
-  beating((input) => performStage(input, (attempt) => work(kind, attempt))),
+export const lightStages = activitiesOf(
+  'light',
+  (kind) => (input) => performStage(input, (attempt) => work(kind, attempt)),
 );
 
 /** All that a worker does itself. */
-export const lightActivities = { ...lightStages, 'select-epoch': beating(selectEpoch) };
+export const lightActivities = { ...lightStages, 'select-epoch': selectEpoch };
 
 /** Heavy work, each on a device of the pool. */
 export function heavyActivities(pool: DevicePool): Readonly<Record<string, StageActivity>> {
@@ -41,8 +41,8 @@ async function work(kind: Kind, attempt: StageAttempt): Promise<JsonObject> {
   try {
     return await run(attempt);
   } catch (error) {
-    const ending = error instanceof KnownError ? error.ending : error instanceof ApplicationFailure ? error.type : null;
-    if (ending == null || kind.endings.some((known) => known === ending)) throw error;
+    const ending = error instanceof KnownError ? error.ending : null;
+    if (ending === null || kind.endings.includes(ending)) throw error;
     const message = `${kind.name}: expected an ending that its entry in the catalogue names, got ${ending}: ${String(error)}`;
     throw new KnownError('Crashed', message, { cause: error });
   }
@@ -50,28 +50,12 @@ async function work(kind: Kind, attempt: StageAttempt): Promise<JsonObject> {
 
 async function run(attempt: StageAttempt): Promise<JsonObject> {
   const { runs, input } = attempt;
-  if (runs.as === 'process') return await runJob(attempt, runs.entry);
-  if (runs.as === 'program') return await runCommand(attempt, runs.program);
+  if (runs.as === 'process') return await runTrainer(attempt, runs.entry);
+  if (runs.as === 'program') return await runProgram(attempt, runs.program);
   if (runs.as === 'pipeline') throw new TypeError(`${input.stage}: a pipeline is run by the workflow, not by a worker`);
   const trace = new PhaseTrace(input.directory);
   trace.enter(runs.phase);
   return await runs.perform(attempt.stage).finally(() => trace.enter(null));
-}
-
-const BEAT_EVERY_MS = 2000;
-
-/** Runs an activity with heartbeats all the while: a worker that is lost in the middle of it is noticed soon. */
-function beating<Input, Result>(perform: (input: Input) => Promise<Result>): (input: Input) => Promise<Result> {
-  return async (input) => {
-    const context = Context.current();
-    const { heartbeatTimeoutMs = Infinity } = context.info;
-    const beat = setInterval(() => context.heartbeat(), Math.min(BEAT_EVERY_MS, heartbeatTimeoutMs / 4));
-    try {
-      return await perform(input);
-    } finally {
-      clearInterval(beat);
-    }
-  };
 }
 
 /** The devices of a worker, one heavy activity each: `cpu`, `gpu:0`, `gpu:1` … */

@@ -4,8 +4,7 @@ import { link, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BadInput } from '../plan/endings.ts';
-import { isErrno } from '../plan/endings.ts';
+import { BadInput, FileFault, isErrno } from '../plan/endings.ts';
 
 // Files that survive a crash: whatever was acknowledged is on disk, whole, under its name.
 
@@ -102,7 +101,7 @@ export async function sha256File(file: string, signal?: AbortSignal): Promise<st
 /**
  * The path of a file once it is sure to have the bytes it is named for.
  * @param remedy what to do where it has not
- * @throws BadInput where there is no file, or one with other bytes; whatever else the system says is passed on
+ * @throws BadInput where there is no file, or one with other bytes; FileFault for whatever else the system says
  */
 export async function verifiedFile(
   place: string,
@@ -110,7 +109,7 @@ export async function verifiedFile(
   remedy: string,
 ): Promise<string> {
   const found = await sha256File(place).catch((cause: unknown) => {
-    if (!isNoFile(cause)) throw cause;
+    if (!isNoFile(cause)) throw new FileFault(file, cause);
     throw new BadInput(`${file}: expected a file, got ${String(cause)}; ${remedy}`, { cause });
   });
   if (found === sha256) return place;

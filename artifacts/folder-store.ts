@@ -3,7 +3,7 @@ import type { FileReference } from './references.ts';
 import { copyFile, link, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BadInput, KnownError, isErrno } from '../plan/endings.ts';
+import { BadInput, FileFault, isErrno, KnownError } from '../plan/endings.ts';
 import {
   entriesOf,
   isNoFile,
@@ -165,7 +165,7 @@ export class FolderStore implements ArtifactStore {
       return await sha256File(placeOf(this.root, file), signal);
     } catch (error) {
       if (isNoFile(error) || error instanceof BadInput) return null;
-      throw error;
+      throw signal?.aborted === true ? error : new FileFault(file, error);
     }
   }
 

@@ -1,5 +1,6 @@
 import { catalogue } from './catalogue.ts';
 import type { Attempt } from './manifest.ts';
+import type { Token } from './token.ts';
 
 /** What one device did for one stage (or cell) of a run, in seconds. */
 export interface LedgerLine {
@@ -49,6 +50,22 @@ export function linesOf(stage: string, attempts: readonly Attempt[], now: number
     });
   });
   return [...lines.values()];
+}
+
+/**
+ * How many tries, that of `token` included, there have been in its round since one of them saved something: 0 if it has
+ * itself. Those that died before they could claim the stage count by their numbers.
+ */
+export function triesInVain(attempts: readonly Attempt[], token: Token): number {
+  const ofRound = attempts.filter(({ token: { runId, round } }) => runId === token.runId && round === token.round);
+  let later = token.attempt + 1;
+  for (const { token: tried, saved } of ofRound.toReversed()) {
+    // An operator's reset begins to count at 1 again.
+    if (tried.attempt >= later) break;
+    if (saved !== null) return token.attempt - tried.attempt;
+    later = tried.attempt;
+  }
+  return token.attempt;
 }
 
 function seconds(from: number, to: number): number {

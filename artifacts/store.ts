@@ -64,7 +64,7 @@ export interface ArtifactStore {
   /** Moves all that the stage has made aside, where people still find it. Only for the attempt that holds the stage. */
   setAside(directory: string, manifest: Manifest): Promise<void>;
 
-  /** The sha256 of a file as it is now; null where there is none. */
+  /** The sha256 of a file as it is now; null where there is none. @throws FileFault where it cannot be read just now */
   hashOf(file: string, signal?: AbortSignal): Promise<string | null>;
 
   /** Whether there is a file, whatever its bytes. */
@@ -72,7 +72,7 @@ export interface ArtifactStore {
 
   /**
    * The path on this machine of a file of the store with the bytes it is named for.
-   * @throws BadInput where there is none, or one with other bytes
+   * @throws BadInput where there is none, or one with other bytes; FileFault where it cannot be read just now
    */
   fetch(file: FileReference): Promise<string>;
 

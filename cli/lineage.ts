@@ -128,20 +128,19 @@ const Facts = z.looseObject({
 
 /** What stands in a manifest beside its files: kind, fingerprint, seeds, data, versions, who chose which epoch. */
 function factsOf({ directory, manifest }: Ancestor): string[] {
-  const { uses, fingerprint, config, environment, selection, reused } = manifest;
+  const { uses, fingerprint, config, environment, selection, reused, notices } = manifest;
   const facts = Facts.safeParse(config).data ?? {};
   const seeds = facts.seeds ?? (facts.seed === undefined ? [] : [facts.seed]);
-  const versions = Object.entries(environment).map(
-    ([name, value]) => `${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`,
-  );
+  const versions = Object.entries(environment).map(([name, value]) => `${name} ${value}`);
   return [
     `made by ${directory} (${uses}), fingerprint ${fingerprint}`,
     `config sha256 ${hashOf(config)}${seeds.length === 0 ? '' : `, seed ${seeds.join(', ')}`}`,
     ...(facts.dataset === undefined
       ? []
       : [`data ${facts.dataset.name}, sha256 of its description ${hashOf(facts.dataset)}`]),
-    ...(versions.length === 0 ? [] : [`versions ${versions.join(', ')}`]),
+    ...(versions.length === 0 ? [] : [`computed with ${versions.join(', ')}`]),
     ...(selection === null ? [] : [`epoch ${selection.epoch} chosen by ${selection.who}: ${selection.why}`]),
+    ...notices,
     ...(reused === null ? [] : [reused.why]),
   ];
 }

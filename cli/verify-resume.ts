@@ -6,7 +6,7 @@ import { interruption } from './failure.ts';
 import { collected, jsonOption, output, wholeNumber } from './options.ts';
 import { compareResults, killsByPhase, killTable, phaseTable, stageTable } from './verify/compare.ts';
 import { drawKills } from './verify/kills.ts';
-import { carryOut, hurried } from './verify/side.ts';
+import { carryOut, unattended } from './verify/side.ts';
 import { loadPipeline } from '../pipelines/compile.ts';
 import { cacheFolder } from '../runtime/layout.ts';
 
@@ -32,7 +32,7 @@ export function define(command: Command): void {
  * and if a kill could not be made.
  */
 async function verifyResume(pipeline: string, { kills, seed, set, json }: Options): Promise<void> {
-  const plan = hurried(loadPipeline(pipeline, set === undefined ? {} : { set }));
+  const plan = unattended(loadPipeline(pipeline, set === undefined ? {} : { set }));
   const folder = path.join(cacheFolder(), `verify-resume-${randomBytes(4).toString('hex')}`);
   const [straight, killed] = [path.join(folder, 'straight'), path.join(folder, 'killed')];
   const signal = interruption();

@@ -1,3 +1,5 @@
+import type { Retry } from './plan.ts';
+
 /** How an attempt at a stage ends without a result; each end says by itself what follows. */
 export const endings = {
   /** The input is wrong: the same again gives the same, so the stage parks. */
@@ -25,6 +27,19 @@ export function isTriedAgain(ending: Ending): boolean {
 export const endsForGood: readonly string[] = Object.entries(endings).flatMap(([name, follows]) =>
   follows === 'is tried again' ? [] : [name],
 );
+
+const LONGEST_WAIT_MS = 5 * 60_000;
+
+/** Waiting longer than that between two attempts helps nobody, unless a stage asks for more at once. */
+export function longestWaitMs({ initialIntervalMs }: Retry): number {
+  return Math.max(LONGEST_WAIT_MS, initialIntervalMs);
+}
+
+/** How long to wait for the next attempt, after so many that saved nothing; one that saved something counts as none. */
+export function waitMs(retry: Retry, tries: number): number {
+  const wait = retry.initialIntervalMs * retry.backoffCoefficient ** (Math.max(1, tries) - 1);
+  return Math.min(wait, longestWaitMs(retry));
+}
 
 /** An error whose message is all that a person needs (`where: expected …, got …; what to do`), and that knows its ending. */
 export class KnownError extends Error {

@@ -44,7 +44,7 @@ export function inputOf(
     round,
     with: withValues(config, set),
     reuse,
-    attempts: stage.retry.maximumAttempts,
+    retry: stage.retry,
   };
 }
 

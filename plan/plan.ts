@@ -59,7 +59,9 @@ export interface Select {
   readonly timeoutMs: number | null;
 }
 
+/** How often a stage is tried again by itself, and how soon. */
 export interface Retry {
+  /** Attempts in a row that may save nothing before the stage parks. */
   readonly maximumAttempts: number;
   readonly initialIntervalMs: number;
   readonly backoffCoefficient: number;

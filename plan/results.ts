@@ -1,5 +1,6 @@
 import type { Choice, ChosenEpoch } from './choice.ts';
 import type { JsonObject } from './json.ts';
+import type { Retry } from './plan.ts';
 import type { Reuse } from './reuse.ts';
 
 /** What passes between the workflow and the activities of its stages. */
@@ -17,8 +18,8 @@ export interface StageInput {
   readonly with: JsonObject;
   /** Where finished work may come from, beside the stage's own folder; from anywhere where absent. */
   readonly reuse?: Reuse;
-  /** How many attempts may end without a result before the stage parks; absent from histories of 0.1.0. */
-  readonly attempts?: number;
+  /** When the stage is tried again, and when it parks; absent from histories of 0.1.0. */
+  readonly retry?: Retry;
   /** When the workflow run began, by the server's clock, in ms since 1970; absent from histories of 0.1.0. */
   readonly runStarted?: number;
 }
@@ -35,6 +36,8 @@ export interface StageResult {
   readonly attempt: number;
   /** Why the result was taken over instead of made anew; null for fresh work. */
   readonly reused: string | null;
+  /** What a reader of the result should know of how it was made. */
+  readonly notices?: readonly string[];
 }
 
 /** Input of `select-epoch`: records the choice and gives the stage's outputs. */

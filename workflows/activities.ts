@@ -1,6 +1,6 @@
 import { ActivityCancellationType, proxyActivities } from '@temporalio/workflow';
 import type { ActivityOptions } from '@temporalio/workflow';
-import { endsForGood } from '../plan/endings.ts';
+import { endsForGood, longestWaitMs } from '../plan/endings.ts';
 import { CONTROL_QUEUE } from '../plan/names.ts';
 import type { PlanStage } from '../plan/plan.ts';
 import type { SelectInput, StageInput, StageResult } from '../plan/results.ts';
@@ -15,22 +15,21 @@ interface Label {
 
 /** Of work whose stage names none. */
 const LIGHT_HEARTBEAT_MS = 30_000;
-/** Waiting longer between two attempts helps nobody, unless a stage asks for it. */
-const LONGEST_INTERVAL_MS = 5 * 60_000;
 
 /** Runs the activity that `uses` names. */
 export async function performStage(stage: PlanStage, input: StageInput, label: Label): Promise<StageResult> {
-  const { maximumAttempts, initialIntervalMs, backoffCoefficient } = stage.retry;
+  const { initialIntervalMs, backoffCoefficient } = stage.retry;
   const activities = proxyActivities<Record<string, (input: StageInput) => Promise<StageResult>>>({
     ...optionsOf(stage, label),
     taskQueue: stage.queue,
     startToCloseTimeout: stage.timeout.startToCloseMs,
     retry: {
-      maximumAttempts,
+      // As many as it takes: the activity counts those that saved nothing, and fails for good when they are too many.
       initialInterval: initialIntervalMs,
       backoffCoefficient,
-      maximumInterval: Math.max(LONGEST_INTERVAL_MS, initialIntervalMs),
-      nonRetryableErrorTypes: [...endsForGood],
+      maximumInterval: longestWaitMs(stage.retry),
+      // A worker without such an activity is of another release.
+      nonRetryableErrorTypes: [...endsForGood, 'NotFoundError'],
     },
   });
   // The proxy has a function for every name.

@@ -109,6 +109,7 @@ async function perform(run: Run, stage: PlanStage, cell: Cell, record: CellRecor
     return await performStage(stage, input, label);
   });
   const attempts = record.attempts + result.attempt;
+  for (const notice of result.notices ?? []) run.notice(`${cell.id}: ${notice}`);
   if (result.choices === null) {
     // Outputs once: what thousands of parts gave has to fit into one payload when the run continues as new.
     run.mark(record, { state: 'done', attempts, result: { ...result, outputs: null }, outputs: result.outputs });

@@ -20,6 +20,8 @@ export interface Piece {
   readonly directory: string;
   /** Whether the worker does it itself, without a process of its own. */
   readonly isLight: boolean;
+  /** How many of its tries may be killed before it would park. */
+  readonly mostKills: number;
   /** By phase. */
   readonly stays: Readonly<Record<string, Stay>>;
 }
@@ -41,23 +43,27 @@ const foremost = ['training', 'saving', 'calibrating', 'evaluating', 'merging'];
 
 /**
  * Draws kills over all that a run does: every phase in turn, a random one of the times it was entered, a random moment of
- * that; each process in turn. A pure function of its arguments: on another machine only the delays are others.
+ * that; each process in turn. A piece that has been drawn as often as it has tries to lose keeps its tries: from then on
+ * the server is killed in it. A pure function of its arguments: on another machine only the delays are others.
  */
 export function drawKills(pieces: readonly Piece[], count: number, seed: number): PlannedKill[] {
   const seen = new Set(pieces.flatMap(({ stays }) => Object.keys(stays)));
   const phases = [...new Set([...foremost, ...[...seen].toSorted()])].filter((phase) => seen.has(phase));
   const taken = new Set<string>();
+  const left = new Map(pieces.map(({ directory, mostKills }) => [directory, mostKills]));
   const drawn = Array.from({ length: phases.length === 0 ? 0 : count }, (_, at): PlannedKill => {
     const random = randomOf(seed, 'kill', at);
     const phase = phases[at % phases.length]!;
     // Two at once would be one too many: killed at the end of its last saving, a stage does not save again.
     const all = pieces.flatMap((piece) => visitsOf(piece, phase));
-    const free = all.filter(({ name }) => !taken.has(name));
-    const { name, piece, visit, meanMs } = random.pick(free.length > 0 ? free : all);
-    taken.add(name);
     // One further in each round of the phases, so that each phase meets each target.
     const turn = targets[((at % phases.length) + Math.floor(at / phases.length)) % targets.length]!;
-    const target = turn === 'trainer' && piece.isLight ? 'worker' : turn;
+    const able = turn === 'server' ? all : all.filter(({ piece: { directory } }) => left.get(directory)! > 0);
+    const free = able.filter(({ name }) => !taken.has(name));
+    const { name, piece, visit, meanMs } = random.pick([free, able, all].find((some) => some.length > 0)!);
+    taken.add(name);
+    const target = able.length === 0 ? 'server' : turn === 'trainer' && piece.isLight ? 'worker' : turn;
+    if (target !== 'server') left.set(piece.directory, left.get(piece.directory)! - 1);
     return { target, piece: piece.directory, phase, visit, delayMs: Math.floor(random.uniform() * meanMs) };
   });
   // A server that dies leaves the work alone, all else begins it anew.

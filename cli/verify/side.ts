@@ -7,23 +7,19 @@ import type { RunView } from '../../runs/run.ts';
 import { endInWords } from '../watch.ts';
 import { makeKills } from './kills.ts';
 import type { Killing, Piece, PlannedKill } from './kills.ts';
-import { World } from './world.ts';
+import { SLOTS, World } from './world.ts';
 import { kinds } from '../../pipelines/kinds/catalogue.ts';
 import type { Plan, PlanStage } from '../../plan/plan.ts';
+import { parseActivityId } from '../../plan/names.ts';
 import { startRun } from '../../workers/server.ts';
 import { duration } from '../../report/format.ts';
 
-const LIGHT_HEARTBEAT_MS = 10_000;
-const HEAVY_HEARTBEAT_MS = 5000;
-
-/** The plan as it is verified: lost workers are noticed soon, no number of kills parks a stage, and nobody is asked. */
-export function hurried(plan: Plan): Plan {
+/** The plan as it is verified: nobody is asked, and nothing is taken over. Its time-outs and tries are its own. */
+export function unattended(plan: Plan): Plan {
   const stages = plan.stages.map((stage): PlanStage => ({
     ...stage,
     select: stage.select === null ? null : { ...stage.select, wait: 'none' },
-    timeout: { ...stage.timeout, heartbeatMs: stage.work === 'heavy' ? HEAVY_HEARTBEAT_MS : LIGHT_HEARTBEAT_MS },
-    retry: { maximumAttempts: 1000, initialIntervalMs: 200, backoffCoefficient: 1 },
-    plan: stage.plan === null ? null : hurried(stage.plan),
+    plan: stage.plan === null ? null : unattended(stage.plan),
   }));
   return { ...plan, stages, reuse: 'nothing' };
 }
@@ -53,7 +49,7 @@ export async function carryOut(
     const ended = untilOver(world, plan.id, told, signal).finally(() => over.abort());
     const [killed] = await Promise.all([killing, ended]);
     told(`done after ${duration(Date.now() - began)}`);
-    return { ...killed, pieces: await piecesOf(world) };
+    return { ...killed, pieces: await piecesOf(world, plan) };
   } finally {
     over.abort();
     await world.close();
@@ -91,8 +87,20 @@ async function lookAt(client: Client, run: string): Promise<RunView | null> {
 }
 
 // Every piece of work of a finished run, in the order of their names: the same one each time.
-async function piecesOf({ results, trace }: World): Promise<Piece[]> {
-  return (await catalogue(results)).map(({ directory, manifest: { uses } }) => {
-    return { directory, isLight: kinds.get(uses)?.work === 'light', stays: trace.staysIn(directory) };
+async function piecesOf({ results, trace }: World, plan: Plan): Promise<Piece[]> {
+  return (await catalogue(results)).map(({ directory, manifest: { uses, stage } }) => {
+    const isLight = kinds.get(uses)?.work === 'light';
+    // A worker that is killed costs a try of everything that it is at.
+    const mostKills = Math.floor((triesOf(plan, parseActivityId(stage).stage) - 1) / (isLight ? 1 : SLOTS));
+    return { directory, isLight, mostKills, stays: trace.staysIn(directory) };
   });
+}
+
+/** The fewest tries of any stage of that id, in the plan or in one of its sub-plans. */
+function triesOf(plan: Plan, id: string): number {
+  const tries = plan.stages.map((stage) => {
+    if (stage.plan !== null) return triesOf(stage.plan, id);
+    return stage.id === id ? stage.retry.maximumAttempts : Infinity;
+  });
+  return Math.min(...tries);
 }

@@ -3,7 +3,7 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { atomicWrite } from '../../artifacts/files.ts';
 import type { PlannedKill, Stay } from './kills.ts';
-import { Entered, meant, traceFiles } from '../../nas/process/phase-trace.ts';
+import { Entered, pendingKills, traceFiles } from '../../nas/process/phase-trace.ts';
 
 /** A time that a stage, or a cell of one, is in a phase. */
 export interface Visit {
@@ -56,8 +56,8 @@ export class Trace {
 
   /** From now on, work does not leave a phase while one of these kills is to be made in it. */
   async hold(kills: readonly PlannedKill[]): Promise<void> {
-    const moments = kills.map(({ piece, phase, visit }) => ({ directory: piece, phase, visit }));
-    await atomicWrite(path.join(this.folder, traceFiles.meant), meant(moments));
+    const pending = kills.map(({ piece, phase, visit }) => ({ directory: piece, phase, visit }));
+    await atomicWrite(path.join(this.folder, traceFiles.kills), pendingKills(pending));
   }
 
   #read(): void {

@@ -3,13 +3,14 @@ import type { Client } from '@temporalio/client';
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { openSync, readFileSync } from 'node:fs';
+import { openSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Target } from './kills.ts';
 import { Trace } from './trace.ts';
 import type { Visit } from './trace.ts';
 import { traceVariable } from '../../nas/process/phase-trace.ts';
+import { processState } from '../../runtime/processes.ts';
 import { root } from '../../runtime/layout.ts';
 import { keepServer } from '../../runtime/server-keeper.ts';
 import type { ServerKeeper } from '../../runtime/server-keeper.ts';
@@ -17,6 +18,8 @@ import { findServer } from '../../runtime/temporal-server.ts';
 import { connectClient, embeddedServer } from '../../workers/server.ts';
 
 const MOST_ENDS = 20;
+/** Heavy stages that its worker is at side by side. */
+export const SLOTS = 2;
 
 /** A server, a worker and a results folder of their own, whose processes are there to be killed: whatever dies comes up again. */
 export class World {
@@ -54,7 +57,7 @@ export class World {
   /** What the worker and its trainers are at; whatever else has such a pid by now is none of them. */
   atWork(): readonly Visit[] {
     const worker = this.#worker.pid ?? 0;
-    return this.trace.atWork().filter(({ pid }) => pid === worker || parentOf(pid) === worker);
+    return this.trace.atWork().filter(({ pid }) => pid === worker || processState(pid)?.parent === worker);
   }
 
   /**
@@ -89,7 +92,7 @@ export class World {
 
   #startWorker(): ChildProcess {
     const log = openSync(path.join(this.#home, 'worker.log'), 'a');
-    const worker = spawn(process.execPath, [path.join(root, 'cli/nas.mjs'), 'worker'], {
+    const worker = spawn(process.execPath, [path.join(root, 'cli/nas.mjs'), 'worker', '--cpu', `${SLOTS}`], {
       env: {
         ...process.env,
         TEMPORAL_ADDRESS: this.#keeper.address,
@@ -107,18 +110,11 @@ export class World {
   }
 }
 
-// What Linux tells of processes.
-
-/** The process that has started another one; null where that is gone. */
-export function parentOf(pid: number): number | null {
-  return statusOf(pid)?.parent ?? null;
-}
-
 /** Halts a process with SIGSTOP and waits until it stands still; false where it is gone. */
 async function halted(pid: number): Promise<boolean> {
   send(pid, 'SIGSTOP');
   for (;;) {
-    const state = statusOf(pid)?.state;
+    const state = processState(pid)?.state;
     if (state === 'T') return true;
     if (state === undefined || state === 'Z') return false;
     await sleep(1);
@@ -137,23 +133,8 @@ function send(pid: number, signal: NodeJS.Signals): void {
 /** Waits for the end of a process. */
 async function isGone(pid: number): Promise<void> {
   for (;;) {
-    const state = statusOf(pid)?.state;
+    const state = processState(pid)?.state;
     if (state === undefined || state === 'Z') return;
     await sleep(1);
-  }
-}
-
-// State and parent are the first fields after the name, which stands in parentheses.
-function statusOf(pid: number): { readonly state: string; readonly parent: number } | null {
-  const stat = read(`/proc/${pid}/stat`);
-  const [state, parent] = stat?.slice(stat.lastIndexOf(')') + 2).split(' ') ?? [];
-  return state === undefined || parent === undefined ? null : { state, parent: Number(parent) };
-}
-
-function read(file: string): string | null {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return null;
   }
 }

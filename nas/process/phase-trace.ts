@@ -1,17 +1,17 @@
 import path from 'node:path';
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { identityOf, livenessOf, ProcessIdentity } from '../../runtime/process-identity.ts';
+import { isAlive, processState } from '../../runtime/processes.ts';
 
-// What work under way tells `nas verify-resume`, which kills it in a phase of its choice: each phase it enters. It does
-// not leave a phase in which it is still to be killed, so no busy machine lets it slip through.
+// `nas verify-resume` kills work in phases of its choice. So work writes down each phase that it enters, and does not
+// leave one while a kill in it is pending: on a busy machine the kill would come too late.
 
 /** The variable that names the folder of the trace. Nobody but `nas verify-resume` sets it; without it nothing happens here. */
 export const traceVariable = 'NAS_TRACE';
 
-export const traceFiles = { entered: 'entered.jsonl', meant: 'meant.json' } as const;
+export const traceFiles = { entered: 'entered.jsonl', kills: 'kills.json' } as const;
 
-/** A line of `entered.jsonl`: a process goes over to another phase of its stage; null: it is at the end. */
+/** A line of `entered.jsonl`: a process enters another phase of its stage; null: it has ended. */
 export const Entered = z.strictObject({
   pid: z.int(),
   /** Milliseconds since 1970. */
@@ -21,10 +21,10 @@ export const Entered = z.strictObject({
 });
 export type Entered = z.infer<typeof Entered>;
 
-/** `meant.json`: where a kill is still to be made. Nobody waits for one who is dead. */
-const Meant = z.strictObject({
-  by: ProcessIdentity,
-  moments: z.array(
+/** `kills.json`: the kills that are pending, and the process that makes them; when that is gone, nobody waits for it. */
+const PendingKills = z.strictObject({
+  by: z.strictObject({ pid: z.int(), started: z.string() }),
+  kills: z.array(
     z.strictObject({
       directory: z.string(),
       phase: z.string(),
@@ -34,9 +34,10 @@ const Meant = z.strictObject({
   ),
 });
 
-/** `meant.json` as this process means it. */
-export function meant(moments: z.infer<typeof Meant>['moments']): string {
-  return JSON.stringify({ by: identityOf(), moments } satisfies z.infer<typeof Meant>);
+/** The text of `kills.json` for kills that this process makes. */
+export function pendingKills(kills: z.infer<typeof PendingKills>['kills']): string {
+  const by = { pid: process.pid, started: processState(process.pid)?.started ?? '' };
+  return JSON.stringify({ by, kills } satisfies z.infer<typeof PendingKills>);
 }
 
 const LOOK_EVERY_MS = 2;
@@ -52,21 +53,22 @@ export class PhaseTrace {
     this.#directory = directory;
   }
 
-  /** Goes over to a phase, or to none, once nobody means to kill in the one before. Blocks: to wait is to stand still. */
+  /** Goes over to a phase, or to none, once no kill is pending in the one before. Blocks the thread while it waits. */
   enter(phase: string | null): void {
     if (this.#folder === undefined || phase === this.#phase) return;
-    while (this.#isMeant(this.#folder)) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOOK_EVERY_MS);
+    while (this.#isKillPending(this.#folder))
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOOK_EVERY_MS);
     this.#phase = phase;
     const entered: Entered = { pid: process.pid, at: Date.now(), directory: this.#directory, phase };
     appendFileSync(path.join(this.#folder, traceFiles.entered), `${JSON.stringify(entered)}\n`);
   }
 
-  #isMeant(folder: string): boolean {
-    const file = path.join(folder, traceFiles.meant);
+  #isKillPending(folder: string): boolean {
+    const file = path.join(folder, traceFiles.kills);
     if (this.#phase === null || !existsSync(file)) return false;
-    const { by, moments } = Meant.parse(JSON.parse(readFileSync(file, 'utf8')));
-    const here = moments.filter(({ directory, phase }) => directory === this.#directory && phase === this.#phase);
-    if (here.length === 0 || livenessOf(by) === 'dead') return false;
+    const { by, kills } = PendingKills.parse(JSON.parse(readFileSync(file, 'utf8')));
+    const here = kills.filter(({ directory, phase }) => directory === this.#directory && phase === this.#phase);
+    if (here.length === 0 || !isAlive(by.pid, by.started)) return false;
     const visits = this.#visits(folder);
     return here.some(({ visit }) => visit <= visits);
   }

@@ -50,21 +50,6 @@ export const Progress = z.strictObject({
 });
 export type Progress = z.infer<typeof Progress>;
 
-/**
- * An epoch is trained, tested, saved and committed. `tau` is null where all ground-truth subnets tie, `interval` (its 95 %
- * bootstrap interval) where there is none.
- */
-const EpochDone = z.strictObject({
-  version,
-  type: z.literal('epoch'),
-  epoch: count,
-  epochs: count,
-  tau: z.number().nullable(),
-  interval: z.tuple([z.number(), z.number()]).nullable(),
-  loss: z.number(),
-  seconds: z.number().nonnegative(),
-});
-
 /** All is committed; `outputs` are scalars and file references, under 1 KB. */
 const Done = z.strictObject({
   version,
@@ -83,7 +68,7 @@ const Failed = z.strictObject({
 const Stopped = z.strictObject({ version, type: z.literal('stopped') });
 
 /** Everything a stage process says, over IPC, one way. */
-export const TrainerMessage = z.discriminatedUnion('type', [Progress, EpochDone, Done, Failed, Stopped]);
+export const TrainerMessage = z.discriminatedUnion('type', [Progress, Done, Failed, Stopped]);
 export type TrainerMessage = z.infer<typeof TrainerMessage>;
 
 type Unversioned<M> = M extends TrainerMessage ? Omit<M, 'version'> : never;

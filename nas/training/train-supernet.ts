@@ -1,3 +1,4 @@
+import { choicesOf } from '../../artifacts/reuse.ts';
 import type { HeldStage } from '../../artifacts/stage.ts';
 import { openDataset } from '../data/open.ts';
 import { readGroundTruth } from '../evaluation/ground-truth.ts';
@@ -32,6 +33,11 @@ export async function trainSupernet(job: Job, line: ProcessLine, stage: HeldStag
   const net = await startOf(config, job.results);
   const sgd = new Sgd(net.parameters, config, (parameter) => lrFactor(config, parameter));
   await stage.computesWith(computingWith(job.threads));
+  // All is trained again where every supernet was deleted: the checkpoints could bring the last one back alone.
+  const isTrained = stage.manifest.epochs.length === epochs;
+  if (isTrained && (await choicesOf(stage.store, stage.manifest)).length === 0) {
+    await stage.change((found) => ({ ...found, epochs: [], checkpoints: [] }));
+  }
   const { manifest } = stage;
   const resumed = await restoreCheckpoint(stage, net);
 
@@ -66,7 +72,7 @@ export async function trainSupernet(job: Job, line: ProcessLine, stage: HeldStag
     if (tested === 'stopped') return 'stopped';
     report('saving');
     const { crossEntropy, ...figures } = tested;
-    const { tau, interval } = figures;
+    const { tau } = figures;
     lastTau = tau;
     const { loss } = sums;
     await commitEpoch(stage, net, { epoch, loss, ...figures }, config.keep.min_tau, {
@@ -76,7 +82,6 @@ export async function trainSupernet(job: Job, line: ProcessLine, stage: HeldStag
       calibration: { ...config.calibration, sha256: dataset.part(config.calibration.part).sha256 },
       baselines: baselineTaus(truth, config),
     });
-    line.send({ type: 'epoch', epoch, epochs, tau, interval, loss, seconds: pace.seconds });
     console.error(`epoch ${epoch}: loss ${loss.toFixed(4)}, tau ${tau?.toFixed(4) ?? 'undefined'}, ${pace.summary()}`);
   }
   return {};

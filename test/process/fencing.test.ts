@@ -20,6 +20,7 @@ describe.each(implementations)('in %s', (_, open) => {
     ['the first again after an operator has reset the activity', tokenOf({ runStarted: 1000, scheduled: 1300 })],
     ['one after that', tokenOf({ runStarted: 1000, scheduled: 1400, attempt: 2 })],
     ['the first of the next round', tokenOf({ runStarted: 1000, scheduled: 1500, round: 2 })],
+    ['one that a server with a fast clock scheduled', tokenOf({ runStarted: 1000, scheduled: 1790, round: 3 })],
     ['one of the next run, scheduled by release 0.1.0', tokenOf({ runId: '00', scheduled: 1600 })],
     ['the first of the run after that', tokenOf({ runId: 'a3', runStarted: 1700, scheduled: 1700 })],
     ['the next round of it', tokenOf({ runId: 'a3', runStarted: 1700, scheduled: 1800, round: 2 })],

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { performStage } from '../../activities/stage-activity.ts';
+import { performStage } from '../../activities/attempt.ts';
 import { resultsRoot } from '../../artifacts/paths.ts';
 import { forecast } from '../../cli/forecast.ts';
 import type { Plan } from '../../plan/plan.ts';

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
-import { meant, traceFiles } from '../../nas/process/phase-trace.ts';
+import { pendingKills, traceFiles } from '../../nas/process/phase-trace.ts';
 import { holdIn } from '../support/held-stage.ts';
 import type { Hold } from '../support/held-stage.ts';
 
@@ -15,7 +15,7 @@ function phased({ environment }: Hold) {
   return { pid: child.pid, ended: once(child, 'exit') };
 }
 
-test('work stays in the phase in which it is to be killed, at the time that was meant, until that is given up', async () => {
+test('work stays in a phase while a kill in it is pending, at the visit that the kill names', async () => {
   const hold = await holdIn('r/one', 'training', 2);
   const { trace } = hold;
   const { pid, ended } = phased(hold);
@@ -29,10 +29,10 @@ test('work stays in the phase in which it is to be killed, at the time that was 
   expect(trace.staysIn('r/one')).toMatchObject({ training: { visits: 2 }, saving: { visits: 1 } });
 });
 
-test('work waits for nobody who is dead', async () => {
+test('work does not wait for a kill whose process has ended', async () => {
   const hold = await holdIn('r/one', 'training');
-  const order: { by: object } = JSON.parse(meant([{ directory: 'r/one', phase: 'training', visit: 1 }]));
+  const order: { by: object } = JSON.parse(pendingKills([{ directory: 'r/one', phase: 'training', visit: 1 }]));
   const dead = { ...order, by: { ...order.by, started: 'long ago' } };
-  writeFileSync(path.join(hold.trace.folder, traceFiles.meant), JSON.stringify(dead));
+  writeFileSync(path.join(hold.trace.folder, traceFiles.kills), JSON.stringify(dead));
   expect(await phased(hold).ended).toEqual([0, null]);
 });

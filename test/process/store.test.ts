@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import type * as fs from 'node:fs';
 import type * as promises from 'node:fs/promises';
 import { describe, expect, test, vi } from 'vitest';
 import { FolderStore } from '../../artifacts/folder-store.ts';
@@ -12,8 +13,12 @@ import { startWriter } from '../support/store-writer.ts';
 import { implementations, noted } from '../support/stores.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
-/** Makes single calls of the file system fail: a link after it was made, as NFS does, a rename before. */
-const faults = vi.hoisted(() => ({ link: (): string | null => null, rename: (): string | null => null }));
+/** Makes single calls of the file system fail: a link after it was made, as NFS does, a rename or a read before. */
+const faults = vi.hoisted(() => ({
+  link: (): string | null => null,
+  rename: (): string | null => null,
+  read: (): string | null => null,
+}));
 vi.mock('node:fs/promises', async (original) => {
   const real = await original<typeof promises>();
   return {
@@ -27,6 +32,17 @@ vi.mock('node:fs/promises', async (original) => {
       await real.rename(from, to);
     },
   };
+});
+
+vi.mock('node:fs', async (original) => {
+  const real = await original<typeof fs>();
+  const createReadStream: typeof fs.createReadStream = (...given) => {
+    const stream = real.createReadStream(...given);
+    const code = faults.read();
+    if (code !== null) stream.destroy(Object.assign(new Error(`${code}: injected`), { code }));
+    return stream;
+  };
+  return { ...real, createReadStream };
 });
 
 function fail(code: string | null): void {
@@ -134,6 +150,26 @@ describe.each(implementations)('%s', (_, open) => {
     expect(new Set(numbers).size).toBe(100);
     expect(manifest.notices).toHaveLength(100);
     expect(manifest.sequence).toBe(stage.manifest.sequence + 100);
+  });
+
+  test('a file that cannot be read just now is tried again; one that is not there, or has other bytes, is bad input', async () => {
+    const store = open();
+    const stage = await HeldStage.claim(store, directory, tokenOf(), claim);
+    const { 'table.csv': table } = await stage.put({ 'table.csv': 'a,b' });
+    for (const code of ['EIO', 'ESTALE', 'ETIMEDOUT']) {
+      faults.read = () => code;
+      const [fetched, hashed] = await Promise.allSettled([store.fetch(table), store.hashOf(table.file)]);
+      faults.read = () => null;
+      for (const end of [fetched, hashed]) {
+        expect(end).toMatchObject({ reason: { name: 'FileFault', ending: 'Crashed' } });
+      }
+    }
+    const gone = { ...table, file: `${directory}/gone.csv` };
+    await expect(store.fetch(gone)).rejects.toMatchObject({ ending: 'BadInput' });
+    expect(await store.hashOf(gone.file)).toBeNull();
+    await expect(store.fetch({ ...table, sha256: '0'.repeat(64) })).rejects.toThrow(
+      /table\.csv: expected sha256 0{64}, got/,
+    );
   });
 
   test('a file too large for the disk is not committed, and nothing of it stays', async () => {

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { existsSync, readdirSync, readFileSync, truncateSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { sha256File } from '../../artifacts/files.ts';
 import { readManifest } from '../../artifacts/results.ts';
@@ -80,7 +80,7 @@ test(
     truncateSync(path.join(broken, newest!.file), 1000);
     const secondTest = await holdIn(directory, 'calibrating', 2);
     const orphan = await begin(secondTest);
-    await orphan.when(({ type }) => type === 'epoch');
+    await orphan.when((message) => message.type === 'progress' && message.epoch === 1);
     orphan.child.disconnect();
     await secondTest.release();
     expect(await orphan.ended).toMatchObject({ code: 1, log: expect.stringContaining('it is dropped') });
@@ -119,8 +119,14 @@ test(
     // One that is finished has nothing left to do.
     const again = await finish({ ...jobOf('train-supernet', broken, directory, config, ++attempt), threads: 2 });
     expect((await again.ended).log).toContain('threads was 1 and is 2: the rest may have other bits');
-    expect(again.messages.some(({ type }) => type === 'epoch')).toBe(false);
+    expect(again.messages.some((message) => message.type === 'progress' && message.phase === 'saving')).toBe(false);
     expect(await remainsOf(broken)).toEqual(await remainsOf(straight));
+
+    // What was made of every epoch is deleted, the checkpoints are left: there would be nothing to choose from.
+    for (const { file } of remains.epochs) rmSync(path.join(broken, file!));
+    await finish(jobOf('train-supernet', broken, directory, config, ++attempt));
+    const anew = await remainsOf(broken);
+    expect(anew).toEqual(await remainsOf(straight));
   },
 );
 

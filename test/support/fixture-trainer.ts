@@ -10,10 +10,23 @@ import type { Job } from '../../nas/process/protocol.ts';
 // The seed of its config says how it ends; it ends badly only while it has no checkpoint.
 
 /** What the seed asks for. */
-export const fixtureEnds = { well: 0, crash: 1, nan: 2, memory: 3, words: 4, slowly: 5, stall: 6, patient: 7 } as const;
+export const fixtureEnds = {
+  well: 0,
+  crash: 1,
+  nan: 2,
+  /** Killed by SIGKILL, once. */
+  killed: 3,
+  words: 4,
+  stall: 6,
+  patient: 7,
+  /** Killed after every checkpoint, of which there is one a step. */
+  killedOften: 8,
+  /** Killed at its one checkpoint, again and again. */
+  killedThere: 9,
+} as const;
 const STEPS = 5;
 /** Between steps, where a test has to see them. */
-const PAUSE_MS: Readonly<Record<number, number>> = { [fixtureEnds.slowly]: 100, [fixtureEnds.stall]: 210 };
+const PAUSE_MS: Readonly<Record<number, number>> = { [fixtureEnds.stall]: 210 };
 
 async function checkpoint(stage: HeldStage, epoch: number, step: number): Promise<void> {
   const file = `${stage.directory}/checkpoint-${epoch}-${step}.json`;
@@ -28,7 +41,7 @@ async function endBadly(stage: HeldStage, job: Job): Promise<void> {
   await checkpoint(stage, 0, 3);
   if (seed === fixtureEnds.crash) process.abort();
   if (seed === fixtureEnds.nan) throw new KnownError('NaNLoss', 'epoch 0, step 3: the loss is NaN');
-  if (seed === fixtureEnds.memory) process.kill(process.pid, 'SIGKILL');
+  if (seed === fixtureEnds.killed) process.kill(process.pid, 'SIGKILL');
   if (seed === fixtureEnds.words) process.send?.({ version: 9, type: 'progress' });
 }
 
@@ -52,9 +65,14 @@ if (process.argv[2] !== undefined) {
             process.kill(process.pid, 'SIGSTOP');
           }
           if (isThird) await endBadly(stage, job);
+          if (seed === fixtureEnds.killedThere && epoch === 0 && step === 3) process.kill(process.pid, 'SIGKILL');
           await sleep(PAUSE_MS[seed] ?? 5);
           await appendFile(placeOf(job.results, `${job.directory}/steps.txt`), `${epoch}.${step} `);
           line.send({ type: 'progress', phase: 'training', epoch, epochs, step: step + 1, steps: STEPS, loss: 1 });
+          if (seed === fixtureEnds.killedOften && step < STEPS - 1) {
+            await checkpoint(stage, epoch, step + 1);
+            process.kill(process.pid, 'SIGKILL');
+          }
         }
         const tau = 0.5 + epoch / 10;
         const file = `${job.directory}/${tau.toFixed(4)}_${epoch}.safetensors`;
@@ -76,7 +94,6 @@ if (process.argv[2] !== undefined) {
             },
           ],
         }));
-        line.send({ type: 'epoch', epoch, epochs, tau, interval: null, loss: 1, seconds: 1 });
       }
       return {};
     },

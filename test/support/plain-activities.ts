@@ -1,4 +1,4 @@
-import { ApplicationFailure, cancelled, heartbeat } from '@temporalio/activity';
+import { activityInfo, ApplicationFailure, cancelled, heartbeat } from '@temporalio/activity';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Choice } from '../../plan/choice.ts';
 import type { SelectInput, StageInput, StageResult } from '../../plan/results.ts';
@@ -41,7 +41,14 @@ export const plainActivities = {
     const failed = failures.get(input.directory) ?? 0;
     if (failed < Number(input.with['fails'])) {
       failures.set(input.directory, failed + 1);
-      throw ApplicationFailure.create({ type: 'Crashed', message: `failure ${failed + 1}`, details: [1] });
+      const { attempt } = activityInfo();
+      throw ApplicationFailure.create({
+        type: 'Crashed',
+        message: `failure ${failed + 1}`,
+        // As the real frame does where nothing is ever saved.
+        nonRetryable: attempt >= (input.retry?.maximumAttempts ?? Infinity),
+        details: [attempt],
+      });
     }
     return result({ value: input.with['value'] ?? 'mended', round: input.round });
   },

@@ -2,8 +2,8 @@ import path from 'node:path';
 import { readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { lightActivities } from '../../activities/stages.ts';
-import { performStage } from '../../activities/stage-activity.ts';
-import { runJob } from '../../activities/stage-job.ts';
+import { performStage } from '../../activities/attempt.ts';
+import { runTrainer } from '../../activities/trainer.ts';
 import { readManifest } from '../../artifacts/results.ts';
 import { forecast } from '../../cli/forecast.ts';
 import type { Plan, PlanReuse } from '../../plan/plan.ts';
@@ -18,7 +18,7 @@ const fixture = path.resolve('test/support/fixture-trainer.ts');
 const trainer = {
   taskQueue: 'gpu',
   activities: {
-    'train-supernet': (input: StageInput) => performStage(input, (attempt) => runJob(attempt, fixture)),
+    'train-supernet': (input: StageInput) => performStage(input, (attempt) => runTrainer(attempt, fixture)),
   },
 };
 const server = withPipelineServer(lightActivities);

@@ -1,39 +1,41 @@
 import path from 'node:path';
 import { statSync } from 'node:fs';
-import { errorOf } from './endings.ts';
-import type { StageAttempt } from './stage-activity.ts';
-import { superviseProcess } from './stage-process.ts';
+import type { StageAttempt } from './attempt.ts';
+import { errorOfDeath, InterruptedError } from './endings.ts';
+import { GRACE_MS, superviseProcess } from './process.ts';
 import { atomicWrite } from '../artifacts/files.ts';
 import { fileNames } from '../artifacts/paths.ts';
 import type { Program } from '../pipelines/kinds/kind.ts';
 import { KnownError } from '../plan/endings.ts';
-import { deviceEnvironment } from '../runtime/machine.ts';
 import type { JsonObject } from '../plan/json.ts';
-
-const GRACE_MS = 60_000;
+import { deviceEnvironment } from '../runtime/machine.ts';
 
 /** Runs any program in the stage's folder: exit code 0 and every promised file there, or the stage failed. */
-export async function runCommand(attempt: StageAttempt, program: Program): Promise<JsonObject> {
-  const { stage, folder, device } = attempt;
+export async function runProgram(attempt: StageAttempt, program: Program): Promise<JsonObject> {
+  const { stage, folder, device, phases } = attempt;
   const order = path.join(folder, fileNames.job);
   await atomicWrite(order, `${JSON.stringify({ run: program.run }, null, 1)}\n`);
   const log = path.join(folder, fileNames.trainerLog);
-  const environment = { NAS_RESULTS: stage.store.root, NAS_STAGE: stage.directory, ...program.env };
+  phases.enter('running');
   const end = await superviseProcess(
     {
-      file: path.join(import.meta.dirname, 'command-guard.ts'),
+      file: path.join(import.meta.dirname, 'program-guard.ts'),
       arguments: [order],
-      environment: { ...deviceEnvironment(device), ...environment },
+      environment: { ...deviceEnvironment(device), ...program.env },
       log,
+      results: stage.root,
+      directory: stage.directory,
     },
-    { graceMs: GRACE_MS, stalledMs: silenceOf(log, program.stall_seconds), heard: () => undefined },
+    { graceMs: GRACE_MS, stalledMs: silenceOf(log, program.stall_seconds), onMessage: () => undefined },
   );
-  if (end.interruption !== null) {
-    throw errorOf({ how: 'interrupted', by: end.interruption, detail: 'it begins anew' }, attempt.attempt);
+  phases.enter('hashing');
+  if (end.interruption !== null) throw new InterruptedError(end.interruption, 'it begins anew');
+  if (end.code !== 0) {
+    throw errorOfDeath({ ...end, lastSeen: null, log: `${stage.directory}/${fileNames.trainerLog}` });
   }
-  if (end.code !== 0)
-    throw errorOf({ how: 'died', ...end, log: `${stage.directory}/${fileNames.trainerLog}` }, attempt.attempt);
-  return { files: await promisedFiles(attempt, program.outputs) };
+  const files = await promisedFiles(attempt, program.outputs);
+  phases.enter(null);
+  return { files };
 }
 
 /** Commits the files that the program has promised; each by its name in the outputs. */

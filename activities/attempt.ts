@@ -1,9 +1,11 @@
-import { activityInfo, ApplicationFailure, CancelledFailure, log } from '@temporalio/activity';
-import { failure } from './endings.ts';
-import { PhaseClock } from './phase-clock.ts';
+import { activityInfo, ApplicationFailure, Context, log } from '@temporalio/activity';
+import { failureOf, InterruptedError, nameOfEnding } from './endings.ts';
+import type { Interruption } from './endings.ts';
+import { PhaseClock, placeOf } from './progress.ts';
 import { runOf } from '../artifacts/catalogue.ts';
+import { triesInVain } from '../artifacts/ledger.ts';
 import { filesOf } from '../artifacts/manifest.ts';
-import type { Manifest } from '../artifacts/manifest.ts';
+import type { Attempt, Manifest } from '../artifacts/manifest.ts';
 import { resultsRoot } from '../artifacts/paths.ts';
 import { openStore } from '../artifacts/results.ts';
 import { byHash, choicesOf, decide, takeOver } from '../artifacts/reuse.ts';
@@ -12,10 +14,11 @@ import { HeldStage, replaced } from '../artifacts/stage.ts';
 import type { ArtifactStore } from '../artifacts/store.ts';
 import type { Token } from '../artifacts/token.ts';
 import { withPinnedLists } from '../nas/data/lists.ts';
+import { Progress } from '../nas/process/protocol.ts';
 import { fingerprintOf } from '../pipelines/fingerprint.ts';
 import { kindOf } from '../pipelines/kinds/catalogue.ts';
 import type { Task } from '../pipelines/kinds/kind.ts';
-import { BadInput, endingOf } from '../plan/endings.ts';
+import { BadInput } from '../plan/endings.ts';
 import type { JsonObject } from '../plan/json.ts';
 import type { StageInput, StageResult } from '../plan/results.ts';
 import { here } from '../runtime/machine.ts';
@@ -29,11 +32,12 @@ export interface StageAttempt {
   readonly stage: HeldStage;
   /** Where its process works, absolute. */
   readonly folder: string;
-  readonly attempt: number;
   /** `cpu`, `gpu:0` … */
   readonly device: string;
   /** Told by its process, for the ledger. */
   readonly phases: PhaseClock;
+  /** Gives heartbeats their details from now on: how far the work is. */
+  readonly report: (progress: unknown) => void;
 }
 
 type StageWork = (attempt: StageAttempt) => Promise<JsonObject>;
@@ -45,19 +49,26 @@ type StageWork = (attempt: StageAttempt) => Promise<JsonObject>;
  */
 export async function performStage(input: StageInput, work: StageWork, device = 'cpu'): Promise<StageResult> {
   const { attempt } = activityInfo();
-  try {
+  const token = tokenOf(input);
+  let ledger: readonly Attempt[] = [];
+  return await withHeartbeats(async (report) => {
     const { config: planned, runs } = kindOf(input.uses).taskOf(input.with, `${input.stage}.with`);
     // A plan that was made where the images are not has no hashes of their lists.
     const config = withPinnedLists(planned);
-    const store = openStore(resultsRoot());
     const fingerprint = fingerprintOf(input.uses, config);
+    const store = openStore(resultsRoot());
+    await probed(store);
+    const before = await store.read(input.directory);
+    ledger = before?.attempts ?? [];
+    if (before !== null) await store.complete(input.directory, before);
     const decision = await decisionOn(store, input, fingerprint, device);
     if (decision.to === 'keep') {
       await store.remember(fingerprint, input.directory);
       return await resultOf(store, decision.manifest, attempt, decision.why);
     }
     if (decision.to === 'refuse') throw new BadInput(`${input.stage}: ${decision.why}; start from an earlier stage`);
-    const stage = await HeldStage.claim(store, input.directory, tokenOf(input), {
+    refuseHopeless(input, token, ledger);
+    const stage = await HeldStage.claim(store, input.directory, token, {
       uses: input.uses,
       fingerprint,
       config,
@@ -71,16 +82,60 @@ export async function performStage(input: StageInput, work: StageWork, device = 
       runs,
       stage,
       folder,
-      attempt,
       device,
       phases: new PhaseClock(),
+      report,
     };
-    const made = await carryOut(claimed, decision, work);
+    const made = await carryOut(claimed, decision, work).finally(() => (ledger = stage.manifest.attempts));
     await store.remember(made.fingerprint, input.directory);
     return await resultOf(store, made, attempt, made.reused?.why ?? null);
+  }).catch((error: unknown) => {
+    throw failureOf(error, { attempt, tries: triesInVain(ledger, token), retry: input.retry ?? null });
+  });
+}
+
+const EVERY_MS = 2000;
+
+/**
+ * Runs the body of an activity with heartbeats all the while, whatever it is at: a lost worker is noticed soon, and
+ * nothing else is taken for one. The server's wish to end it becomes an InterruptedError.
+ */
+export async function withHeartbeats<T>(body: (report: (progress: unknown) => void) => Promise<T>): Promise<T> {
+  const context = Context.current();
+  const { heartbeatTimeoutMs = Infinity } = context.info;
+  let details: unknown = null;
+  const beat = (): void => context.heartbeat(details);
+  const timer = setInterval(beat, Math.min(EVERY_MS, heartbeatTimeoutMs / 4));
+  beat();
+  try {
+    return await body((progress) => {
+      details = progress;
+      beat();
+    });
   } catch (error) {
-    throw errorOfStage(error, attempt);
+    const isAborted = error instanceof Error && error.name === 'AbortError';
+    if (!isAborted || !context.cancellationSignal.aborted) throw error;
+    throw new InterruptedError(interruptionOf(context), 'nothing was begun');
+  } finally {
+    clearInterval(timer);
   }
+}
+
+/** Why the server, or the worker, wants an activity to end. */
+export function interruptionOf({ cancellationDetails: details }: Context): Interruption {
+  if (details?.timedOut === true || details?.notFound === true) return 'lost';
+  if (details?.workerShutdown === true) return 'shutdown';
+  if (details?.paused === true || details?.reset === true) return 'operator';
+  return 'cancel';
+}
+
+const stores = new WeakSet<ArtifactStore>();
+
+/** Tries a store out, the first time that this worker uses it. */
+async function probed(store: ArtifactStore): Promise<void> {
+  if (stores.has(store)) return;
+  await store.probe();
+  stores.add(store);
 }
 
 async function decisionOn(
@@ -89,10 +144,36 @@ async function decisionOn(
   fingerprint: string,
   device: string,
 ): Promise<Decision> {
-  const own = await store.read(directory);
-  if (own !== null) await store.complete(directory, own);
   const isReusable = kindOf(uses).anewBecause === null;
-  return await decide(store, { uses, directory, fingerprint, reuse, isReusable, here: here(device) }, byHash());
+  const wanted = { uses, directory, fingerprint, reuse, isReusable, here: here(device) };
+  return await decide(store, wanted, byHash(Context.current().cancellationSignal));
+}
+
+// A worker that dies, or is given up by the server, cannot count its tries: the next attempt does.
+function refuseHopeless({ stage, retry }: StageInput, token: Token, ledger: readonly Attempt[]): void {
+  const before = triesInVain(ledger, token) - 1;
+  if (retry === undefined || before < retry.maximumAttempts) return;
+  const { attempt, heartbeatDetails } = activityInfo();
+  const seen = Progress.safeParse(heartbeatDetails);
+  const known = [
+    lastOf(ledger),
+    ...(seen.success ? [`it was at ${placeOf(seen.data)} when it was last heard of`] : []),
+  ];
+  const message = `${stage}: expected it to get on, got ${before} tries in a row that saved nothing; ${known.join('; ')}; look at that machine, then retry the stage`;
+  throw ApplicationFailure.create({ type: 'Crashed', message, nonRetryable: true, details: [attempt] });
+}
+
+function lastOf(ledger: readonly Attempt[]): string {
+  const last = ledger.at(-1);
+  if (last === undefined) return 'none of them claimed the stage';
+  const { currentAttemptScheduledTimestampMs: next, startToCloseTimeoutMs: most } = activityInfo();
+  const ran = (last.ended === null ? next : Date.parse(last.ended)) - Date.parse(last.started);
+  const how = last.ending ?? 'no word, as when its worker is killed';
+  return `the last one ran on ${last.host} (${last.device}, process ${last.pid}) for ${seconds(ran)} of at most ${seconds(most)} and ended with ${how}`;
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
 }
 
 // From the claim on, however the attempt ends stands in the ledger.
@@ -109,11 +190,10 @@ async function carryOut(attempt: StageAttempt, decision: Decision, work: StageWo
     const outputs = kindOf(input.uses).hasEpochs ? null : made;
     return await stage.end({ ending: 'done', phases: phases.seconds() }, { state: 'done', outputs });
   } catch (error) {
-    const known = errorOfStage(error, attempt.attempt);
-    await stage.end({ ending: nameOfEnding(known), phases: phases.seconds() }).catch((cause: unknown) => {
+    await stage.end({ ending: nameOfEnding(error), phases: phases.seconds() }).catch((cause: unknown) => {
       log.warn('the end of the attempt could not be recorded', { cause: String(cause) });
     });
-    throw known;
+    throw error;
   }
 }
 
@@ -135,30 +215,21 @@ async function resultOf(
   attempt: number,
   reused: string | null,
 ): Promise<StageResult> {
-  const { epochs, outputs, selection } = manifest;
-  if (epochs.length === 0) return { outputs, choices: null, chosen: null, attempt, reused };
+  const { epochs, outputs, selection, notices } = manifest;
+  const result = { attempt, reused, ...(notices.length > 0 ? { notices } : {}) };
+  if (epochs.length === 0) return { ...result, outputs, choices: null, chosen: null };
   const choices = await choicesOf(store, manifest);
   const isPersons = selection?.by === 'person' && choices.some(({ epoch }) => epoch === selection.epoch);
   const chosen = isPersons
     ? { epoch: selection.epoch, by: selection.by, who: selection.who, why: selection.why }
     : null;
-  return { outputs: null, choices, chosen, attempt, reused };
+  return { ...result, outputs: null, choices, chosen };
 }
 
 /** The fencing token of the activity at hand. */
-export function tokenOf({ stage, round }: StageInput): Token {
+export function tokenOf({ stage, round, runStarted }: StageInput): Token {
   const { workflowExecution, attempt, currentAttemptScheduledTimestampMs: scheduled } = activityInfo();
   const { workflowId = 'none', runId = 'none' } = workflowExecution ?? {};
-  return { workflowId, runId, stage, round, attempt, scheduled };
-}
-
-/** Gives an error the type of its ending. */
-export function errorOfStage(error: unknown, attempt: number): Error {
-  if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error;
-  return failure(endingOf(error), error instanceof Error ? error.message : String(error), attempt);
-}
-
-function nameOfEnding(error: Error): string {
-  if (error instanceof CancelledFailure) return 'Cancelled';
-  return error instanceof ApplicationFailure ? (error.type ?? 'Crashed') : 'Crashed';
+  const started = runStarted === undefined ? {} : { runStarted };
+  return { workflowId, runId, stage, round, attempt, scheduled, ...started };
 }

@@ -4,9 +4,10 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { PhaseTrace, titleOf } from '../nas/process/phase-trace.ts';
+import { endProcesses } from '../runtime/processes.ts';
 
-// Stands between the worker and a program that knows nothing of it: ends the program when the worker is gone. It leads
-// the process group, so signals to the group reach the program by themselves.
+// Stands between the worker and a program that knows nothing of it: ends the program when the worker is gone, with all
+// that it has started. It leads the process group, so signals to the group reach the program by themselves.
 
 const order = process.argv[2] ?? '';
 const { run } = z.object({ run: z.array(z.string()).min(1) }).parse(JSON.parse(readFileSync(order, 'utf8')));
@@ -16,7 +17,11 @@ const trace = new PhaseTrace(directory);
 trace.enter('running');
 process.title = titleOf('running', directory);
 
-process.on('disconnect', () => process.kill(-process.pid, 'SIGKILL'));
+process.on('disconnect', () => {
+  const mark = process.env['NAS_ATTEMPT'];
+  if (mark !== undefined) endProcesses((environment) => environment.get('NAS_ATTEMPT') === mark);
+  process.kill(-process.pid, 'SIGKILL');
+});
 // Outlives the program it guards, to tell how that ended.
 process.on('SIGTERM', () => undefined);
 

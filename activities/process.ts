@@ -1,0 +1,144 @@
+import { Context } from '@temporalio/activity';
+import { fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { open } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { interruptionOf } from './attempt.ts';
+import type { Death, Interruption } from './endings.ts';
+import { allocatorEnvironment } from '../runtime/machine.ts';
+import { endProcesses, machineMemory, memoryOf } from '../runtime/processes.ts';
+
+/** A program in TypeScript that is run as a process of its own. */
+export interface Program {
+  /** Absolute path of the .ts file. */
+  readonly file: string;
+  readonly arguments: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  /** Absolute path; stdout and stderr are added to it. */
+  readonly log: string;
+  /** The stage that it works for: the results root, and its directory there. */
+  readonly results: string;
+  readonly directory: string;
+}
+
+/** What its activity does with it. */
+export interface Supervision {
+  /** Takes a message of the process. Throws for one it does not understand. */
+  readonly onMessage: (message: unknown) => void;
+  /** How long nothing has moved, if too long. */
+  readonly stalledMs: () => number | null;
+  /** From SIGTERM ("checkpoint and stop") to SIGKILL. */
+  readonly graceMs: number;
+}
+
+export interface ProcessEnd extends Pick<Death, 'code' | 'signal' | 'held' | 'machine'> {
+  /** Why it was ended from here, if it was: the first reason. */
+  readonly interruption: Interruption | null;
+  /** What went wrong with its messages. */
+  readonly complaint: Error | null;
+}
+
+/** Images that are no JPEGs are decoded in Node's thread pool, which by itself has four threads. */
+const POOL_SIZE = String(Math.max(availableParallelism(), 4));
+
+const LOOK_EVERY_MS = 1000;
+
+/** From "stop" to the end by force. */
+export const GRACE_MS = 60_000;
+
+/**
+ * Runs a program until it ends: the only place where a process is started. Whatever it starts ends with it, in whatever
+ * group or session: all of them have the attempt's mark in their environment. What an overtaken attempt at the stage has
+ * left on this machine, whose worker died with it, is ended first. It is told by its IPC channel when this worker dies.
+ * A cancelled attempt is asked to stop and killed after the grace time; one that the server has given up is killed at
+ * once, before it can write.
+ */
+export async function superviseProcess(program: Program, supervision: Supervision): Promise<ProcessEnd> {
+  const { results, directory } = program;
+  const mark = randomUUID();
+  endProcesses((environment) => {
+    const other = environment.get('NAS_ATTEMPT') ?? mark;
+    return environment.get('NAS_RESULTS') === results && environment.get('NAS_STAGE') === directory && other !== mark;
+  });
+  const log = await open(program.log, 'a');
+  try {
+    await log.write(`--- ${new Date().toISOString()} ${program.file}\n`);
+    const child = fork(program.file, program.arguments, {
+      execArgv: ['--import', import.meta.resolve('tsx')],
+      env: {
+        UV_THREADPOOL_SIZE: POOL_SIZE,
+        ...allocatorEnvironment,
+        ...process.env,
+        ...program.environment,
+        NAS_RESULTS: results,
+        NAS_STAGE: directory,
+        NAS_ATTEMPT: mark,
+      },
+      stdio: ['ignore', log.fd, log.fd, 'ipc'],
+      detached: true,
+    });
+    return await supervise(child, supervision);
+  } finally {
+    endProcesses((environment) => environment.get('NAS_ATTEMPT') === mark);
+    await log.close();
+  }
+}
+
+async function supervise(child: ChildProcess, { onMessage, stalledMs, graceMs }: Supervision): Promise<ProcessEnd> {
+  // Taken now: listeners are called outside of the activity's context.
+  const context = Context.current();
+  const before = machineMemory();
+  let interruption: Interruption | null = null;
+  let complaint: Error | null = null;
+  let held: number | null = null;
+  let kill: NodeJS.Timeout | undefined;
+
+  const interrupt = (why: Interruption): void => {
+    if (interruption !== null) return;
+    interruption = why;
+    const isPolite = why !== 'lost' && why !== 'stalled';
+    signalGroup(child, isPolite ? 'SIGTERM' : 'SIGKILL');
+    kill = setTimeout(() => signalGroup(child, 'SIGKILL'), graceMs);
+  };
+  const look = setInterval(() => {
+    held = memoryOf(child.pid ?? 0) ?? held;
+    if (stalledMs() !== null) interrupt('stalled');
+  }, LOOK_EVERY_MS);
+  child.on('message', (message) => {
+    try {
+      onMessage(message);
+    } catch (error) {
+      complaint ??= error instanceof Error ? error : new Error(String(error));
+      signalGroup(child, 'SIGKILL');
+    }
+  });
+
+  const signal = context.cancellationSignal;
+  const onAbort = (): void => interrupt(interruptionOf(context));
+  signal.addEventListener('abort', onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  try {
+    await once(child, 'exit');
+    // Its last messages may still be in the channel.
+    if (child.connected) await once(child, 'disconnect');
+    await nextTurn();
+  } finally {
+    clearInterval(look);
+    clearTimeout(kill);
+    signal.removeEventListener('abort', onAbort);
+  }
+  const { exitCode: code, signalCode } = child;
+  return { code, signal: signalCode, held, machine: { before, after: machineMemory() }, interruption, complaint };
+}
+
+function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
+  if (child.pid === undefined) return;
+  try {
+    process.kill(-child.pid, signal);
+  } catch {
+    // No such group: it is gone already.
+  }
+}
