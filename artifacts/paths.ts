@@ -1,5 +1,5 @@
-import { BadInput } from '../plan/endings.ts';
-import { existsSync, realpathSync } from 'node:fs';
+import { BadInput, isErrno } from '../plan/endings.ts';
+import { realpathSync } from 'node:fs';
 import path from 'node:path';
 
 // Every name below the results root stands here, so that a reader never has to search for one.
@@ -59,15 +59,28 @@ export function placeOf(root: string, relative: string): string {
     );
   }
   const place = path.join(root, ...segments);
-  if (!existsSync(root)) return place;
-  const realRoot = realpathSync(root);
+  const realRoot = realPath(root);
   let existing = place;
-  while (!existsSync(existing)) existing = path.dirname(existing);
-  const real = realpathSync(existing);
+  let real = realPath(existing);
+  while (real === null && existing !== root) {
+    existing = path.dirname(existing);
+    real = realPath(existing);
+  }
+  if (realRoot === null || real === null) return place;
   if (real === realRoot || real.startsWith(realRoot + path.sep)) return place;
   throw new PathError(
     `results path: expected ${relative} to lie in ${realRoot}, got a link to ${real}; remove the symbolic link`,
   );
+}
+
+// One call: a file that is seen may be gone before it is looked at again.
+function realPath(place: string): string | null {
+  try {
+    return realpathSync(place);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG')) return null;
+    throw error;
+  }
 }
 
 /** What a record names a file by: its path relative to the results root, with `/` on every system. */
