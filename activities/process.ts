@@ -8,6 +8,7 @@ import { availableParallelism } from 'node:os';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { interruptionOf } from './attempt.ts';
 import type { Death, Interruption } from './endings.ts';
+import { nodeArguments } from '../runtime/layout.ts';
 import { allocatorEnvironment } from '../runtime/machine.ts';
 import { endProcesses, machineMemory, memoryOf } from '../runtime/processes.ts';
 
@@ -67,7 +68,7 @@ export async function superviseProcess(program: Program, supervision: Supervisio
   try {
     await log.write(`--- ${new Date().toISOString()} ${program.file}\n`);
     const child = fork(program.file, program.arguments, {
-      execArgv: ['--import', import.meta.resolve('tsx')],
+      execArgv: [...nodeArguments],
       env: {
         UV_THREADPOOL_SIZE: POOL_SIZE,
         ...allocatorEnvironment,

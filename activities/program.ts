@@ -8,6 +8,7 @@ import { fileNames } from '../artifacts/paths.ts';
 import type { Program } from '../pipelines/kinds/kind.ts';
 import { KnownError } from '../plan/endings.ts';
 import type { JsonObject } from '../plan/json.ts';
+import { programFile } from '../runtime/layout.ts';
 import { deviceEnvironment } from '../runtime/machine.ts';
 
 /** Runs any program in the stage's folder: exit code 0 and every promised file there, or the stage failed. */
@@ -19,7 +20,7 @@ export async function runProgram(attempt: StageAttempt, program: Program): Promi
   phases.enter('running');
   const end = await superviseProcess(
     {
-      file: path.join(import.meta.dirname, 'program-guard.ts'),
+      file: programFile('activities/program-guard.ts'),
       arguments: [order],
       environment: { ...deviceEnvironment(device), ...program.env },
       log,

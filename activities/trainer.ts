@@ -10,6 +10,7 @@ import { fileNames } from '../artifacts/paths.ts';
 import { Job, TrainerMessage } from '../nas/process/protocol.ts';
 import { KnownError } from '../plan/endings.ts';
 import type { JsonObject } from '../plan/json.ts';
+import { programFile } from '../runtime/layout.ts';
 import { deviceEnvironment } from '../runtime/machine.ts';
 
 /**
@@ -38,7 +39,7 @@ export async function runTrainer(
   let lastSeen: string | null = null;
   const end = await superviseProcess(
     {
-      file: path.resolve(import.meta.dirname, '..', entry),
+      file: programFile(entry),
       arguments: [file],
       environment: deviceEnvironment(device),
       log: path.join(folder, fileNames.trainerLog),

@@ -1,5 +1,5 @@
 import { BadInput, isErrno } from '../plan/endings.ts';
-import { realpathSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 
 // Every name below the results root stands here, so that a reader never has to search for one.
@@ -32,11 +32,24 @@ export function manifestNumber(name: string): number {
 /** A path that was refused: it names something outside of the results root, or is no legal id. */
 export class PathError extends BadInput {}
 
-const clone = path.resolve(import.meta.dirname, '..');
+/** What is shipped: the clone, or the installed package. */
+const shippedRoot = path.resolve(import.meta.dirname, '..');
 
-/** The folder all results lie under: `results/` of the clone, or the folder that NAS_RESULTS names. Absolute; the same from wherever a command is given. */
+/** The folder that a person works in, with pipelines, configs and results: the one that NAS_PROJECT names, else the clone. */
+export const projectRoot = path.resolve(process.env['NAS_PROJECT'] || shippedRoot);
+
+/** Where pipelines, configs and what they name are looked for: a person's own files win over those shipped. */
+export const projectRoots: readonly string[] = [...new Set([projectRoot, shippedRoot])];
+
+/** The absolute path of a file of the project, named relative to it; where there is none, where it would be. */
+export function projectFile(relative: string): string {
+  const places = projectRoots.map((root) => path.resolve(root, relative));
+  return places.find((place) => existsSync(place)) ?? path.resolve(projectRoot, relative);
+}
+
+/** The folder all results lie under: `results/` of the project, or the folder that NAS_RESULTS names. Absolute; the same from wherever a command is given. */
 export function resultsRoot(environment: NodeJS.ProcessEnv = process.env): string {
-  return path.resolve(clone, environment['NAS_RESULTS'] || 'results');
+  return path.resolve(projectRoot, environment['NAS_RESULTS'] || 'results');
 }
 
 /** Checks a run id: it names a folder and a workflow, so letters, digits, `.`, `_`, `-`, 100 at most. */

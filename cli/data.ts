@@ -12,7 +12,7 @@ import type { ImageListConfig } from '../configs/dataset-schema.ts';
 import { CLASS_NAMES } from '../nas/data/class-names.ts';
 import { prepareImageNet } from '../nas/data/imagenet/prepare.ts';
 import type { Prepared } from '../nas/data/imagenet/prepare.ts';
-import { PROJECT_ROOT } from '../pipelines/project.ts';
+import { projectFile, projectRoot } from '../artifacts/paths.ts';
 
 interface DataOptions {
   readonly root: string;
@@ -100,7 +100,7 @@ async function shipped() {
 }
 
 async function readConfig(file: string): Promise<unknown> {
-  return load(await readFile(path.join(PROJECT_ROOT, 'configs', file), 'utf8'));
+  return load(await readFile(projectFile(`configs/${file}`), 'utf8'));
 }
 
 /** How a pipeline is run on that data set. */
@@ -109,7 +109,7 @@ function usedBy(
   { name, classes, parts }: ImageListConfig,
   usual: { batches: number; batch_size: number },
 ): string[] {
-  const folder = path.join(PROJECT_ROOT, 'configs', 'datasets');
+  const folder = path.join(projectRoot, 'configs', 'datasets');
   const moved =
     path.dirname(path.resolve(file)) === folder ? [] : [`to name it in a pipeline, put ${file} into ${folder}`];
   const settings = [`dataset=${name}`, `n_classes=${classes}`];

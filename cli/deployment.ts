@@ -1,10 +1,9 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { Message } from '../nas/deployment/request.ts';
 import type { Done, Request } from '../nas/deployment/request.ts';
-import { root } from '../runtime/layout.ts';
+import { nodeArguments, programFile } from '../runtime/layout.ts';
 import { Failure } from './failure.ts';
 
 /**
@@ -12,8 +11,8 @@ import { Failure } from './failure.ts';
  * @throws Failure with the process's own words
  */
 export async function deploy(request: Request): Promise<Done> {
-  const child = fork(path.join(root, 'nas/deployment/main.ts'), {
-    execArgv: ['--import', import.meta.resolve('tsx')],
+  const child = fork(programFile('nas/deployment/main.ts'), {
+    execArgv: [...nodeArguments],
     stdio: ['pipe', 'ignore', 'pipe', 'ipc'],
   });
   const said: Message[] = [];

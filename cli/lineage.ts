@@ -7,10 +7,9 @@ import { z } from 'zod';
 import { catalogue, runOf } from '../artifacts/catalogue.ts';
 import type { CataloguedStage } from '../artifacts/catalogue.ts';
 import { filesOf, namedFiles } from '../artifacts/manifest.ts';
-import { fileNames, referenceTo } from '../artifacts/paths.ts';
+import { fileNames, projectRoots, referenceTo } from '../artifacts/paths.ts';
 import { openStore } from '../artifacts/results.ts';
 import { Failure } from './failure.ts';
-import { root as project } from '../runtime/layout.ts';
 
 /** A file that something was made of, or that was asked for. */
 interface Link {
@@ -49,7 +48,7 @@ export async function lineageOf(root: string, what: string): Promise<Lineage> {
     // What was taken over names files of a run that may be gone: any file of the same bytes serves.
     const isOurs = makers.has(file) || !byHash.has(sha256) ? file : (byHash.get(sha256)?.one.file ?? file);
     const maker = makers.get(isOurs);
-    const hash = maker === undefined ? await openStore(project).hashOf(file) : await openStore(root).hashOf(isOurs);
+    const hash = maker === undefined ? await hashOfProjectFile(file) : await openStore(root).hashOf(isOurs);
     if (maker !== undefined) await visit(maker);
     const found = hash === null ? 'no file' : hash === sha256 ? 'the same' : 'other bytes';
     return {
@@ -70,6 +69,11 @@ export async function lineageOf(root: string, what: string): Promise<Lineage> {
   const files: Link[] = [];
   for (const file of wanted(root, what, all)) files.push(await linkTo(file));
   return { files, stages };
+}
+
+async function hashOfProjectFile(file: string): Promise<string | null> {
+  const hashes = await Promise.all(projectRoots.map((root) => openStore(root).hashOf(file)));
+  return hashes.find((hash) => hash !== null) ?? null;
 }
 
 // The files that are asked for, by name.

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import packageJson from '../package.json' with { type: 'json' };
+import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
 import { existsSync, readdirSync } from 'node:fs';
 import { resultsRoot } from '../artifacts/paths.ts';
@@ -8,10 +8,14 @@ import { inWords } from './failure.ts';
 /** Adds a verb's arguments, options and action to its command. Every verb's file exports one as `define`. */
 type Define = (command: Command) => void;
 
+const { version }: { version: string } = createRequire(import.meta.url)('../package.json');
+
 const steer = (): Promise<{ define: Define }> => import('./steer.ts');
 
 // A verb's file is loaded only when that verb is asked for: `nas --help` needs none of them.
 const VERBS: Readonly<Record<string, readonly [description: string, load: () => Promise<{ define: Define }>]>> = {
+  init: ['write a pipeline with its configs into a folder of your own', () => import('./init.ts')],
+  setup: ['install what npm cannot: the Temporal server and TensorFlow (--device gpu)', () => import('./setup.ts')],
   up: ['start the server and the workers of this clone, until Ctrl-C', () => import('./up.ts')],
   worker: ['start workers for a server that runs already', () => import('./worker.ts')],
   quickstart: ['run pipelines/quickstart.yml from server to summary', () => import('./quickstart.ts')],
@@ -44,7 +48,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   const program = new Command('nas')
     .description('Few-shot neural architecture search as one durable workflow.')
-    .version(packageJson.version)
+    .version(version)
     .exitOverride()
     .showHelpAfterError('(`nas --help` lists the verbs, `nas <verb> --help` their options)');
   const asked = argv.find((argument) => Object.hasOwn(VERBS, argument));

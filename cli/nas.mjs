@@ -1,30 +1,61 @@
 #!/usr/bin/env node
-// The command `nas`: plain JavaScript, so that it can install what is missing before TypeScript can be loaded.
+// The command `nas`, of a clone or of the installed package: plain JavaScript, so that it can install what is missing
+// before TypeScript can be loaded.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const runtime = path.resolve(root, process.env.NAS_RUNTIME || '.runtime');
+const isClone = existsSync(path.join(root, 'cli/main.ts'));
+if (!isClone) findHomes();
+const runtime = path.resolve(process.env.NAS_PROJECT || root, process.env.NAS_RUNTIME || '.runtime');
+const [verb = '', ...rest] = process.argv.slice(2);
 // The other verbs only read files or talk to a server.
-const needsRuntime = ['up', 'worker', 'quickstart', 'verify-resume', 'export', 'predict'].includes(
-  process.argv[2] ?? '',
-);
+const needsRuntime = ['up', 'worker', 'quickstart', 'verify-resume', 'export', 'predict'].includes(verb);
+const isHelp = rest.includes('--help') || rest.includes('-h');
 
-if (!existsSync(path.join(root, 'node_modules/tsx')) || (needsRuntime && !existsSync(path.join(runtime, 'current')))) {
+const lacksPackages = isClone && !existsSync(path.join(root, 'node_modules/tsx'));
+if (lacksPackages || (needsRuntime && !isHelp && !existsSync(path.join(runtime, 'current')))) {
   // Its progress goes to stderr, for stdout belongs to the verb.
-  const setup = spawnSync(process.execPath, [path.join(root, 'runtime/setup/bootstrap.mjs')], {
-    stdio: ['inherit', 2, 2],
-  });
+  const program = path.join(root, isClone ? '' : 'dist', 'runtime/setup/bootstrap.mjs');
+  const options = verb === 'setup' ? rest : [];
+  const setup = spawnSync(process.execPath, [program, ...options], { stdio: ['inherit', 2, 2] });
   if (setup.status !== 0) process.exit(1);
 }
 
-// tsx would keep its cache outside of this clone; without one a start is no slower.
-process.env.TSX_DISABLE_CACHE ??= '1';
-const { register } = await import('tsx/esm/api');
-register();
-const { main } = await import('./main.ts');
+if (isClone) {
+  // tsx would keep its cache outside of this clone; without one a start is no slower.
+  process.env.TSX_DISABLE_CACHE ??= '1';
+  (await import('tsx/esm/api')).register();
+}
+const { main } = await import(isClone ? './main.ts' : '../dist/cli/main.js');
 await main(process.argv.slice(2));
 // A start that failed half-way leaves native threads behind, which would keep the process.
 process.exit();
+
+/**
+ * An installed package may lie where nobody can write. What belongs to a person's work lies in the project: the nearest
+ * folder upwards that has `.nas`, else the current one. What all projects can share lies where users keep such things.
+ */
+function findHomes() {
+  process.env.NAS_PROJECT ||= nearestProject(process.cwd()) ?? process.cwd();
+  process.env.NAS_RUNTIME ||= path.join(process.env.XDG_DATA_HOME || path.join(home(), '.local/share'), 'fewshot-nas');
+  process.env.NAS_CACHE ||= path.join(process.env.XDG_CACHE_HOME || path.join(home(), '.cache'), 'fewshot-nas');
+}
+
+function nearestProject(folder) {
+  if (existsSync(path.join(folder, '.nas'))) return folder;
+  const above = path.dirname(folder);
+  return above === folder ? null : nearestProject(above);
+}
+
+function home() {
+  try {
+    return homedir();
+  } catch {
+    // A user that the system does not know has none.
+    return process.cwd();
+  }
+}

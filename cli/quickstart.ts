@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type { Client } from '@temporalio/client';
+import { projectFile } from '../artifacts/paths.ts';
 import type { Command } from 'commander';
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { resultsRoot } from '../artifacts/paths.ts';
@@ -17,10 +18,10 @@ import { endInWords, follow } from './watch.ts';
 import { retryStageUpdate } from '../plan/messages.ts';
 import { answered, readRun } from '../runs/run.ts';
 import type { RunView } from '../runs/run.ts';
-import { root, serverHome } from '../runtime/layout.ts';
+import { serverHome } from '../runtime/layout.ts';
 
 export function define(command: Command): void {
-  const file = path.join(root, 'pipelines/quickstart.yml');
+  const file = projectFile('pipelines/quickstart.yml');
   defineForPipeline(command.argument('[pipeline]', 'a pipeline file (.yml)', file)).action(quickstart);
 }
 

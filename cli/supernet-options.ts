@@ -18,7 +18,7 @@ import { Calibration } from '../nas/deployment/request.ts';
 import type { OfSupernet } from '../nas/deployment/request.ts';
 import { parseArchCode } from '../nas/space/arch-code.ts';
 import { PipelineError } from '../pipelines/problems.ts';
-import { Project, PROJECT_ROOT } from '../pipelines/project.ts';
+import { Project } from '../pipelines/project.ts';
 
 /** A subnet of a supernet, and what nobody has written down about the supernet's file. */
 export interface SubnetOptions {
@@ -110,7 +110,7 @@ async function trainedWith(file: string, sha256: string): Promise<z.infer<typeof
 }
 
 function named(what: 'space' | 'dataset', name: string): unknown {
-  const found = new Project(PROJECT_ROOT).named(what, name, { source: `--${what}` }, []);
+  const found = new Project().named(what, name, { source: `--${what}` }, []);
   if ('problems' in found) throw new PipelineError(found.problems);
   return found.value;
 }

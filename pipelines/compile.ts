@@ -12,7 +12,7 @@ import type { Sight } from './links.ts';
 import { idleParams, paramsOf, paramValue } from './params.ts';
 import { nearest, PipelineError, problem } from './problems.ts';
 import type { Place, Problem, Report } from './problems.ts';
-import { Project, PROJECT_ROOT } from './project.ts';
+import { Project } from './project.ts';
 import { PipelineFile, StageFile } from './schema.ts';
 import { compileStage } from './stage.ts';
 import type { SubPlan, SubRequest } from './with.ts';
@@ -33,7 +33,7 @@ export interface LoadOptions {
   readonly id?: string;
   /** `--set` flags, each `key=value`. */
   readonly set?: readonly string[];
-  /** The folder that configs/ and all files that a pipeline names lie below. */
+  /** The folder that configs/ and all files that a pipeline names lie below; the project's where absent. */
   readonly root?: string;
 }
 
@@ -42,8 +42,9 @@ export interface LoadOptions {
  * @param file path relative to the current folder, or absolute
  * @throws PipelineError with everything that is wrong, each with file:line:column and a remedy
  */
-export function loadPipeline(file: string, { id, set = [], root = PROJECT_ROOT }: LoadOptions = {}): Plan {
-  const shown = shownPath(file, root);
+export function loadPipeline(file: string, { id, set = [], root }: LoadOptions = {}): Plan {
+  const project = root === undefined ? new Project() : new Project([root]);
+  const shown = shownPath(file, project.roots);
   const stats = statSync(file, { throwIfNoEntry: false });
   if (!stats?.isFile() || stats.size > LARGEST_BYTES) {
     const got = !stats ? 'no file' : stats.isFile() ? `${stats.size} bytes` : 'no regular file';
@@ -55,7 +56,7 @@ export function loadPipeline(file: string, { id, set = [], root = PROJECT_ROOT }
   const { source, problems } = readYaml(shown, readFileSync(file, 'utf8'));
   const idProblems = id === undefined ? [] : wrongId(id);
   const compiled = source
-    ? compilePipeline(source, { project: new Project(root), id: id ?? null, settings, files: [shown], deferred: {} })
+    ? compilePipeline(source, { project, id: id ?? null, settings, files: [shown], deferred: {} })
     : null;
   const all = [...settings.problems, ...idProblems, ...problems, ...(compiled?.problems ?? [])];
   if (all.length > 0 || !compiled?.plan) throw new PipelineError(all);
@@ -63,9 +64,10 @@ export function loadPipeline(file: string, { id, set = [], root = PROJECT_ROOT }
 }
 
 /** Relative to the project where it lies in it: so a plan is the same wherever the command was given. */
-function shownPath(file: string, root: string): string {
-  const relative = path.relative(root, path.resolve(file));
-  return relative.startsWith('..') || path.isAbsolute(relative) ? file : relative.split(path.sep).join('/');
+function shownPath(file: string, roots: readonly string[]): string {
+  const paths = roots.map((root) => path.relative(root, path.resolve(file)));
+  const below = paths.find((relative) => !relative.startsWith('..') && !path.isAbsolute(relative));
+  return below === undefined ? file : below.split(path.sep).join('/');
 }
 
 function wrongId(id: string): Problem[] {

@@ -1,8 +1,9 @@
 import { BadInput } from '../plan/endings.ts';
 import path from 'node:path';
 import { createHash } from 'node:crypto';
-import { closeSync, openSync, readdirSync, readFileSync, readSync, realpathSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, realpathSync, statSync } from 'node:fs';
 import { z } from 'zod';
+import { projectRoots } from '../artifacts/paths.ts';
 import { DatasetConfig } from '../configs/dataset-schema.ts';
 import type { ImageListConfig } from '../configs/dataset-schema.ts';
 import { SpaceConfig } from '../configs/space-schema.ts';
@@ -29,15 +30,16 @@ const FOLDERS = {
 /** A value, or why there is none. */
 export type Found<T> = { readonly value: T } | { readonly problems: readonly Problem[] };
 
-/** The project folder as one load sees it: every file is read once. */
+/** The project as one load sees it: every file is read once. */
 export class Project {
-  readonly root: string;
+  /** Folders that files are looked for in: the first one that has a file wins. */
+  readonly roots: readonly string[];
   readonly #files = new Map<string, ProjectFile | FileError>();
   readonly #lists = new Map<string, ListedSubnet[] | string>();
   readonly #datasets = new Map<string, ImageListConfig | BadInput>();
 
-  constructor(root: string) {
-    this.root = root;
+  constructor(roots: readonly string[] = projectRoots) {
+    this.roots = roots;
   }
 
   /** The text and hash of a file. `place` and `at` say who asks. */
@@ -58,7 +60,7 @@ export class Project {
   /** The space or data set of that name, checked. */
   named(what: keyof typeof FOLDERS, name: string, place: Place, at: Path): Found<Json> {
     const { folder, schema } = FOLDERS[what];
-    const names = namesIn(this.root, folder);
+    const names = namesIn(this.roots, folder);
     if (!names.includes(name)) {
       return {
         problems: [
@@ -100,7 +102,7 @@ export class Project {
   /** A reference to a supernet's file, checked against the space and the number of classes. */
   supernet(name: string, space: Space, classes: number, place: Place, at: Path): Found<Json> {
     try {
-      return { value: supernetReference(this.root, name, space, classes) };
+      return { value: supernetReference(this.roots, name, space, classes) };
     } catch (error) {
       if (!(error instanceof FileError)) throw error;
       return { problems: [problem(place, at, `${error.message}; docs/pytorch.md says what such a file is`)] };
@@ -109,7 +111,7 @@ export class Project {
 
   #read(name: string): ProjectFile | FileError {
     try {
-      return readProjectFile(this.root, name);
+      return readProjectFile(this.roots, name);
     } catch (error) {
       if (error instanceof FileError) return error;
       throw error;
@@ -148,12 +150,9 @@ interface ProjectFile {
   readonly sha256: string;
 }
 
-/** The repository: configs/, pipelines/ and whatever a pipeline refers to lie below it. */
-export const PROJECT_ROOT = path.resolve(import.meta.dirname, '..');
-
-/** Reads a file named relative to `root`. Throws FileError as `projectPlace`, and for one over 64 MiB. */
-function readProjectFile(root: string, relative: string): ProjectFile {
-  const place = projectPlace(root, relative);
+/** Reads a file named relative to a root. Throws FileError as `projectPlace`, and for one over 64 MiB. */
+function readProjectFile(roots: readonly string[], relative: string): ProjectFile {
+  const place = projectPlace(roots, relative);
   const { size } = statSync(place);
   if (size > LARGEST_BYTES)
     throw new FileError(`expected at most 64 MiB, got ${size} bytes at ${JSON.stringify(relative)}; split it`);
@@ -161,13 +160,16 @@ function readProjectFile(root: string, relative: string): ProjectFile {
   return { text: bytes.toString('utf8'), sha256: createHash('sha256').update(bytes).digest('hex') };
 }
 
-/** The absolute path of a file named relative to `root`. Throws FileError: absolute, `..`, a link out of the root, no file. */
-function projectPlace(root: string, relative: string): string {
+/** The absolute path of a file named relative to a root. Throws FileError: absolute, `..`, a link out of the root, no file. */
+function projectPlace(roots: readonly string[], relative: string): string {
   if (path.isAbsolute(relative) || relative.includes('\0') || relative.split(/[\\/]/).includes('..')) {
     throw new FileError(
       `expected a path below the project folder, got ${JSON.stringify(relative)}; write it relative to that, without ..`,
     );
   }
+  const isThere = (root: string): boolean =>
+    statSync(path.join(root, relative), { throwIfNoEntry: false }) !== undefined;
+  const root = roots.find(isThere) ?? roots[0] ?? '';
   const place = path.join(root, relative);
   const stats = statSync(place, { throwIfNoEntry: false });
   if (!stats?.isFile()) {
@@ -183,10 +185,11 @@ function projectPlace(root: string, relative: string): string {
   return place;
 }
 
-/** Names of the .yml files in a folder below the root, without their ending. */
-function namesIn(root: string, folder: string): string[] {
-  const files = readdirSync(path.join(root, folder), { withFileTypes: true });
-  return files.flatMap((entry) => (entry.name.endsWith('.yml') ? [entry.name.slice(0, -4)] : [])).toSorted();
+/** Names of the .yml files in a folder below the roots, without their ending. */
+function namesIn(roots: readonly string[], folder: string): string[] {
+  const folders = roots.map((root) => path.join(root, folder)).filter((place) => existsSync(place));
+  const names = folders.flatMap((place) => readdirSync(place)).filter((name) => name.endsWith('.yml'));
+  return [...new Set(names.map((name) => name.slice(0, -4)))].toSorted();
 }
 
 /** Supernets that a pipeline names by their file instead of by the stage that made them. */
@@ -195,11 +198,11 @@ const PIECE_BYTES = 8 * 1024 * 1024;
 
 /**
  * What stands in the plan for a supernet's file: a reference as `${{ stages.X.selected }}` gives one, but into the project.
- * @param name relative to `root`
+ * @param name relative to a root
  * @throws FileError for no file, one of another format, of another space or number of classes, or with numbers that are not finite
  */
-function supernetReference(root: string, name: string, space: Space, classes: number): JsonObject {
-  const place = projectPlace(root, name);
+function supernetReference(roots: readonly string[], name: string, space: Space, classes: number): JsonObject {
+  const place = projectPlace(roots, name);
   try {
     const header = readSafetensorsHeader(place);
     const groups = groupsIn(header);

@@ -3,25 +3,39 @@ import { homedir, tmpdir, userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-// Where everything lies that is not a result. A relative path in a variable counts from the clone, whatever the current folder is.
+// Where everything lies that is not a result. A relative path in a variable counts from the project, whatever the current folder is.
 
-/** The clone this code lies in. */
+/** The clone, or the built package, that this code lies in. */
 export const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** What npm cannot install: `.runtime/` of the clone, or the folder that NAS_RUNTIME names. */
-export const home = resolve(root, process.env['NAS_RUNTIME'] || '.runtime');
+/** The folder that a person works in: the one that NAS_PROJECT names, else the clone. */
+const project = resolve(process.env['NAS_PROJECT'] || root);
 
-/** The state of the embedded Temporal server: `.nas/` of the clone, or the folder that NAS_HOME names. */
-export const serverHome = resolve(root, process.env['NAS_HOME'] || '.nas');
+/** Compiled for the package, or as it stands in the clone. */
+export const isBuilt = import.meta.url.endsWith('.js');
+
+/** The absolute path of a program of ours, named as in the clone: `nas/training/main.ts`. */
+export function programFile(file: string): string {
+  return join(root, isBuilt ? file.replace(/\.ts$/, '.js') : file);
+}
+
+/** What Node.js has to be told to run one of our programs. */
+export const nodeArguments: readonly string[] = isBuilt ? [] : ['--import', import.meta.resolve('tsx')];
+
+/** What npm cannot install: `.runtime/` of the project, or the folder that NAS_RUNTIME names. */
+export const home = resolve(project, process.env['NAS_RUNTIME'] || '.runtime');
+
+/** The state of the embedded Temporal server: `.nas/` of the project, or the folder that NAS_HOME names. */
+export const serverHome = resolve(project, process.env['NAS_HOME'] || '.nas');
 
 /**
- * What can be made anew, such as data sets as they are read and the speed of the machine: `.cache/` of the clone, or the
- * folder that NAS_CACHE names. Where the clone cannot be written, the user's own cache folder.
+ * What can be made anew, such as data sets as they are read and the speed of the machine: `.cache/` of the project, or the
+ * folder that NAS_CACHE names. Where the project cannot be written, the user's own cache folder.
  */
 export function cacheFolder(): string {
   const named = process.env['NAS_CACHE'];
-  if (named) return resolve(root, named);
-  const own = join(root, '.cache');
+  if (named) return resolve(project, named);
+  const own = join(project, '.cache');
   const users = process.env['XDG_CACHE_HOME'] || join(userHome(), '.cache');
   const places = [own, join(users, 'fewshot-nas')];
   return places.find(isWritable) ?? join(tmpdir(), `fewshot-nas-${process.getuid?.() ?? userInfo().username}`);

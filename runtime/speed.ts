@@ -1,9 +1,8 @@
 import { execFile } from 'node:child_process';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { bindingFile, cacheFolder, isWritable } from './layout.ts';
+import { bindingFile, cacheFolder, isWritable, nodeArguments, programFile } from './layout.ts';
 import { deviceEnvironment } from './machine.ts';
 
 /** How fast convolutions are computed here: on one card, or on one thread of the processor. */
@@ -21,7 +20,6 @@ export interface Speed {
   readonly operation: number;
 }
 
-const program = fileURLToPath(new URL('measure.ts', import.meta.url));
 const speedFile = (): string => join(cacheFolder(), 'speed.json');
 
 /** Measures for a second in a process of its own, and keeps the figures for later where it can. Throws what the process says if it fails. */
@@ -29,7 +27,7 @@ export async function measureSpeed(device: string): Promise<Speed> {
   const environment = { ...process.env, ...deviceEnvironment(device), TF_NUM_INTRAOP_THREADS: '1' };
   const { stdout } = await promisify(execFile)(
     process.execPath,
-    ['--import', import.meta.resolve('tsx'), program, bindingFile],
+    [...nodeArguments, programFile('runtime/measure.ts'), bindingFile],
     { env: environment, timeout: 120_000 },
   );
   const speed: Speed = JSON.parse(stdout);

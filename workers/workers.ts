@@ -1,8 +1,8 @@
-import path from 'node:path';
 import { bundleWorkflowCode, NativeConnection, Worker } from '@temporalio/worker';
 import type { WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import { DevicePool, heavyActivities, lightActivities } from '../activities/stages.ts';
 import { CONTROL_QUEUE, HEAVY_QUEUE } from '../plan/names.ts';
+import { programFile } from '../runtime/layout.ts';
 import { usable } from './server.ts';
 import type { ServerConfig } from './server.ts';
 
@@ -93,7 +93,7 @@ let made: Promise<WorkflowBundleWithSourceMap> | undefined;
 /** The workflow code as the workers run it, made once a process. */
 export async function workflowBundle(): Promise<WorkflowBundleWithSourceMap> {
   made ??= bundleWorkflowCode({
-    workflowsPath: path.resolve(import.meta.dirname, '../workflows/pipeline.ts'),
+    workflowsPath: programFile('workflows/pipeline.ts'),
     logger: { log: ignore, trace: ignore, debug: ignore, info: ignore, warn: console.warn, error: console.error },
   });
   return await made;

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { projectRoot } from '../../artifacts/paths.ts';
 import { ImageList, mayShareImages, PartName } from '../../configs/dataset-schema.ts';
 import type { ImageListConfig } from '../../configs/dataset-schema.ts';
 import { BadInput, FileFault, refuse } from '../../plan/endings.ts';
@@ -11,9 +11,9 @@ import type { ImageListFile } from './list-file.ts';
 
 // The lists of a data set: as its config says, held to their hashes, and without shared images.
 
-/** A root that is not absolute lies below `NAS_DATA`, or `data` in the clone. */
+/** A root that is not absolute lies below `NAS_DATA`, or `data` in the project. */
 export function dataRoot(root: string): string {
-  const data = process.env['NAS_DATA'] || fileURLToPath(new URL('../../data', import.meta.url));
+  const data = process.env['NAS_DATA'] || path.join(projectRoot, 'data');
   return path.resolve(data, root);
 }
 

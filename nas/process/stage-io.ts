@@ -1,9 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import type { FileReference } from '../../artifacts/references.ts';
-import path from 'node:path';
+import { projectFile as projectFilePath } from '../../artifacts/paths.ts';
 import { verifiedFile } from '../../artifacts/files.ts';
 import { openStore } from '../../artifacts/results.ts';
-import { root } from '../../runtime/layout.ts';
 
 /** A supernet's file; `origin` says that it lies below the project's root. */
 interface SupernetFile extends FileReference {
@@ -22,5 +21,5 @@ export async function projectFile(reference: FileReference): Promise<string> {
 
 async function projectPlace(reference: FileReference): Promise<string> {
   const remedy = 'the file was changed after the run was planned; start a new run';
-  return await verifiedFile(path.resolve(root, reference.file), reference, remedy);
+  return await verifiedFile(projectFilePath(reference.file), reference, remedy);
 }

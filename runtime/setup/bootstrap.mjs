@@ -1,5 +1,6 @@
 // The first thing a bare clone runs: plain JavaScript that needs nothing but Node. It installs the npm packages if they
-// are missing or not those of the lockfile, then hands over to setup.ts for what npm cannot install.
+// are missing or not those of the lockfile, then hands over to setup.ts for what npm cannot install. In the built package
+// npm has installed the packages already.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
@@ -9,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
+const isBuilt = existsSync(new URL('./setup.js', import.meta.url));
 
 /** Ends the process with one clear line; code 2 says that the command itself was wrong, 1 that it failed. */
 function fail(message, code = 1) {
@@ -85,12 +87,16 @@ async function alone(folder, body) {
 }
 
 async function setUpRuntime() {
+  const { setUp } = isBuilt ? await import('./setup.js') : await fromSource();
+  const failure = await setUp(options);
+  if (failure) fail(failure);
+}
+
+async function fromSource() {
   // tsx would keep what it has compiled in the system's folder for temporary files; nothing is left outside the clone.
   process.env.TSX_DISABLE_CACHE = '1';
   const { tsImport } = await import('tsx/esm/api');
-  const { setUp } = await tsImport('./setup.ts', import.meta.url);
-  const failure = await setUp(options);
-  if (failure) fail(failure);
+  return await tsImport('./setup.ts', import.meta.url);
 }
 
 const options = readOptions();
@@ -98,7 +104,7 @@ checkNode();
 // So that child processes end with this one.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(130));
 await alone(root, async () => {
-  if (!packagesAreInstalled()) installPackages();
-  await alone(resolve(root, process.env.NAS_RUNTIME || '.runtime'), setUpRuntime);
+  if (!isBuilt && !packagesAreInstalled()) installPackages();
+  await alone(resolve(process.env.NAS_PROJECT || root, process.env.NAS_RUNTIME || '.runtime'), setUpRuntime);
 });
 process.exit(0);

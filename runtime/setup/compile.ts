@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import type { ExecFileException } from 'node:child_process';
 import { mkdir, readFile, rename, rm, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { nodeArguments, programFile, root } from '../layout.ts';
 import type { Device } from '../layout.ts';
 import { compiler } from '../machine.ts';
 import { identityOf, isInstalled, noteInstalled } from './installed.ts';
@@ -13,12 +14,15 @@ import { SetupError, step } from './words.ts';
 
 const run = promisify(execFile);
 const require = createRequire(import.meta.url);
-const smokeTest = fileURLToPath(new URL('smoke-test.ts', import.meta.url));
 
 // N-API 8 is in every Node from 16 on, so one binding serves all of them.
 const flags = ['-O2', '-std=c++17', '-fPIC', '-shared', '-DNAPI_VERSION=8', '-Wl,-rpath,$ORIGIN/tensorflow'];
 
-const tfjsFolder = dirname(require.resolve('@tensorflow/tfjs-node-gpu/package.json'));
+/** TensorFlow.js's package, for the sources of its binding: the built package brings them along. */
+const tfjsFolder = dirname(
+  [join(root, 'tfjs-node-gpu/package.json')].find(existsSync) ??
+    require.resolve('@tensorflow/tfjs-node-gpu/package.json'),
+);
 const headersFolder = dirname(require.resolve('node-api-headers/package.json'));
 
 async function versionIn(folder: string): Promise<string> {
@@ -45,9 +49,10 @@ export function bindingIsInstalled(home: string, device: Device, identity: strin
 
 /** Computes a convolution in a process of its own, because a broken library can take its process with it. */
 export async function testBinding(file: string): Promise<void> {
-  const tsx = import.meta.resolve('tsx');
   try {
-    await run(process.execPath, ['--import', tsx, smokeTest, file], { timeout: 120_000 });
+    await run(process.execPath, [...nodeArguments, programFile('runtime/setup/smoke-test.ts'), file], {
+      timeout: 120_000,
+    });
   } catch (error) {
     throw new SetupError(
       `setup: expected libtensorflow to compute a convolution, got: ${errorOutput(error)}; remove the .runtime folder and run it again`,

@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ImageList } from '../../configs/dataset-schema.ts';
 import type { ImageListConfig } from '../../configs/dataset-schema.ts';
-import { PROJECT_ROOT } from '../../pipelines/project.ts';
+import { projectRoot } from '../../artifacts/paths.ts';
 import { writeImageFolder } from '../support/image-folder.ts';
 import { nas } from '../support/nas.ts';
 import type { Ended } from '../support/nas.ts';
@@ -132,7 +132,7 @@ test('what is wrong is told with its place, and nothing is written', async () =>
 test('what else is in the folder is named, and what is printed of the config is what a pipeline takes', async () => {
   writeFileSync(path.join(root, 'train', 'archive.tar'), '');
   mkdirSync(path.join(root, 'val', '.cache'));
-  const config = path.join(PROJECT_ROOT, 'configs', 'datasets', `test-${process.pid}.yml`);
+  const config = path.join(projectRoot, 'configs', 'datasets', `test-${process.pid}.yml`);
   try {
     const out = path.join(root, 'printed');
     const { code, stdout } = await nas([

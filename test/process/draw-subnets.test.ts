@@ -5,7 +5,7 @@ import { expect, test, vi } from 'vitest';
 import { macs, parameterCount } from '../../nas/space/cost.ts';
 import { depthOf } from '../../nas/space/space.ts';
 import { parseSubnetList } from '../../nas/space/subnet-list.ts';
-import { PROJECT_ROOT } from '../../pipelines/project.ts';
+import { projectRoot } from '../../artifacts/paths.ts';
 import { committedSpace, configText } from '../support/spaces.ts';
 
 // 200,000 subnets are drawn for the bands: seconds, more of them on a busy machine.
@@ -13,7 +13,7 @@ vi.setConfig({ testTimeout: 120_000 });
 
 /** What the command prints. */
 async function drawn(...args: string[]): Promise<string> {
-  const file = path.join(PROJECT_ROOT, 'configs/draw-subnets.ts');
+  const file = path.join(projectRoot, 'configs/draw-subnets.ts');
   const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', file, ...args]);
   return stdout;
 }

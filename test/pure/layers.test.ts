@@ -3,11 +3,11 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { PROJECT_ROOT } from '../../pipelines/project.ts';
+import { projectRoot } from '../../artifacts/paths.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /** What each folder may import, as docs/architecture.md says. */
-const [, section = ''] = readFileSync(path.join(PROJECT_ROOT, 'docs/architecture.md'), 'utf8').split(
+const [, section = ''] = readFileSync(path.join(projectRoot, 'docs/architecture.md'), 'utf8').split(
   '## What may import what',
 );
 const [table = ''] = section.split('## ');
@@ -25,9 +25,9 @@ const Found = z.object({ diagnostics: z.array(z.object({ code: z.string(), filen
 function lint(files: Readonly<Record<string, string>>): { code: number | null; found: string[] } {
   const root = temporaryFolder();
   for (const file of ['package.json', '.oxlintrc.json', 'tsconfig.json']) {
-    cpSync(path.join(PROJECT_ROOT, file), path.join(root, file));
+    cpSync(path.join(projectRoot, file), path.join(root, file));
   }
-  symlinkSync(path.join(PROJECT_ROOT, 'node_modules'), path.join(root, 'node_modules'));
+  symlinkSync(path.join(projectRoot, 'node_modules'), path.join(root, 'node_modules'));
   for (const [file, text] of Object.entries(files)) {
     mkdirSync(path.join(root, path.dirname(file)), { recursive: true });
     writeFileSync(path.join(root, file), text);

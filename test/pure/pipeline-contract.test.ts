@@ -4,13 +4,13 @@ import { describe, expect, test } from 'vitest';
 import { fingerprintOf } from '../../pipelines/fingerprint.ts';
 import { graphOf } from '../../pipelines/graph.ts';
 import { kinds } from '../../pipelines/kinds/catalogue.ts';
-import { PROJECT_ROOT } from '../../pipelines/project.ts';
+import { projectRoot } from '../../artifacts/paths.ts';
 import { editorSchema } from '../../pipelines/editor-schema.ts';
 import { readYaml } from '../../pipelines/yaml.ts';
 import type { JsonObject } from '../../plan/json.ts';
 
 test('schema.json is what the schemas say; else: npx tsx pipelines/editor-schema.ts', () => {
-  const committed: unknown = JSON.parse(readFileSync(path.join(PROJECT_ROOT, 'pipelines/schema.json'), 'utf8'));
+  const committed: unknown = JSON.parse(readFileSync(path.join(projectRoot, 'pipelines/schema.json'), 'utf8'));
   expect(committed).toEqual(JSON.parse(JSON.stringify(editorSchema())));
 });
 

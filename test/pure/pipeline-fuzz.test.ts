@@ -5,12 +5,13 @@ import { describe, expect, test } from 'vitest';
 import { compilePipeline } from '../../pipelines/compile.ts';
 import { parseSettings } from '../../pipelines/layers.ts';
 import { PipelineError, problemText } from '../../pipelines/problems.ts';
-import { Project, PROJECT_ROOT } from '../../pipelines/project.ts';
+import { projectRoot } from '../../artifacts/paths.ts';
+import { Project } from '../../pipelines/project.ts';
 import { readYaml } from '../../pipelines/yaml.ts';
 import { parseCondition } from '../../plan/conditions.ts';
 import { ExpressionError, resolve } from '../../plan/references.ts';
 
-const project = new Project(PROJECT_ROOT);
+const project = new Project();
 
 /** As the loader does, without the file: a plan or what is wrong. */
 function planOrProblems(text: string, flags: readonly string[] = []): boolean {
@@ -26,7 +27,7 @@ function planOrProblems(text: string, flags: readonly string[] = []): boolean {
 }
 
 const shipped = ['fashion-standalone.yml', 'standalone.yml'].map((name) =>
-  readFileSync(path.join(PROJECT_ROOT, 'pipelines', name), 'utf8'),
+  readFileSync(path.join(projectRoot, 'pipelines', name), 'utf8'),
 );
 const words = [
   'stages',

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { loadPipeline } from '../../pipelines/compile.ts';
-import { PROJECT_ROOT } from '../../pipelines/project.ts';
+import { projectRoot } from '../../artifacts/paths.ts';
 import { isObject, valueAt } from '../../plan/json.ts';
 import type { Plan } from '../../plan/plan.ts';
 import { planOf, problemsOf } from '../support/pipelines.ts';
@@ -202,17 +202,17 @@ stages:
 });
 
 describe('the pipelines that come with the project', () => {
-  const files = readdirSync(path.join(PROJECT_ROOT, 'pipelines')).filter((file) => file.endsWith('.yml'));
+  const files = readdirSync(path.join(projectRoot, 'pipelines')).filter((file) => file.endsWith('.yml'));
 
   const plans = new Map<string, Plan>();
   const shippedPlan = (file: string): Plan => {
-    const plan = plans.get(file) ?? loadPipeline(path.join(PROJECT_ROOT, 'pipelines', file));
+    const plan = plans.get(file) ?? loadPipeline(path.join(projectRoot, 'pipelines', file));
     plans.set(file, plan);
     return plan;
   };
 
   test.each(files)('%s loads, and says how it is started', (file) => {
-    const place = path.join(PROJECT_ROOT, 'pipelines', file);
+    const place = path.join(projectRoot, 'pipelines', file);
     expect(shippedPlan(file).stages.length).toBeGreaterThan(1);
     const head = readFileSync(place, 'utf8').split('\n').slice(0, 6).join('\n');
     expect(head).toMatch(/^# np(x nas|m) start/);
@@ -248,7 +248,7 @@ describe('the pipelines that come with the project', () => {
   });
 
   test('standalone.yml trains 30 nets, or one', () => {
-    const place = path.join(PROJECT_ROOT, 'pipelines/standalone.yml');
+    const place = path.join(projectRoot, 'pipelines/standalone.yml');
     expect(shippedPlan('standalone.yml').stages[0]?.matrix).toHaveLength(30);
     expect(loadPipeline(place, { set: ['arch=3'] }).stages[0]?.matrix).toEqual([
       { arch: { number: 3, code: '1526421212322232112100000014443444143400006666764600' } },

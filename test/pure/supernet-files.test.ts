@@ -8,7 +8,7 @@ import { readSafetensors, writeSafetensors } from '../../nas/weights/safetensors
 import { loadPipeline } from '../../pipelines/compile.ts';
 import { fingerprintOf } from '../../pipelines/fingerprint.ts';
 import { PipelineError } from '../../pipelines/problems.ts';
-import { PROJECT_ROOT } from '../../pipelines/project.ts';
+import { projectRoot } from '../../artifacts/paths.ts';
 import type { Plan } from '../../plan/plan.ts';
 import { committedSpace } from '../support/spaces.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -19,7 +19,7 @@ const space = committedSpace('fashion');
 /** A project with a supernet as the original saves it: prefixed names, statistics beside the parameters, no metadata. */
 function projectWith(groups: number): string {
   const root = temporaryFolder();
-  cpSync(path.join(PROJECT_ROOT, 'configs'), path.join(root, 'configs'), { recursive: true });
+  cpSync(path.join(projectRoot, 'configs'), path.join(root, 'configs'), { recursive: true });
   const parameters = parameterLayout(space, groups, 10).map(({ name, shape }) => ({
     name: `module.${name}`,
     shape,

@@ -1,6 +1,10 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { ImageListConfig, TrainingTransforms } from '../../../configs/dataset-schema.ts';
+import { isBuilt, programFile } from '../../../runtime/layout.ts';
+
+// In the clone a thread needs help to read TypeScript.
+const loaderThread = programFile(`nas/data/images/loader-thread.${isBuilt ? 'ts' : 'mjs'}`);
 
 /** A job under way. */
 interface Pending {
@@ -76,7 +80,7 @@ export class ImageLoader {
   }
 
   #start(): Worker {
-    const worker = new Worker(new URL('loader-thread.mjs', import.meta.url), { workerData: this.#settings });
+    const worker = new Worker(loaderThread, { workerData: this.#settings });
     worker.on('message', ({ id, failed }: LoaderAnswer) => {
       const pending = this.#pending.get(id);
       if (!pending) return;

@@ -1,0 +1,22 @@
+// npm run build: compiles to JavaScript and puts beside it what the code reads, so that dist/ is the whole package but
+// its dependencies. `npm pack` then makes the tarball.
+import { spawnSync } from 'node:child_process';
+import { cpSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, extname, join } from 'node:path';
+
+rmSync('dist', { recursive: true, force: true });
+const compiled = spawnSync('npx', ['tsc', '-p', 'tsconfig.build.json'], { stdio: 'inherit' });
+if (compiled.status !== 0) process.exit(1);
+
+cpSync('package.json', 'dist/package.json');
+const isCode = (file) => ['.ts', '.as'].includes(extname(file)) || file.endsWith('loader-thread.mjs');
+for (const folder of readdirSync('dist').filter((name) => statSync(join('dist', name)).isDirectory())) {
+  cpSync(folder, join('dist', folder), { recursive: true, filter: (file) => !isCode(file) });
+}
+
+// Of TensorFlow.js only the sources of its binding are wanted. Its package would fetch a libtensorflow of its own when it is installed.
+const tfjs = dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-node-gpu/package.json'));
+for (const name of ['binding', 'package.json']) {
+  cpSync(join(tfjs, name), join('dist/tfjs-node-gpu', name), { recursive: true });
+}

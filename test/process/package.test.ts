@@ -1,0 +1,95 @@
+import path from 'node:path';
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { projectRoot } from '../../artifacts/paths.ts';
+
+// The tarball as a person has it: unpacked beside its dependencies, without what only the clone needs.
+
+const folder = mkdtempSync(path.join(tmpdir(), 'fewshot-nas-'));
+const modules = path.join(folder, 'node_modules');
+const project = path.join(folder, 'project');
+
+beforeAll(() => {
+  execFileSync('npm', ['run', '--silent', 'build'], { cwd: projectRoot });
+  execFileSync('npm', ['pack', '--silent', '--pack-destination', folder], { cwd: projectRoot });
+  const tarball = readdirSync(folder).find((name) => name.endsWith('.tgz')) ?? '';
+  mkdirSync(modules);
+  execFileSync('tar', ['xzf', path.join(folder, tarball), '-C', modules, '--transform', 's/^package/fewshot-nas/']);
+  for (const name of readdirSync(path.join(projectRoot, 'node_modules'))) {
+    const isOfClone = ['tsx', 'esbuild', 'typescript', 'vitest', '@tensorflow', '.bin'].includes(name);
+    if (!isOfClone) symlinkSync(path.join(projectRoot, 'node_modules', name), path.join(modules, name));
+  }
+  mkdirSync(project);
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function nas(args: readonly string[], cwd = project): { code: number | null; stdout: string; stderr: string } {
+  const { NAS_RUNTIME: _runtime, ...inherited } = process.env;
+  const environment = { ...inherited, HOME: path.join(folder, 'home') };
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [path.join(modules, 'fewshot-nas/cli/nas.mjs'), ...args],
+    { cwd, env: environment, encoding: 'utf8' },
+  );
+  return { code: status, stdout, stderr };
+}
+
+test('the installed package starts a project whose pipeline is sound, and finds it from any folder below', () => {
+  const { version } = JSON.parse(readFileSync(path.join(projectRoot, 'package.json'), 'utf8'));
+  expect(nas(['--version'])).toMatchObject({ code: 0, stdout: `${version}\n`, stderr: '' });
+  const begun = JSON.parse(nas(['init', '--json']).stdout);
+  expect(begun).toMatchObject({ kept: [], written: expect.arrayContaining(['pipelines/first.yml', '.gitignore']) });
+  const planned = nas(['plan', 'first.yml', '--json'], path.join(project, 'pipelines'));
+  expect(planned.stderr).toBe('');
+  expect(JSON.parse(planned.stdout)).toMatchObject({ id: 'first', source: 'pipelines/first.yml' });
+  expect(readdirSync(project).toSorted()).toEqual(['.gitignore', '.nas', 'README.md', 'configs', 'pipelines']);
+});
+
+test('files of a person are kept by nas init, and win over those that are shipped', () => {
+  const config = path.join(project, 'configs/common.yml');
+  writeFileSync(config, `${readFileSync(config, 'utf8')}# mine\n`);
+  expect(JSON.parse(nas(['init', '--json']).stdout)).toMatchObject({ written: [] });
+  expect(readFileSync(config, 'utf8')).toContain('# mine');
+  const space = path.join(project, 'configs/spaces/fashion.yml');
+  writeFileSync(space, 'name: broken\n');
+  expect(nas(['plan', 'pipelines/first.yml'])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('spaces/fashion.yml'),
+  });
+  rmSync(path.join(project, 'configs'), { recursive: true });
+  expect(nas(['plan', 'pipelines/first.yml'])).toMatchObject({ code: 0, stderr: '' });
+});
+
+test('nothing is written into the package, and what its programs read is in it', () => {
+  const dist = path.join(modules, 'fewshot-nas/dist');
+  for (const file of [
+    'nas/training/main.js',
+    'nas/training/event.proto',
+    'workflows/pipeline.js',
+    'tfjs-node-gpu/binding/tfjs_binding.cc',
+    'nas/data/images/kernels/kernels.wasm',
+    'runtime/setup/unpack.py',
+    'nas/data/images/loader-thread.js',
+    'activities/program-guard.js',
+  ]) {
+    expect(existsSync(path.join(dist, file)), file).toBe(true);
+  }
+  expect(readdirSync(path.join(modules, 'fewshot-nas')).toSorted()).toEqual([
+    'LICENSE',
+    'README.md',
+    'cli',
+    'dist',
+    'package.json',
+  ]);
+});
