@@ -73,6 +73,7 @@ export async function performStage(input: StageInput, work: StageWork, device = 
       fingerprint,
       config,
       environment: here(),
+      ...(input.origin === undefined ? {} : { origin: input.origin }),
       device,
       queued: new Date(activityInfo().currentAttemptScheduledTimestampMs).toISOString(),
     });

@@ -26,29 +26,45 @@ export async function ledgerOf(root: string, run: string): Promise<LedgerLine[]>
   return (await catalogue(root, run)).flatMap(({ manifest }) => linesOf(manifest.stage, manifest.attempts, Date.now()));
 }
 
+/** One attempt on the clock, in ms since 1970: in the queue, at work, and until when its work was kept. */
+export interface Span {
+  readonly device: string;
+  readonly queued: number;
+  readonly started: number;
+  /** What came after it was lost, and done again by the next attempt. */
+  readonly kept: number;
+  readonly ended: number;
+}
+
+/** The attempts of a stage on the clock; `now` (ms) ends an attempt that is still at work. */
+export function spansOf(attempts: readonly Attempt[], now: number): Span[] {
+  return attempts.map(({ device, queued, started, saved, ended: end, ending }, at) => {
+    // One that was killed could not say when: the next one was queued after it.
+    const next = attempts[at + 1];
+    const ended = Date.parse(end ?? next?.queued ?? new Date(now).toISOString());
+    const isAtWork = end === null && next === undefined;
+    const isKept = ending === 'done' || ending === 'reused' || isAtWork;
+    const kept = isKept ? ended : Math.min(ended, Date.parse(saved ?? started));
+    return { device, queued: Date.parse(queued), started: Date.parse(started), kept, ended };
+  });
+}
+
 /** The lines of one stage; `now` (ms) ends an attempt that is still at work. */
 export function linesOf(stage: string, attempts: readonly Attempt[], now: number): LedgerLine[] {
   const lines = new Map<string, LedgerLine>();
-  attempts.forEach((attempt, at) => {
-    const { device, ending } = attempt;
+  for (const [at, { device, queued, started, kept, ended }] of spansOf(attempts, now).entries()) {
     const before = lines.get(device) ?? { stage, device, ...nothing };
-    const started = Date.parse(attempt.started);
-    // One that was killed could not say when: the next one was queued after it.
-    const next = attempts[at + 1];
-    const ended = Date.parse(attempt.ended ?? next?.queued ?? new Date(now).toISOString());
-    const isAtWork = attempt.ended === null && next === undefined;
-    const isKept = ending === 'done' || ending === 'reused' || isAtWork;
-    const kept = isKept ? ended : Math.min(ended, Date.parse(attempt.saved ?? attempt.started));
+    const phases = attempts[at]?.phases;
     lines.set(device, {
       ...before,
       useful: before.useful + seconds(started, kept),
       redone: before.redone + seconds(kept, ended),
-      waiting: before.waiting + seconds(Date.parse(attempt.queued), started),
-      training: before.training + (attempt.phases?.['training'] ?? 0),
-      saving: before.saving + (attempt.phases?.['saving'] ?? 0),
+      waiting: before.waiting + seconds(queued, started),
+      training: before.training + (phases?.['training'] ?? 0),
+      saving: before.saving + (phases?.['saving'] ?? 0),
       attempts: before.attempts + 1,
     });
-  });
+  }
   return [...lines.values()];
 }
 

@@ -98,6 +98,11 @@ export const Manifest = z.strictObject({
   config: JsonValue,
   /** Node.js, platform, TensorFlow, device, instruction set, threads of the last attempt; `notices` tell where earlier ones had others. */
   environment: Environment,
+  /** Which pipeline its run was made of, and what `--set` changed; null from release 0.1.0, which did not write it down. */
+  origin: z
+    .strictObject({ pipeline: z.string(), params: JsonMap, set: z.array(z.string()).readonly() })
+    .nullable()
+    .default(null),
   epochs: z.array(EpochRecord),
   checkpoints: z.array(CheckpointRecord),
   chunks: z.array(ChunkRecord),
@@ -158,4 +163,17 @@ export function namedFiles(value: Json): FileReference[] {
     return typeof file === 'string' && typeof of === 'string' ? [{ file, sha256: of }] : [];
   });
   return [...files, ...[...entries.values()].flatMap(namedFiles)];
+}
+
+/** Node.js computes nothing of a result. */
+const NEUTRAL: ReadonlySet<string> = new Set(['node']);
+
+export function noticeOf(before: Manifest['environment'], ours: Manifest['environment']): string | null {
+  const names = Object.keys(ours).filter((name) => before[name] !== undefined && !NEUTRAL.has(name));
+  const changes = names
+    .filter((name) => before[name] !== ours[name])
+    .map((name) => `${name} was ${before[name]} and is ${ours[name]}`);
+  return changes.length === 0
+    ? null
+    : `went on where ${changes.join(', ')}: the rest may have other bits than without the change`;
 }

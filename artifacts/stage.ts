@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import type { FileReference } from './references.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KnownError } from '../plan/endings.ts';
-import { allFilesOf } from './manifest.ts';
+import { allFilesOf, noticeOf } from './manifest.ts';
 import type { Attempt, Manifest } from './manifest.ts';
 import type { ArtifactStore, ManifestContent, NewFile, StageFiles, StoredFile } from './store.ts';
 import { compareTokens, describeToken, sameToken } from './token.ts';
@@ -27,6 +27,8 @@ export interface Claim {
   readonly uses: string;
   readonly fingerprint: string;
   readonly config: Manifest['config'];
+  /** Of its run; as it was where absent. */
+  readonly origin?: Manifest['origin'];
   /** What is known before its process says more. */
   readonly environment?: Manifest['environment'];
   /** Where the attempt runs: `cpu`, `gpu:0` … */
@@ -73,7 +75,7 @@ export class HeldStage implements StageFiles {
       const { attempts } = manifest;
       manifest = await changed(store, directory, (found) => {
         refuse(found);
-        return { ...emptyManifest(token, claim), attempts };
+        return { ...emptyManifest(token, claim), origin: claim.origin ?? null, attempts };
       });
     }
     return new HeldStage(store, directory, token, manifest);
@@ -239,24 +241,20 @@ function naming(content: ManifestContent, stored: readonly StoredFile[]): Manife
   throw new RangeError(`${forgotten.file}: expected the manifest to name the file that is committed with it`);
 }
 
-/** Node.js computes nothing of a result. */
-const NEUTRAL: ReadonlySet<string> = new Set(['node']);
-
-function noticeOf(before: Manifest['environment'], ours: Manifest['environment']): string | null {
-  const names = Object.keys(ours).filter((name) => before[name] !== undefined && !NEUTRAL.has(name));
-  const changes = names
-    .filter((name) => before[name] !== ours[name])
-    .map((name) => `${name} was ${before[name]} and is ${ours[name]}`);
-  return changes.length === 0
-    ? null
-    : `went on where ${changes.join(', ')}: the rest may have other bits than without the change`;
-}
-
-function withToken(manifest: Manifest | ManifestContent, token: Token, { device, queued }: Claim): ManifestContent {
+function withToken(
+  manifest: Manifest | ManifestContent,
+  token: Token,
+  { device, queued, origin }: Claim,
+): ManifestContent {
   const isKnown = manifest.attempts.some((attempt) => sameToken(attempt.token, token));
   const ours = { token, host: hostname(), pid: process.pid, device, queued, started: now() };
   const begun = { ...ours, saved: null, ended: null, ending: null, phases: null };
-  return { ...manifest, token, attempts: isKnown ? manifest.attempts : [...manifest.attempts, begun] };
+  return {
+    ...manifest,
+    token,
+    origin: origin ?? manifest.origin,
+    attempts: isKnown ? manifest.attempts : [...manifest.attempts, begun],
+  };
 }
 
 function withAttempt(manifest: ManifestContent, token: Token, change: Partial<Attempt>): ManifestContent {
@@ -273,6 +271,7 @@ function emptyManifest(token: Token, { uses, fingerprint, config, environment = 
     token,
     config,
     environment,
+    origin: null,
     epochs: [],
     checkpoints: [],
     chunks: [],

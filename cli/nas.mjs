@@ -28,6 +28,8 @@ if (lacksPackages || (needsRuntime && !isHelp && !existsSync(path.join(runtime, 
 if (isClone) {
   // tsx would keep its cache outside of this clone; without one a start is no slower.
   process.env.TSX_DISABLE_CACHE ??= '1';
+  // It says how JSX is compiled; without this, tsx would look for one where the command is given.
+  process.env.TSX_TSCONFIG_PATH ??= path.join(root, 'tsconfig.json');
   (await import('tsx/esm/api')).register();
 }
 const { main } = await import(isClone ? './main.ts' : '../dist/cli/main.js');

@@ -4,6 +4,7 @@ import { projectFile } from '../artifacts/paths.ts';
 import type { Command } from 'commander';
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { resultsRoot } from '../artifacts/paths.ts';
+import { catalogue } from '../artifacts/catalogue.ts';
 import { readReports } from '../report/read.ts';
 import { withEverythingUp } from './up.ts';
 import { interruption } from './failure.ts';
@@ -42,7 +43,7 @@ async function quickstart(pipeline: string, { json, ...options }: LoadOptions): 
       const view = await follow(client, plan.id, { quiet: json === true, footer, isOver, signal });
       if (view?.ending !== 'done') process.exitCode = 1;
       if (view === null) return tell(`run ${plan.id}: stops at a checkpoint; \`npm start\` goes on from there`);
-      const reports = await readReports(resultsRoot(), plan.id);
+      const reports = await readReports(resultsRoot(), await catalogue(resultsRoot(), plan.id));
       const words = view.ending === null ? stuck(view) : await endInWords(client, view);
       output(json, { status: view.status, report: reports.length > 1 ? reports : (reports[0] ?? null) }, () =>
         [words, ...(reports.length > 0 ? [summariesOf(reports)] : [])].join('\n\n'),

@@ -1,18 +1,22 @@
 import path from 'node:path';
 import pc from 'picocolors';
 import type { Command } from 'commander';
-import { resultsRoot } from '../artifacts/paths.ts';
+import { atomicWrite } from '../artifacts/files.ts';
+import { checkRunId, resultsRoot } from '../artifacts/paths.ts';
 import { Failure } from './failure.ts';
 import { defineForRun, output } from './options.ts';
 import { columns } from './view/format.ts';
+import { catalogue } from '../artifacts/catalogue.ts';
 import { readReports } from '../report/read.ts';
 import { ceilingLines, predictionWords } from '../report/text.ts';
 import type { Report } from '../report/text.ts';
 import { tau } from '../report/format.ts';
 
 export function define(command: Command): void {
-  defineForRun(command).action(async (run: string, { json }: { json?: true }) => {
-    const reports = await readReports(resultsRoot(), run);
+  const options = defineForRun(command).option('--html <file>', 'write the page of the run instead, as one file');
+  options.action(async (run: string, { json, html }: { json?: true; html?: string }) => {
+    if (html !== undefined) return await writePage(run, html, json);
+    const reports = await readReports(resultsRoot(), await catalogue(resultsRoot(), checkRunId(run)));
     if (reports.length === 0) {
       throw new Failure(
         `run ${run}: expected a report among its results, got none; a stage \`uses: report\` writes it, \`nas status ${run}\` shows how far the run is`,
@@ -20,6 +24,17 @@ export function define(command: Command): void {
     }
     output(json, reports.length === 1 ? reports[0] : reports, () => summariesOf(reports));
   });
+}
+
+async function writePage(run: string, file: string, json: boolean | undefined): Promise<void> {
+  // Loaded for this alone: a summary in a terminal draws no charts.
+  const [{ readFacts }, { runFile }] = await Promise.all([
+    import('../pages/facts.ts'),
+    import('../pages/run-page.tsx'),
+  ]);
+  const text = runFile(await readFacts(resultsRoot(), checkRunId(run)));
+  await atomicWrite(path.resolve(file), text);
+  output(json, { run, file, bytes: Buffer.byteLength(text) }, () => `${file}: the page of run ${run}`);
 }
 
 /** Reports as text. */

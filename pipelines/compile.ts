@@ -60,7 +60,13 @@ export function loadPipeline(file: string, { id, set = [], root }: LoadOptions =
     : null;
   const all = [...settings.problems, ...idProblems, ...problems, ...(compiled?.problems ?? [])];
   if (all.length > 0 || !compiled?.plan) throw new PipelineError(all);
-  return compiled.plan;
+  return set.length === 0 ? compiled.plan : { ...compiled.plan, set: lastOfEach(set) };
+}
+
+/** Of flags for the same key the last counts. */
+function lastOfEach(set: readonly string[]): string[] {
+  const byKey = new Map(set.map((flag) => [flag.slice(0, flag.indexOf('=')).trim(), flag]));
+  return [...byKey].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, flag]) => flag);
 }
 
 /** Relative to the project where it lies in it: so a plan is the same wherever the command was given. */

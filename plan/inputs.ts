@@ -45,6 +45,7 @@ export function inputOf(
     with: withValues(config, set),
     reuse,
     retry: stage.retry,
+    origin: { pipeline: plan.source, params: plan.params, set: plan.set ?? [] },
   };
 }
 

@@ -10,6 +10,8 @@ export interface Plan {
   readonly source: string;
   /** Final values (`--set` applied). Only in a sub-plan may they hold `${{ stages.… }}`/`${{ matrix.… }}` of the parent. */
   readonly params: Readonly<Record<string, Json>>;
+  /** What `--set` changed, `key=value` each, by key; absent where nothing was. */
+  readonly set?: readonly string[];
   /** In topological order, ties in the order of the file. */
   readonly stages: readonly PlanStage[];
   /** What the run takes over of other runs; absent: whatever has the same fingerprint. */
@@ -18,6 +20,13 @@ export interface Plan {
 
 /** `nothing`: no other run's work. Else what comes before `stage` as `run` has it; of a sub-plan all where that is null. */
 export type PlanReuse = 'nothing' | { readonly run: string; readonly stage: string | null };
+
+/** Which pipeline a run was made of, and how it differs from the file: enough to start it once more. */
+export interface Origin {
+  readonly pipeline: string;
+  readonly params: Readonly<Record<string, Json>>;
+  readonly set: readonly string[];
+}
 
 export interface PlanStage {
   readonly id: string;

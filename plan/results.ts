@@ -1,6 +1,6 @@
 import type { Choice, ChosenEpoch } from './choice.ts';
 import type { JsonObject } from './json.ts';
-import type { Retry } from './plan.ts';
+import type { Origin, Retry } from './plan.ts';
 import type { Reuse } from './reuse.ts';
 
 /** What passes between the workflow and the activities of its stages. */
@@ -20,6 +20,8 @@ export interface StageInput {
   readonly reuse?: Reuse;
   /** When the stage is tried again, and when it parks; absent from histories of 0.1.0. */
   readonly retry?: Retry;
+  /** Of the run; absent from histories of 0.1.0. */
+  readonly origin?: Origin;
   /** When the workflow run began, by the server's clock, in ms since 1970; absent from histories of 0.1.0. */
   readonly runStarted?: number;
 }

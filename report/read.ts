@@ -1,13 +1,12 @@
 import path from 'node:path';
-import { catalogue } from '../artifacts/catalogue.ts';
-import { checkRunId, fileNames } from '../artifacts/paths.ts';
+import type { CataloguedStage } from '../artifacts/catalogue.ts';
+import { fileNames } from '../artifacts/paths.ts';
 import { readResult } from '../artifacts/results.ts';
 import type { Report } from './text.ts';
 import type { Interval } from '../nas/evaluation/agreement.ts';
 
-/** The reports that a run has written, one for each of its stages `uses: report`. */
-export async function readReports(root: string, run: string): Promise<Report[]> {
-  const stages = await catalogue(root, checkRunId(run));
+/** The reports among the stages of a run, one for each of its stages `uses: report`. */
+export async function readReports(root: string, stages: readonly CataloguedStage[]): Promise<Report[]> {
   const files = stages
     .filter(({ manifest }) => manifest.state === 'done')
     .flatMap(({ manifest }) => manifest.files)

@@ -1,6 +1,5 @@
 import path from 'node:path';
-import { catalogue } from '../../artifacts/catalogue.ts';
-import { checkRunId } from '../../artifacts/paths.ts';
+import type { CataloguedStage } from '../../artifacts/catalogue.ts';
 import { readResult } from '../../artifacts/results.ts';
 import type { FileReference } from '../../artifacts/references.ts';
 import { BadInput } from '../../plan/endings.ts';
@@ -31,9 +30,9 @@ export interface MergedRanking {
   readonly predictor: FileReference | undefined;
 }
 
-/** The rankings that a run has merged, as its manifests name their files; those of version 0.1.0 lie beside the supernet. */
-export async function mergedRankings(root: string, run: string): Promise<MergedRanking[]> {
-  return (await catalogue(root, checkRunId(run))).flatMap(({ manifest }) => {
+/** The rankings among the stages of a run, as their manifests name their files; those of version 0.1.0 lie beside the supernet. */
+export function mergedRankings(stages: readonly CataloguedStage[]): MergedRanking[] {
+  return stages.flatMap(({ manifest }) => {
     const named = (name: string): FileReference | undefined =>
       manifest.files.find(({ file }) => path.posix.basename(file) === name);
     const table = manifest.state === 'done' ? named(rankingFiles.table) : undefined;

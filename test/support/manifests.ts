@@ -21,6 +21,7 @@ export function finishedManifest(file: string): Manifest {
     files: [],
     extras: [],
     notices: [],
+    origin: null,
     reused: null,
     attempts: [],
   };

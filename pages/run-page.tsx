@@ -1,0 +1,88 @@
+import type { Child } from 'hono/jsx';
+import { Configuration } from './configuration.tsx';
+import { Epochs } from './epochs.tsx';
+import type { RunFacts } from './facts.ts';
+import { Glance } from './glance.tsx';
+import { Ladder } from './ladder.tsx';
+import { Lineage } from './lineage.tsx';
+import { page } from './page.tsx';
+import { Rankings } from './ranking.tsx';
+import { Stages } from './stages.tsx';
+import { Timeline } from './timeline.tsx';
+import { Truth } from './truth.tsx';
+import { many, moment } from './words.ts';
+import { duration } from '../report/format.ts';
+
+/** The page of a run as one file that needs nothing else. */
+export function runFile(facts: RunFacts): string {
+  return page({ title: `${facts.run} · fewshot-nas`, body: <RunView facts={facts} /> });
+}
+
+/** What is looked for first stands first. `asked` is what a live page asks of its reader, `controls` how the run is steered there. */
+export function RunView({ facts, asked, controls }: RunViewProps) {
+  return (
+    <>
+      <header>
+        <h1>{facts.run}</h1>
+        <p class="subtitle">{subtitle(facts)}</p>
+        {controls}
+      </header>
+      <Glance facts={facts} />
+      {asked}
+      <Contents facts={facts} />
+      <Ladder facts={facts} />
+      <Rankings facts={facts} />
+      <Epochs facts={facts} />
+      <Truth facts={facts} />
+      <Stages facts={facts} />
+      <Timeline facts={facts} />
+      <Lineage facts={facts} />
+      <Configuration facts={facts} />
+    </>
+  );
+}
+
+interface RunViewProps {
+  readonly facts: RunFacts;
+  readonly asked?: Child;
+  readonly controls?: Child;
+}
+
+function subtitle({ live, stages, takenAt, origin }: RunFacts): string {
+  const from = origin === null ? [] : [origin.pipeline];
+  if (live === null) {
+    const open = stages.filter(({ manifest }) => manifest.state === 'running').length;
+    const state = open === 0 ? 'all that was begun is done' : `${many(open, 'piece')} of work not done`;
+    return [...from, state, `as of ${moment(takenAt)}`].join(' · ');
+  }
+  const { startedAt, endedAt, ending, status } = live;
+  const time = duration((endedAt ?? takenAt) - startedAt);
+  return [...from, ending === null ? status.state : `${ending} after ${time}`, `started ${moment(startedAt)}`].join(
+    ' · ',
+  );
+}
+
+function Contents({ facts }: { readonly facts: RunFacts }) {
+  const hasEpochs = facts.stages.some(({ manifest }) => manifest.epochs.length > 0);
+  const links = [
+    ...(hasEpochs ? [['ladder', 'Supernets']] : []),
+    ...(facts.rankings.length > 0 ? [['ranking', 'Ranking']] : []),
+    ...(hasEpochs ? [['epochs', 'Epochs']] : []),
+    ...(hasEpochs && facts.truths.size > 0 ? [['truth', 'Ground truth']] : []),
+    ['stages', 'Stages'],
+    ...(facts.stages.length > 0
+      ? [
+          ['time', 'Time'],
+          ['lineage', 'Lineage'],
+        ]
+      : []),
+    ['configuration', 'Configuration'],
+  ];
+  return (
+    <nav aria-label="On this page">
+      {links.map(([id, title]) => (
+        <a href={`#${id}`}>{title}</a>
+      ))}
+    </nav>
+  );
+}
