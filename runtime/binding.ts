@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { constants } from 'node:os';
 import { bindingFile } from './layout.ts';
 
 /** A tensor that libtensorflow holds: `dtype` is its number in TensorFlow's C API (1 float32, 3 int32, 14 bfloat16, 20 resource). */
@@ -33,6 +34,8 @@ export interface Binding {
     inputs: readonly number[],
     outputs: number,
   ): TensorHandle[];
+  /** Makes this process a task of a cluster (collectives/cluster.ts); bindings of earlier set-ups lack it. */
+  joinCluster?(serverDef: Uint8Array, task: string): void;
   getNumOfTensors(): number;
   isUsingGpuDevice(): boolean;
   readonly TF_Version: string;
@@ -49,17 +52,38 @@ export interface Binding {
   readonly TF_ATTR_SHAPE: number;
 }
 
+let isolated: Binding | undefined;
+
 /**
  * Loads libtensorflow into this process (0.3 s). Its notes go unprinted, its errors do not.
  * Throws if the runtime has not been set up.
  */
 export function loadTensorFlow(): Binding {
-  if (!existsSync(bindingFile)) {
-    throw new Error(`libtensorflow: expected its binding at ${bindingFile}, got none; run \`npm run setup\``);
+  if (isolated !== undefined) return isolated;
+  prepare();
+  const binding: Binding = createRequire(import.meta.url)(bindingFile);
+  return binding;
+}
+
+/**
+ * The same, before anything else loads it, for a process that joins a cluster: the library finds the binding's own functions before
+ * the system's, and so its server listens on this machine alone.
+ */
+export function loadIsolatedTensorFlow(file = bindingFile): Binding {
+  prepare(file);
+  const { RTLD_LAZY, RTLD_DEEPBIND } = constants.dlopen;
+  // Node adds the functions to the empty object.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  const holder = { exports: {} as Binding };
+  process.dlopen(holder, file, RTLD_LAZY | RTLD_DEEPBIND);
+  return (isolated = holder.exports);
+}
+
+function prepare(file = bindingFile): void {
+  if (!existsSync(file)) {
+    throw new Error(`libtensorflow: expected its binding at ${file}, got none; run \`npm run setup\``);
   }
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
   // A card is shared with whoever is there: memory is taken as it is needed.
   process.env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true';
-  const binding: Binding = createRequire(import.meta.url)(bindingFile);
-  return binding;
 }

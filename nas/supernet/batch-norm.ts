@@ -61,6 +61,30 @@ export function batchNormGradient(
   return { dx: dx!, dGamma: dGamma!, dBeta: dBeta! };
 }
 
+/** How a network in training normalises: by the statistics of its own batch, or of all ranks' batches. */
+export interface TrainedNorm {
+  /** x [n, h, w, c], gamma, beta [c] → y; `state` is what the gradient needs. */
+  forward(x: Tensor, gamma: Tensor, beta: Tensor, epsilon: number): { y: Tensor; state: NormState };
+  /** Gradients of `forward`; dGamma and dBeta are those of this process's images. */
+  backward(
+    dy: Tensor,
+    x: Tensor,
+    gamma: Tensor,
+    state: NormState,
+    epsilon: number,
+  ): { dx: Tensor; dGamma: Tensor; dBeta: Tensor };
+}
+
+/** By the statistics of the batch at hand. */
+export const ownNorm: TrainedNorm = {
+  forward: (x, gamma, beta, epsilon) => {
+    const { y, mean, variance, state } = batchNorm(x, gamma, beta, epsilon);
+    dispose(mean, variance);
+    return { y, state };
+  },
+  backward: batchNormGradient,
+};
+
 function normalisation(epsilon: number, training: boolean): Attributes {
   return memo(normalisations, training ? epsilon : -epsilon, () => [
     attribute.float('epsilon', epsilon),

@@ -11,6 +11,8 @@ import type { Tensor } from './tensorflow.ts';
 export interface Dropout {
   readonly rate: number;
   readonly random: Random;
+  /** Which samples of a larger batch these are: masks are drawn for all of it. All of it if absent. */
+  readonly samples?: { readonly before: number; readonly all: number };
 }
 
 /** Drops whole branches of single samples, at a rate that rises with depth. */
@@ -19,8 +21,8 @@ export interface DropConnect extends Dropout {
 }
 
 /** For features [n, c]; null for a rate of 0. */
-export function dropoutMask(shape: readonly number[], { rate, random }: Dropout): Tensor | null {
-  return rate > 0 ? bernoulli(shape, rate, random) : null;
+export function dropoutMask(shape: readonly number[], dropout: Dropout): Tensor | null {
+  return dropout.rate > 0 ? bernoulli(shape, dropout) : null;
 }
 
 /**
@@ -31,22 +33,24 @@ export function dropConnectMask(
   { stages }: Space,
   { stage, block }: Place,
   x: Tensor,
-  { rate: largest, random, onlyLastTwoStages }: DropConnect,
+  { rate: largest, onlyLastTwoStages, ...draw }: DropConnect,
 ): Tensor | null {
   const depths = stages.map(({ depth }) => depth[1]);
   const before = depths.slice(0, stage).reduce((sum, depth) => sum + depth, 0);
   const all = depths.reduce((sum, depth) => sum + depth, 0);
   const rate = largest * ((before + block) / all);
   if (rate === 0 || (onlyLastTwoStages && stage < depths.length - 2)) return null;
-  const mask = bernoulli([x.shape[0]!, 1, 1, 1], rate, random);
+  const mask = bernoulli([x.shape[0]!, 1, 1, 1], { ...draw, rate });
   if (x.dtype === 'float32') return mask;
   const half = cast(mask, x.dtype);
   dispose(mask);
   return half;
 }
 
-function bernoulli(shape: readonly number[], rate: number, random: Random): Tensor {
-  const size = shape.reduce((product, extent) => product * extent, 1);
-  const values = Float32Array.from({ length: size }, () => (random.uniform() < rate ? 0 : 1 / (1 - rate)));
-  return tensor(values, shape);
+function bernoulli(shape: readonly number[], { rate, random, samples }: Dropout): Tensor {
+  const [n, ...rest] = shape;
+  const each = rest.reduce((product, extent) => product * extent, 1);
+  const { before, all } = samples ?? { before: 0, all: n! };
+  const values = Float32Array.from({ length: all * each }, () => (random.uniform() < rate ? 0 : 1 / (1 - rate)));
+  return tensor(values.slice(before * each, (before + n!) * each), shape);
 }

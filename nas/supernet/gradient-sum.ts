@@ -1,6 +1,7 @@
 import { padded } from './memory-layout.ts';
-import { addN, cast, memo } from './ops.ts';
-import { dispose, keep } from './tensorflow.ts';
+import { addN, cast, concat, memo, reshape, split } from './ops.ts';
+import type { Ranks } from './ranks.ts';
+import { dispose, keep, scope } from './tensorflow.ts';
 import type { Tensor } from './tensorflow.ts';
 
 /** The gradient of a parameter: the sum over all slices that backward passes have given since the last update. */
@@ -42,6 +43,27 @@ export class GradientSum {
     dispose(...this.#parts);
     this.#parts = [];
   }
+}
+
+/**
+ * Makes each gradient the sum over all ranks: one sum of one vector, for many small ones take far longer. The ranks train the same
+ * nets, so the same parameters have a gradient on each.
+ */
+export function sumOverRanks(all: Iterable<GradientSum>, ranks: Ranks): void {
+  scope(() => {
+    const given = [...all].flatMap((gradient) => {
+      const total = gradient.total();
+      return total ? [{ gradient, total }] : [];
+    });
+    const sizes = given.map(({ total }) => total.shape.reduce((product, extent) => product * extent, 1));
+    const own = concat(given.map(({ total }, at) => reshape(total, [sizes[at]!])));
+    const sums = split(ranks.sum(own), sizes);
+    given.forEach(({ gradient, total }, at) => {
+      const { shape } = total;
+      gradient.clear();
+      gradient.add(reshape(sums[at]!, shape));
+    });
+  });
 }
 
 /** Frees the terms; a single term is its own sum. */

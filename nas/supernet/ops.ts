@@ -7,6 +7,8 @@ import type { Attributes, DType, Tensor } from './tensorflow.ts';
  */
 
 const sums = new Map<number, Attributes>();
+const concats = new Map<number, Attributes>();
+const splits = new Map<number, Attributes>();
 const casts = new Map<DType, Attributes>();
 const PRODUCTS = [false, true].flatMap((a) =>
   [false, true].map((b) => [attribute.bool('adj_x', a), attribute.bool('adj_y', b)]),
@@ -63,6 +65,30 @@ export function padTo(x: Tensor, shape: readonly number[]): Tensor {
 
 export function reshape(x: Tensor, shape: readonly number[]): Tensor {
   return run('Reshape', [], [x, integers(shape)]);
+}
+
+/** Vectors one behind the other. */
+export function concat(vectors: readonly Tensor[]): Tensor {
+  const count = vectors.length;
+  const attributes = memo(concats, count, () => [
+    attribute.int('N', count),
+    attribute.type('T', 'float32'),
+    attribute.type('Tidx', 'int32'),
+  ]);
+  return run('ConcatV2', attributes, [...vectors, integer(0)]);
+}
+
+/** The inverse of `concat`: vectors of the sizes that are given, or so many of one size. */
+export function split(vector: Tensor, sizes: readonly number[] | number): Tensor[] {
+  const count = typeof sizes === 'number' ? sizes : sizes.length;
+  const attributes = memo(splits, count, () => [attribute.int('num_split', count)]);
+  if (typeof sizes === 'number') return runMany('Split', attributes, [integer(0), vector], count);
+  return runMany('SplitV', attributes, [vector, integers(sizes), integer(0)], count);
+}
+
+/** Sum over some axes, which are gone in the result. */
+export function sumOver(x: Tensor, axes: readonly number[]): Tensor {
+  return run('Sum', [], [x, integers(axes)]);
 }
 
 export function transpose(x: Tensor, order: readonly number[]): Tensor {

@@ -5,7 +5,8 @@ import { convolutionBackward, convolutionForward } from './convolution.ts';
 import { dropConnectMask, dropoutMask } from './dropout.ts';
 import type { DropConnect, Dropout } from './dropout.ts';
 import { resizeBicubic } from './images.ts';
-import { batchNorm, batchNormGradient } from './batch-norm.ts';
+import { ownNorm } from './batch-norm.ts';
+import type { TrainedNorm } from './batch-norm.ts';
 import { add, biasAdd, biasGradient, cast, matmul, multiply, relu, reluGradient } from './ops.ts';
 import { bordered, maxPoolForward, maxPoolGradient, meanPool, meanPoolGradient, unbordered } from './pooling.ts';
 import type { Supernet } from './supernet.ts';
@@ -17,10 +18,12 @@ export interface ForwardOptions {
   readonly resolution?: number;
   readonly dropout?: Dropout;
   readonly dropConnect?: DropConnect;
+  /** By the batch's own statistics if absent. */
+  readonly norm?: TrainedNorm;
 }
 
 /**
- * Training's forward pass of a subnet, under the batch's own statistics.
+ * Training's forward pass of a subnet, under the statistics of its batch.
  * @param images [n, h, w, channels] in float32, normalised; not freed
  * @returns logits [n, classes] in float32, which belong to the scope around, and the tape for the gradients
  * @throws BadInput for a subnet wider than the supernet, RangeError for images of another space
@@ -29,7 +32,7 @@ export function trainedPass(
   net: Supernet,
   images: Tensor,
   subnet: Subnet,
-  { resolution, ...masks }: ForwardOptions = {},
+  { resolution, ...options }: ForwardOptions = {},
 ): { logits: Tensor; tape: Tape } {
   if (images.shape[3] !== net.space.channels) {
     throw new RangeError(`images: expected ${net.space.channels} channels, got [${images.shape.join()}]`);
@@ -39,7 +42,7 @@ export function trainedPass(
   const input = net.precision === 'bf16' ? cast(resized, 'bfloat16') : resized;
   const tape = new Tape(
     net,
-    masks,
+    options,
     [resized, input].filter((made) => made !== images),
   );
   return { logits: pass(net.networkOf(subnet), tape, input), tape };
@@ -59,16 +62,16 @@ interface Step {
  */
 export class Tape implements Steps<Tensor> {
   readonly #net: Supernet;
-  readonly #masks: Omit<ForwardOptions, 'resolution'>;
+  readonly #options: Omit<ForwardOptions, 'resolution'>;
   readonly #steps: Step[] = [];
   /** Values that some gradient reads. */
   readonly #needed = new Set<Tensor>();
   readonly #owned: readonly Tensor[];
 
   /** @param owned tensors made of the images, to be freed with the tape */
-  constructor(net: Supernet, masks: Omit<ForwardOptions, 'resolution'>, owned: readonly Tensor[]) {
+  constructor(net: Supernet, options: Omit<ForwardOptions, 'resolution'>, owned: readonly Tensor[]) {
     this.#net = net;
-    this.#masks = masks;
+    this.#options = options;
     this.#owned = owned;
   }
 
@@ -79,14 +82,14 @@ export class Tape implements Steps<Tensor> {
     const kernel = weight.slices.slab(layer.out, layer.in);
     const scale = gamma.slices.exact(layer.out);
     const { y: conv, record } = convolutionForward(x, kernel, layer.stride);
-    const { y, mean, variance, state } = batchNorm(conv, scale, beta.slices.exact(layer.out), epsilon);
-    dispose(mean, variance);
+    const { norm = ownNorm } = this.#options;
+    const { y, state } = norm.forward(conv, scale, beta.slices.exact(layer.out), epsilon);
     this.#needed.add(x);
     this.#steps.push({
       inputs: [x],
       output: y,
       backward: (dy) => {
-        const { dx: dConv, dGamma, dBeta } = batchNormGradient(dy, conv, scale, state, epsilon);
+        const { dx: dConv, dGamma, dBeta } = norm.backward(dy, conv, scale, state, epsilon);
         dispose(conv, ...state);
         gamma.gradient.add(dGamma);
         beta.gradient.add(dBeta);
@@ -101,7 +104,7 @@ export class Tape implements Steps<Tensor> {
   }
 
   #dropConnect(x: Tensor, layer: ConvNorm): Tensor {
-    const { dropConnect } = this.#masks;
+    const { dropConnect } = this.#options;
     const mask = dropConnect ? dropConnectMask(this.#net.space, layer, x, dropConnect) : null;
     if (!mask) return x;
     const output = multiply(x, mask); // mask: [n, 1, 1, 1]
@@ -156,7 +159,7 @@ export class Tape implements Steps<Tensor> {
     const full = x.dtype === 'float32' ? x : cast(x, 'float32');
     const pooled = meanPool(full); // [n, lanes(in)]
     if (full !== x) dispose(full);
-    const mask = this.#masks.dropout ? dropoutMask(pooled.shape, this.#masks.dropout) : null;
+    const mask = this.#options.dropout ? dropoutMask(pooled.shape, this.#options.dropout) : null;
     const features = mask ? multiply(pooled, mask) : pooled;
     const product = matmul(features, matrix);
     const logits = biasAdd(product, bias.value());

@@ -1,11 +1,14 @@
-import { KnownError } from '../../plan/endings.ts';
+import { BadInput, KnownError } from '../../plan/endings.ts';
 import type { Batch } from '../data/batches.ts';
 import { Tally } from '../evaluation/evaluate.ts';
 import { randomOf } from '../space/random.ts';
-import type { Random } from '../space/random.ts';
+import type { Dropout } from '../supernet/dropout.ts';
+import { sumOverRanks } from '../supernet/gradient-sum.ts';
 import { imagesTensor } from '../supernet/images.ts';
 import type { Supernet } from '../supernet/supernet.ts';
 import { oneHot, scale, softmax, softmaxCrossEntropy } from '../supernet/ops.ts';
+import { alone } from '../supernet/ranks.ts';
+import type { Ranks } from '../supernet/ranks.ts';
 import { dispose, readFloats, scope, tensor } from '../supernet/tensorflow.ts';
 import type { Tensor } from '../supernet/tensorflow.ts';
 import { trainedPass } from '../supernet/trained-pass.ts';
@@ -24,6 +27,8 @@ export interface StepOptions {
   /** Whether the nets after the max net learn its logits, and not the labels. */
   readonly distill: boolean;
   readonly regularisation: Regularisation;
+  /** Who trains along, each with a batch of its own; nobody if absent. */
+  readonly ranks?: Ranks;
 }
 
 /** Rates of dropout and drop connect in the max net; the others have none. */
@@ -34,16 +39,18 @@ export interface Regularisation {
   readonly onlyLastTwoStages: boolean;
 }
 
-/** Figures of an iteration; accuracies are those of its last net, before the update. */
+/** Figures of an iteration, over the images of all ranks; accuracies are those of its last net, before the update. */
 export interface StepResult {
   /** Of each net, in order. */
   readonly losses: number[];
   readonly top1: number;
   readonly top5: number;
+  readonly images: number;
 }
 
 /**
- * One iteration: every net forward and backward on the same images, gradients summed, one update.
+ * One iteration: every net forward and backward on the same images, gradients summed, one update. With several ranks it is the
+ * iteration of one process on the images of all of them, one rank's behind the other's; each comes to the same weights.
  * Losses and logits are read at the end, so that nothing waits for them in between.
  */
 export function trainStep(
@@ -53,34 +60,60 @@ export function trainStep(
   nets: readonly SandwichNet[],
   options: StepOptions,
 ): StepResult {
+  const { ranks = alone } = options;
+  const shares = ranks.gather([batch.labels.length]).map(([count]) => count!);
+  refuseEmpty(shares);
+  const all = sumOf(shares);
+  const samples = { before: sumOf(shares.slice(0, ranks.rank)), all };
+  const norm = ranks.norm(shares);
   return scope(() => {
     const images = imagesTensor(net.space, batch.images); // [n, h, w, c]
     let targets = smoothedTargets(batch.labels, net.classes, options.labelSmoothing); // [n, classes]
     const losses: Tensor[] = []; // [n] of each net
     let logits: Tensor | undefined;
     for (const { role, subnet, resolution } of nets) {
-      const pass = trainedPass(net, images, subnet, { resolution, ...(role === 'max' && regularised(options)) });
+      const masks = role === 'max' ? masksOf(options, samples) : {};
+      const pass = trainedPass(net, images, subnet, { resolution, norm, ...masks });
       logits = pass.logits; // [n, classes]
-      const { losses: each, gradient } = crossEntropy(logits, targets);
+      const { losses: each, gradient } = crossEntropy(logits, targets, all);
       pass.tape.backward(gradient);
       losses.push(each);
       if (role === 'max' && options.distill) targets = softmax(logits);
     }
+    if (ranks.size > 1)
+      sumOverRanks(
+        [...net.parameters].map(({ gradient }) => gradient),
+        ranks,
+      );
     sgd.step(options.rate);
+    const { top1, top5 } = scoreOf(readFloats(logits!), batch.labels);
+    const own = [...losses.map((each) => sumOf(readFloats(each))), top1, top5];
+    const [first, ...others] = ranks.gather(own);
+    const figures = first!.map((figure, at) => others.reduce((sum, other) => sum + other[at]!, figure));
     return {
-      losses: losses.map((each) => mean(readFloats(each))),
-      ...scoreOf(readFloats(logits!), batch.labels),
+      losses: figures.slice(0, nets.length).map((loss) => loss / all),
+      top1: figures.at(-2)!,
+      top5: figures.at(-1)!,
+      images: all,
     };
   });
 }
 
-function regularised({ seed, iteration, regularisation }: StepOptions): ForwardOptions {
+function masksOf({ seed, iteration, regularisation }: StepOptions, samples: Dropout['samples'] & {}): ForwardOptions {
   const { dropout, dropConnect, onlyLastTwoStages } = regularisation;
-  const random = (purpose: string): Random => randomOf(seed, purpose, iteration);
+  const draw = (purpose: string) => ({ random: randomOf(seed, purpose, iteration), samples });
   return {
-    ...(dropout > 0 && { dropout: { rate: dropout, random: random('dropout') } }),
-    ...(dropConnect > 0 && { dropConnect: { rate: dropConnect, onlyLastTwoStages, random: random('drop connect') } }),
+    ...(dropout > 0 && { dropout: { rate: dropout, ...draw('dropout') } }),
+    ...(dropConnect > 0 && { dropConnect: { rate: dropConnect, onlyLastTwoStages, ...draw('drop connect') } }),
   };
+}
+
+function refuseEmpty(shares: readonly number[]): void {
+  const rank = shares.indexOf(0);
+  if (rank < 0) return;
+  throw new BadInput(
+    `batch: expected images for each of ${shares.length} ranks, got none for rank ${rank}; see how many images of the data set are broken, or set fewer ranks`,
+  );
 }
 
 /** Throws NaNLoss where a loss is not finite: another attempt would only give it again. */
@@ -100,8 +133,10 @@ function scoreOf(logits: Float32Array, labels: Int32Array): { top1: number; top5
   return tally.score();
 }
 
-function mean(values: Float32Array): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
+function sumOf(values: Iterable<number>): number {
+  let sum = 0;
+  for (const value of values) sum += value;
+  return sum;
 }
 
 /**
@@ -119,11 +154,16 @@ export function smoothedTargets(labels: Int32Array, classes: number, smoothing: 
 /**
  * Cross-entropy against target probabilities, both [n, classes]. With `smoothedTargets` it is the label-smoothed loss,
  * with `softmax(teacher)` in-place distillation: targets are values, nothing flows back into them.
+ * @param all samples that the mean is over, where these are some of them
  * @returns the loss of each sample [n], and d(their mean)/dlogits [n, classes]
  */
-export function crossEntropy(logits: Tensor, targets: Tensor): { losses: Tensor; gradient: Tensor } {
+export function crossEntropy(
+  logits: Tensor,
+  targets: Tensor,
+  all = logits.shape[0]!,
+): { losses: Tensor; gradient: Tensor } {
   const each = softmaxCrossEntropy(logits, targets);
-  const gradient = scale(each.gradient, 1 / logits.shape[0]!);
+  const gradient = scale(each.gradient, 1 / all);
   dispose(each.gradient);
   return { losses: each.loss, gradient };
 }

@@ -87,7 +87,7 @@ export async function trainEpoch(
     });
     assertFinite(result.losses, number, step);
     step++;
-    sums.add(result, batch.labels.length);
+    sums.add(result);
     pace.step();
     report('training');
     await line.turn();
@@ -112,7 +112,7 @@ export class RunningSums {
     for (const key of ['loss', 'top1', 'top5', 'images'] as const) this.#sums[key] = Number(state[key] ?? 0);
   }
 
-  add({ losses, top1, top5 }: StepResult, images: number): void {
+  add({ losses, top1, top5, images }: StepResult): void {
     this.#sums.loss += losses[0]! * images;
     this.#sums.top1 += top1;
     this.#sums.top5 += top5;

@@ -14,6 +14,8 @@ import { SetupError, step } from './words.ts';
 
 const run = promisify(execFile);
 const require = createRequire(import.meta.url);
+/** The package's binding with what ranks need beside it. */
+const source = join(root, 'runtime/collectives/binding.cc');
 
 // N-API 8 is in every Node from 16 on, so one binding serves all of them.
 const flags = ['-O2', '-std=c++17', '-fPIC', '-shared', '-DNAPI_VERSION=8', '-Wl,-rpath,$ORIGIN/tensorflow'];
@@ -37,9 +39,10 @@ function errorOutput(error: unknown): string {
   return stderr?.trim() || signal || error.message;
 }
 
-/** A digest of what the binding is made from: the two packages, the library it is linked to, the flags. */
+/** A digest of what the binding is made from: the two packages, our source, the library it is linked to, the flags. */
 export async function bindingIdentity(library: Pin): Promise<string> {
-  return identityOf(await versionIn(tfjsFolder), await versionIn(headersFolder), library.line, flags);
+  const ours = await readFile(source, 'utf8');
+  return identityOf(await versionIn(tfjsFolder), await versionIn(headersFolder), library.line, flags, ours);
 }
 
 /** Whether the binding of a device was compiled from these inputs, and passed its smoke test. */
@@ -47,7 +50,7 @@ export function bindingIsInstalled(home: string, device: Device, identity: strin
   return isInstalled(home, `${device}-binding`, identity);
 }
 
-/** Computes a convolution in a process of its own, because a broken library can take its process with it. */
+/** Computes a convolution and a sum of two processes, in processes of their own, because a broken library can take its process with it. */
 export async function testBinding(file: string): Promise<void> {
   try {
     await run(process.execPath, [...nodeArguments, programFile('runtime/setup/smoke-test.ts'), file], {
@@ -55,7 +58,7 @@ export async function testBinding(file: string): Promise<void> {
     });
   } catch (error) {
     throw new SetupError(
-      `setup: expected libtensorflow to compute a convolution, got: ${errorOutput(error)}; remove the .runtime folder and run it again`,
+      `setup: expected libtensorflow to compute a convolution and a sum of two processes, got: ${errorOutput(error)}; remove the .runtime folder and run it again`,
     );
   }
 }
@@ -75,11 +78,13 @@ export async function installBinding(home: string, device: Device, identity: str
       ...flags,
       `-I${join(headersFolder, 'include')}`,
       `-I${join(library, 'include')}`,
+      `-I${sources}`,
       join(sources, 'tfjs_backend.cc'),
-      join(sources, 'tfjs_binding.cc'),
+      source,
       `-L${library}`,
       '-ltensorflow',
       '-ltensorflow_framework',
+      '-ldl',
       '-o',
       fresh,
     ]).catch((error: unknown) => {
@@ -88,7 +93,7 @@ export async function installBinding(home: string, device: Device, identity: str
       );
     }),
   );
-  await step('testing libtensorflow with a convolution', () => testBinding(fresh));
+  await step('testing libtensorflow with a convolution and a sum of two processes', () => testBinding(fresh));
   await rename(fresh, target);
   await noteInstalled(home, `${device}-binding`, identity, [join(device, 'tfjs_binding.node')]);
 }

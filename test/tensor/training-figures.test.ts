@@ -4,13 +4,13 @@ import { standaloneResult } from '../../nas/training/train-standalone.ts';
 
 test("an epoch's loss is that of its first net and its accuracies those of its last, over all images", () => {
   const sums = new RunningSums();
-  sums.add({ losses: [2, 7], top1: 3, top5: 6 }, 10);
-  sums.add({ losses: [1, 9], top1: 4, top5: 5 }, 5);
+  sums.add({ losses: [2, 7], top1: 3, top5: 6, images: 10 });
+  sums.add({ losses: [1, 9], top1: 4, top5: 5, images: 5 });
   expect(sums.loss).toBeCloseTo((2 * 10 + 1 * 5) / 15, 12);
   expect(sums.accuracies).toEqual({ top1: 7 / 15, top5: 11 / 15 });
   // A resumed epoch goes on with the same sums.
   const resumed = new RunningSums(sums.state());
-  resumed.add({ losses: [4, 0], top1: 0, top5: 1 }, 5);
+  resumed.add({ losses: [4, 0], top1: 0, top5: 1, images: 5 });
   expect(resumed.loss).toBeCloseTo((2 * 10 + 1 * 5 + 4 * 5) / 20, 12);
   expect(resumed.accuracies).toEqual({ top1: 7 / 20, top5: 12 / 20 });
 });

@@ -1,0 +1,71 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { expect, test } from 'vitest';
+import { freeAddresses } from '../../runtime/collectives/cluster.ts';
+import type { RankResult, RankTask } from '../support/rank-process.ts';
+
+type Training = Pick<RankTask, 'images' | 'steps' | 'precision' | 'inParts'>;
+
+async function runOf(task: RankTask): Promise<RankResult> {
+  const program = ['--import', 'tsx', 'test/support/rank-process.ts', JSON.stringify(task)];
+  const env = { ...process.env, TF_NUM_INTRAOP_THREADS: '1', TF_NUM_INTEROP_THREADS: '1' };
+  const { stdout } = await promisify(execFile)(process.execPath, program, { env, maxBuffer: 1e8 });
+  return JSON.parse(stdout);
+}
+
+/** What each rank came to; all in processes of their own. */
+async function trainedByRanks(training: Training): Promise<RankResult[]> {
+  const addresses = await freeAddresses(training.images.length);
+  return await Promise.all(addresses.map(async (_, rank) => await runOf({ ...training, rank, addresses })));
+}
+
+/** What one process with the images of all ranks came to. */
+async function trainedAlone(training: Training): Promise<RankResult> {
+  return await runOf({ ...training, rank: 0, addresses: [] });
+}
+
+const farthest = (a: readonly number[], b: readonly number[]): number =>
+  a.reduce((most, value, at) => Math.max(most, Math.abs(value - b[at]!)), a.length === b.length ? 0 : Infinity);
+
+/** Distance of the weights, relative to their length. */
+function apart(a: RankResult, b: RankResult): number {
+  return Math.hypot(...a.weights.map((value, at) => value - b.weights[at]!)) / Math.hypot(...b.weights);
+}
+
+const steps = 20;
+
+test('two ranks train as one process that takes its BN statistics of two halves, and as one with the whole batch', async () => {
+  const training = { images: [64, 64], steps, precision: 'float32' } as const;
+  const [first, second] = await trainedByRanks(training);
+  const halves = await trainedAlone({ ...training, inParts: true });
+  const whole = await trainedAlone(training);
+  expect(second!.sha256).toBe(first!.sha256);
+  expect(second!.losses).toEqual(first!.losses);
+  expect(farthest(first!.losses.flat(), halves.losses.flat())).toBeLessThan(1e-6);
+  expect(apart(first!, halves)).toBeLessThan(1e-5);
+  expect(first!.top1).toEqual(halves.top1);
+  expect(farthest(first!.losses[0]!, whole.losses[0]!)).toBeLessThan(1e-6);
+  expect(farthest(first!.losses.flat(), whole.losses.flat())).toBeLessThan(1e-4);
+  expect(apart(first!, whole)).toBeLessThan(3e-4);
+});
+
+test.each([
+  [2, 'float32'],
+  [2, 'bf16'],
+  [4, 'float32'],
+] as const)('%s ranks in %s come to the same bits, each of them and each time', async (size, precision) => {
+  const training = { images: Array.from({ length: size }, () => 16), steps: 5, precision };
+  const hashes: string[] = [];
+  for (let repetition = 0; repetition < 3; repetition++) {
+    hashes.push(...(await trainedByRanks(training)).map(({ sha256 }) => sha256));
+  }
+  expect(new Set(hashes).size).toBe(1);
+});
+
+test('a short batch counts by its images: ranks with unequal shares train as one process with all of them', async () => {
+  const training = { images: [20, 9, 3], steps: 5, precision: 'float32' } as const;
+  const [first] = await trainedByRanks(training);
+  const parts = await trainedAlone({ ...training, inParts: true });
+  expect(farthest(first!.losses.flat(), parts.losses.flat())).toBeLessThan(1e-6);
+  expect(apart(first!, parts)).toBeLessThan(1e-5);
+});
