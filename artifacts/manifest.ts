@@ -27,6 +27,8 @@ export const EpochRecord = z.strictObject({
   max: accuracies,
   /** Top-1 of each ground-truth subnet, in the order of the ground-truth file. */
   groundTruth: z.array(z.number()),
+  /** The mean cross-entropy of each, in nats; 0.1.0 did not record it. */
+  groundTruthLosses: z.array(z.number()).optional(),
 });
 export type EpochRecord = z.infer<typeof EpochRecord>;
 

@@ -68,8 +68,9 @@ export const SpaceConfig: z.ZodType<Space> = z
         .max(9, expected('at most 9 stages')),
       ratios,
       divisor: integer(1, 64),
+      activation: z.enum(['silu', 'mish'], expected('silu or mish, or no such key for ReLU')).optional(),
     },
-    expected('a mapping of name, channels, resolutions, stem, stages, ratios, divisor'),
+    expected('a mapping of name, channels, resolutions, stem, stages, ratios, divisor, activation'),
   )
   .superRefine((space, context) => {
     for (let index = STEM; index < space.stages.length; index++) {

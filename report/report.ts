@@ -9,6 +9,7 @@ import { fileNames } from '../artifacts/paths.ts';
 import { readResult } from '../artifacts/results.ts';
 import type { StageFiles } from '../artifacts/store.ts';
 import { SpaceConfig } from '../configs/space-schema.ts';
+import { scoresOf } from '../nas/evaluation/epoch-scores.ts';
 import { readGroundTruth, truthAt } from '../nas/evaluation/ground-truth.ts';
 import type { GroundTruth } from '../nas/evaluation/ground-truth.ts';
 import { Ranking } from '../nas/evaluation/ranking.ts';
@@ -97,7 +98,10 @@ async function rowOf(
       `${directory}: expected epoch ${chosen} with ${listed} accuracies in its manifest, got ${epoch?.groundTruth.length ?? 'none'}; train it on this ground truth`,
     );
   }
-  const { seed } = z.object({ seed: z.number() }).parse(manifest?.config);
+  const { seed, score } = z
+    .object({ seed: z.number(), score: z.enum(['top1', 'cross_entropy']).optional() })
+    .parse(manifest?.config);
+  const scores = scoresOf(epoch, score)!;
   const stage = directory.split('/').slice(1).join('/');
   return {
     stage,
@@ -107,7 +111,7 @@ async function rowOf(
     sha256,
     ...supernetFigures(
       truth,
-      positions.map((position) => epoch.groundTruth[position]!),
+      positions.map((position) => scores[position]!),
       untrained,
       seed,
     ),

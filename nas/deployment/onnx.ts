@@ -44,7 +44,14 @@ function onnxGraph({ network, tensors, description }: StaticNetwork): OnnxGraph 
       const parameters = ['weight', 'bias', 'running_mean', 'running_var'].map((of) => `${norm}.${of}`);
       return add('BatchNormalization', `${norm}/norm`, [y, ...parameters], { epsilon: { f: description.epsilon } });
     },
-    relu: (x) => add('Relu', `${x}/relu`, [x]),
+    activate(x, activation) {
+      if (activation === 'relu') return add('Relu', `${x}/relu`, [x]);
+      const gate =
+        activation === 'silu'
+          ? add('Sigmoid', `${x}/sigmoid`, [x])
+          : add('Tanh', `${x}/tanh`, [add('Softplus', `${x}/softplus`, [x])]);
+      return add('Mul', `${x}/${activation}`, [x, gate]);
+    },
     maxPool: (x) => add('MaxPool', 'maxpool', [x], window(3, 2)),
     add: (branch, shortcut) => add('Add', `${branch}/sum`, [branch, shortcut]),
     classify(x) {

@@ -1,4 +1,4 @@
-import type { Space, Subnet } from './space.ts';
+import type { Activation, Space, Subnet } from './space.ts';
 import { STEM } from './space.ts';
 
 // What a subnet's network is: its layers in order, with their shapes. The names and shapes of weights, costs, exported files and
@@ -35,7 +35,7 @@ export interface Classifier extends Place {
 
 export type Layer = ConvNorm | Classifier;
 
-/** ReLU(conv2(ReLU(conv1(x))) + shortcut(x)). */
+/** activation(conv2(ReLU(conv1(x))) + shortcut(x)). */
 export interface ResidualBlock extends Place {
   readonly in: number;
   /** Width between its two convolutions. */
@@ -53,6 +53,8 @@ export interface Network {
   /** Whether a 3×3 max-pool of stride 2 and padding 1 follows the stem. */
   readonly pool: boolean;
   readonly blocks: readonly ResidualBlock[];
+  /** Of every block's output. */
+  readonly activation: Activation;
   readonly classifier: Classifier;
 }
 
@@ -67,6 +69,7 @@ export function networkOf(space: Space, subnet: Subnet, classes: number, groups:
     stem: stemLayer(space, subnet.stem),
     pool: space.stem.pool,
     blocks,
+    activation: space.activation ?? 'relu',
     classifier: classifierLayer(space, group, out, classes),
   };
 }
@@ -144,7 +147,7 @@ export function mapSize(resolution: number, { reduction }: { readonly reduction:
 /** What each step of a pass does; T is what flows through it: tensors, or the names of a graph's values. */
 export interface Steps<T> {
   convNorm(x: T, layer: ConvNorm): T;
-  relu(x: T): T;
+  activate(x: T, activation: Activation): T;
   maxPool(x: T): T;
   add(branch: T, shortcut: T): T;
   classify(x: T, classifier: Classifier): T;
@@ -153,12 +156,12 @@ export interface Steps<T> {
 }
 
 /** Takes images through a network, step by step. `images` are not `done`: they belong to the caller. */
-export function pass<T>({ stem, pool, blocks, classifier }: Network, steps: Steps<T>, images: T): T {
+export function pass<T>({ stem, pool, blocks, activation, classifier }: Network, steps: Steps<T>, images: T): T {
   const behind = (x: T, y: T): T => {
     steps.done(x);
     return y;
   };
-  const activated = (x: T): T => behind(x, steps.relu(x));
+  const activated = (x: T, by: Activation = 'relu'): T => behind(x, steps.activate(x, by));
 
   let x = activated(steps.convNorm(images, stem));
   if (pool) x = behind(x, steps.maxPool(x));
@@ -168,7 +171,7 @@ export function pass<T>({ stem, pool, blocks, classifier }: Network, steps: Step
     const branch = behind(inner, steps.convNorm(inner, conv2));
     const beside = hasShortcut(block) ? behind(x, steps.convNorm(x, shortcut)) : x;
     const sum = behind(branch, behind(beside, steps.add(branch, beside)));
-    x = activated(sum);
+    x = activated(sum, activation);
   }
   return behind(x, steps.classify(x, classifier));
 }

@@ -11,7 +11,12 @@ export interface Space {
   readonly ratios: readonly number[];
   /** Widths are multiples of it: 8 (ImageNet), 1 (small spaces). */
   readonly divisor: number;
+  /** Of the output of every block, where it is not ReLU. Behind the stem and inside blocks it always is. */
+  readonly activation?: Exclude<Activation, 'relu'> | undefined;
 }
+
+/** `silu`: x·sigmoid(x); `mish`: x·tanh(softplus(x)). */
+export type Activation = 'relu' | 'silu' | 'mish';
 
 interface Stem {
   readonly kernel: number;

@@ -1,6 +1,7 @@
 import type { Classifier, ConvNorm, Steps } from '../space/network.ts';
+import { activations } from './activations.ts';
 import { conv2d } from './convolution.ts';
-import { add, biasAdd, cast, matmul, relu } from './ops.ts';
+import { add, biasAdd, cast, matmul } from './ops.ts';
 import { maxPool, meanPool } from './pooling.ts';
 import { dispose } from './tensorflow.ts';
 import type { Tensor } from './tensorflow.ts';
@@ -28,7 +29,7 @@ export function plainSteps(weights: PlainWeights, normalise: Normalise): Steps<T
       dispose(conv);
       return y;
     },
-    relu,
+    activate: (x, activation) => activations[activation].forward(x),
     maxPool,
     add,
     classify(x, layer) {

@@ -1,14 +1,16 @@
 import { pass } from '../space/network.ts';
-import type { Classifier, ConvNorm, Steps } from '../space/network.ts';
-import type { Subnet } from '../space/space.ts';
+import type { Classifier, ConvNorm, Layer, Steps } from '../space/network.ts';
+import type { Activation, Subnet } from '../space/space.ts';
+import { activations } from './activations.ts';
 import { convolutionBackward, convolutionForward } from './convolution.ts';
 import { dropConnectMask, dropoutMask } from './dropout.ts';
 import type { DropConnect, Dropout } from './dropout.ts';
 import { resizeBicubic } from './images.ts';
 import { ownNorm } from './batch-norm.ts';
 import type { TrainedNorm } from './batch-norm.ts';
-import { add, biasAdd, biasGradient, cast, matmul, multiply, relu, reluGradient } from './ops.ts';
+import { add, biasAdd, biasGradient, cast, matmul, multiply } from './ops.ts';
 import { bordered, maxPoolForward, maxPoolGradient, meanPool, meanPoolGradient, unbordered } from './pooling.ts';
+import type { Parameter } from './parameter.ts';
 import type { Supernet } from './supernet.ts';
 import { dispose, scope } from './tensorflow.ts';
 import type { Tensor } from './tensorflow.ts';
@@ -75,11 +77,16 @@ export class Tape implements Steps<Tensor> {
     this.#owned = owned;
   }
 
+  // ReLU lets no gradient into the zeros behind a width. Where another activation does, the weight has to keep it out.
+  #sliceOf({ slices }: Parameter, { in: input, out }: Layer): Tensor {
+    return this.#net.space.activation === undefined ? slices.slab(out, input) : slices.exact(out, input);
+  }
+
   /** x [n, h, w, lanes(in)] → [n, h', w', lanes(out)]; the branch of a block under drop connect. */
   convNorm(x: Tensor, layer: ConvNorm): Tensor {
     const { epsilon } = this.#net;
     const { weight, gamma, beta } = this.#net.convNorm(layer);
-    const kernel = weight.slices.slab(layer.out, layer.in);
+    const kernel = this.#sliceOf(weight, layer);
     const scale = gamma.slices.exact(layer.out);
     const { y: conv, record } = convolutionForward(x, kernel, layer.stride);
     const { norm = ownNorm } = this.#options;
@@ -121,10 +128,12 @@ export class Tape implements Steps<Tensor> {
     return output;
   }
 
-  relu(x: Tensor): Tensor {
-    const output = relu(x);
-    this.#needed.add(output);
-    this.#steps.push({ inputs: [x], output, backward: (dy) => [reluGradient(dy, output)] });
+  activate(x: Tensor, activation: Activation): Tensor {
+    const { forward, reads, backward } = activations[activation];
+    const output = forward(x);
+    const read = reads === 'input' ? x : output;
+    this.#needed.add(read);
+    this.#steps.push({ inputs: [x], output, backward: (dy) => [backward(dy, read)] });
     return output;
   }
 
@@ -155,7 +164,7 @@ export class Tape implements Steps<Tensor> {
   /** x [n, h, w, lanes(in)] → logits [n, classes], in float32 whatever the precision; features under dropout. */
   classify(x: Tensor, layer: Classifier): Tensor {
     const { weight, bias } = this.#net.classifier(layer);
-    const matrix = weight.slices.slab(layer.out, layer.in);
+    const matrix = this.#sliceOf(weight, layer);
     const full = x.dtype === 'float32' ? x : cast(x, 'float32');
     const pooled = meanPool(full); // [n, lanes(in)]
     if (full !== x) dispose(full);

@@ -44,6 +44,8 @@ const LrScheduler = z.strictObject({
   clamp_lr_percent: fraction,
   /** Share of the learning rate that warm-up begins with. */
   warmup_factor: fraction,
+  /** Epochs in which the cosine falls to nothing, where it is to be slower than the stage is long. */
+  cosine_epochs: z.number().positive().optional(),
 });
 export type LrScheduler = z.infer<typeof LrScheduler>;
 
@@ -88,7 +90,9 @@ export const TrainSupernetConfig = z
     sandwich_rule: z.boolean(),
     /** Whether all nets but the max net learn its logits, and not the labels. */
     inplace_distill: z.boolean(),
-    sample_way: z.enum(['random', 'fair']),
+    /** `large` and `small`: of `sample_candidates` random nets the one with the most or the fewest MACs. */
+    sample_way: z.enum(['random', 'fair', 'large', 'small']),
+    sample_candidates: z.int().min(2).optional(),
     // The original's file says 0.2, but no block of its network applies it: 0 is what it really trains with. BigNAS applies it.
     drop_connect: fraction.max(0.99),
     drop_connect_only_last_two_stages: z.boolean(),
@@ -99,6 +103,16 @@ export const TrainSupernetConfig = z
      * forgets the fifth block of three stages.
      */
     group_lr_blocks: z.array(positive).nullable(),
+    /** Whether nets that ought to be better, as a size says, are pushed to be: the weight of the loss rises over so many epochs. */
+    rank_loss: z
+      .strictObject({
+        by: z.enum(['macs', 'parameters', 'depth']),
+        weight: z.number().positive(),
+        rise_epochs: nonnegative,
+      })
+      .optional(),
+    /** What subnets are ranked by after each epoch: the share of images that is right, or the mean log-likelihood of the labels. */
+    score: z.enum(['top1', 'cross_entropy']).optional(),
     /** What tau is measured on after each epoch. */
     selection: Images,
     /** Accuracies of subnets that were trained alone: `{"arch1": {"arch": …, "acc": …}, …}`, relative to the project's root. */
@@ -110,7 +124,12 @@ export const TrainSupernetConfig = z
     const wrong = (path: (string | number)[], message: string): void =>
       context.addIssue({ code: 'custom', path, message });
     checkImages(config, 'training', wrong);
-    const { groups, inherit, space, group_lr_blocks: blocks } = config;
+    const { groups, inherit, space, group_lr_blocks: blocks, sample_way: way, sample_candidates: candidates } = config;
+    const isChosen = way === 'large' || way === 'small';
+    if (isChosen !== (candidates !== undefined)) {
+      const expected = isChosen ? 'a number of nets to choose from' : 'none where nothing is chosen';
+      wrong(['sample_candidates'], `expected ${expected} (sample_way is ${way}), got ${candidates ?? 'none'}`);
+    }
     if (groups > space.ratios.length) {
       wrong(['groups'], `expected 1..${space.ratios.length} (the space has that many widths), got ${groups}`);
     }

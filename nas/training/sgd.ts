@@ -79,6 +79,7 @@ export function weightDecay(
 
 /**
  * Learning rate of an iteration: base · warm-up · ½(1 + cos(π · iteration / all)), the cosine running under the warm-up too.
+ * All are those of `cosine_epochs`, of the stage where there are none; behind them it is 0.
  * Warm-up rises linearly from warmup_factor to 1 over the first warmup_epochs (the original's WarmupCosineLR).
  * @param step iterations before this one, over all epochs
  * @param steps of an epoch
@@ -88,9 +89,14 @@ export function learningRate(
   step: number,
   steps: number,
 ): number {
-  const { base_lr: base, warmup_factor: begin, clamp_lr_percent: clamp } = config.lr_scheduler;
-  const [total, warmup] = [config.epochs * steps, config.warmup_epochs * steps];
+  const {
+    base_lr: base,
+    warmup_factor: begin,
+    clamp_lr_percent: clamp,
+    cosine_epochs: fall = config.epochs,
+  } = config.lr_scheduler;
+  const [total, warmup] = [fall * steps, config.warmup_epochs * steps];
   const rise = step < warmup ? begin + (1 - begin) * (step / warmup) : 1;
-  const rate = base * rise * 0.5 * (1 + Math.cos((Math.PI * step) / total));
+  const rate = base * rise * 0.5 * (1 + Math.cos((Math.PI * Math.min(step, total)) / total));
   return step > warmup ? Math.max(rate, base * clamp) : rate;
 }

@@ -6,13 +6,14 @@ import type { Dropout } from '../supernet/dropout.ts';
 import { sumOverRanks } from '../supernet/gradient-sum.ts';
 import { imagesTensor } from '../supernet/images.ts';
 import type { Supernet } from '../supernet/supernet.ts';
-import { oneHot, scale, softmax, softmaxCrossEntropy } from '../supernet/ops.ts';
+import { add, oneHot, scale, softmax, softmaxCrossEntropy } from '../supernet/ops.ts';
 import { alone } from '../supernet/ranks.ts';
 import type { Ranks } from '../supernet/ranks.ts';
 import { dispose, readFloats, scope, tensor } from '../supernet/tensorflow.ts';
 import type { Tensor } from '../supernet/tensorflow.ts';
 import { trainedPass } from '../supernet/trained-pass.ts';
-import type { ForwardOptions } from '../supernet/trained-pass.ts';
+import type { ForwardOptions, Tape } from '../supernet/trained-pass.ts';
+import { rankSlopes } from './rank-loss.ts';
 import type { SandwichNet } from './sandwich.ts';
 import type { Sgd } from './sgd.ts';
 
@@ -29,6 +30,8 @@ export interface StepOptions {
   readonly regularisation: Regularisation;
   /** Who trains along, each with a batch of its own; nobody if absent. */
   readonly ranks?: Ranks;
+  /** Pairs of nets in the wrong order, by a prior of each net; null for no such loss. */
+  readonly rankLoss?: { readonly priors: readonly number[]; readonly weight: number } | null;
 }
 
 /** Rates of dropout and drop connect in the max net; the others have none. */
@@ -69,17 +72,22 @@ export function trainStep(
   return scope(() => {
     const images = imagesTensor(net.space, batch.images); // [n, h, w, c]
     let targets = smoothedTargets(batch.labels, net.classes, options.labelSmoothing); // [n, classes]
+    const labels = options.rankLoss ? smoothedTargets(batch.labels, net.classes, 0) : null; // [n, classes]
     const losses: Tensor[] = []; // [n] of each net
+    const waiting: WaitingNet[] = [];
     let logits: Tensor | undefined;
     for (const { role, subnet, resolution } of nets) {
       const masks = role === 'max' ? masksOf(options, samples) : {};
       const pass = trainedPass(net, images, subnet, { resolution, norm, ...masks });
       logits = pass.logits; // [n, classes]
       const { losses: each, gradient } = crossEntropy(logits, targets, all);
-      pass.tape.backward(gradient);
+      // The rank loss takes all nets at once, so with it their passes wait for each other in memory.
+      if (labels) waiting.push({ tape: pass.tape, gradient, hard: crossEntropy(logits, labels, all) });
+      else pass.tape.backward(gradient);
       losses.push(each);
       if (role === 'max' && options.distill) targets = softmax(logits);
     }
+    if (options.rankLoss) backwardRanked(waiting, options.rankLoss, ranks);
     if (ranks.size > 1)
       sumOverRanks(
         [...net.parameters].map(({ gradient }) => gradient),
@@ -87,9 +95,7 @@ export function trainStep(
       );
     sgd.step(options.rate);
     const { top1, top5 } = scoreOf(readFloats(logits!), batch.labels);
-    const own = [...losses.map((each) => sumOf(readFloats(each))), top1, top5];
-    const [first, ...others] = ranks.gather(own);
-    const figures = first!.map((figure, at) => others.reduce((sum, other) => sum + other[at]!, figure));
+    const figures = sumsOver(ranks, [...losses.map((each) => sumOf(readFloats(each))), top1, top5]);
     return {
       losses: figures.slice(0, nets.length).map((loss) => loss / all),
       top1: figures.at(-2)!,
@@ -97,6 +103,29 @@ export function trainStep(
       images: all,
     };
   });
+}
+
+/** A net whose backward pass is still to come. */
+interface WaitingNet {
+  readonly tape: Tape;
+  /** Of its own loss, [n, classes]. */
+  readonly gradient: Tensor;
+  /** Its cross-entropy against the labels alone. */
+  readonly hard: { readonly losses: Tensor; readonly gradient: Tensor };
+}
+
+/** The backward passes of nets that learn their own loss and their order, which is that of the images of all ranks. */
+function backwardRanked(
+  nets: readonly WaitingNet[],
+  { priors, weight }: NonNullable<StepOptions['rankLoss']>,
+  ranks: Ranks,
+): void {
+  const own = nets.map(({ hard }) => sumOf(readFloats(hard.losses)));
+  const slopes = rankSlopes(sumsOver(ranks, own), priors);
+  for (const [index, { tape, gradient, hard }] of nets.entries()) {
+    const factor = weight * slopes[index]!;
+    tape.backward(factor === 0 ? gradient : add(gradient, scale(hard.gradient, factor)));
+  }
 }
 
 function masksOf({ seed, iteration, regularisation }: StepOptions, samples: Dropout['samples'] & {}): ForwardOptions {
@@ -131,6 +160,12 @@ function scoreOf(logits: Float32Array, labels: Int32Array): { top1: number; top5
   const tally = new Tally();
   tally.add(logits, labels);
   return tally.score();
+}
+
+/** Each figure summed over the ranks. */
+function sumsOver(ranks: Ranks, own: readonly number[]): number[] {
+  const [first, ...others] = ranks.gather(own);
+  return first!.map((figure, at) => others.reduce((sum, other) => sum + other[at]!, figure));
 }
 
 function sumOf(values: Iterable<number>): number {

@@ -2,6 +2,7 @@ import type { Dataset } from '../data/dataset.ts';
 import { bootstrapInterval } from '../evaluation/agreement.ts';
 import { baselines } from '../evaluation/baselines.ts';
 import { kendallTau } from '../evaluation/correlation.ts';
+import { scoresOf } from '../evaluation/epoch-scores.ts';
 import { testSubnets } from '../evaluation/evaluate.ts';
 import type { Score, TestWatch } from '../evaluation/evaluate.ts';
 import { chosenBy, truthAt } from '../evaluation/ground-truth.ts';
@@ -49,8 +50,22 @@ export async function testEpoch(
   if (scores === 'stopped') return 'stopped';
   const [min, max, ...others] = scores.map(fractions);
   const groundTruth = others.map(({ top1 }) => top1);
+  const groundTruthLosses = scores.slice(ends.length).map(finiteLoss);
   const crossEntropy = { min: scores[0]!.crossEntropy, max: scores[1]!.crossEntropy };
-  return { min: min!, max: max!, crossEntropy, groundTruth, ...agreement(truth, groundTruth, config.seed) };
+  const ranked = scoresOf({ groundTruth, groundTruthLosses }, config.score)!;
+  return {
+    min: min!,
+    max: max!,
+    crossEntropy,
+    groundTruth,
+    groundTruthLosses,
+    ...agreement(truth, ranked, config.seed),
+  };
+}
+
+/** A net without a single finite logit has no cross-entropy: it is the worst there is. */
+function finiteLoss({ crossEntropy }: Score): number {
+  return Number.isFinite(crossEntropy) ? crossEntropy : Number.MAX_VALUE;
 }
 
 function fractions({ top1, top5, images }: Score): { top1: number; top5: number } {

@@ -7,6 +7,7 @@ import type { Supernet } from '../supernet/supernet.ts';
 import { saveCheckpoint } from './checkpoint.ts';
 import type { LoopState, Resumed } from './checkpoint.ts';
 import type { SharedTrainingConfig } from './config.ts';
+import type { RankLoss } from './rank-loss.ts';
 import type { SandwichNet } from './sandwich.ts';
 import { learningRate } from './sgd.ts';
 import type { Sgd } from './sgd.ts';
@@ -27,6 +28,7 @@ export interface Training {
   readonly netsOf: (iteration: number) => readonly SandwichNet[];
   readonly distill: boolean;
   readonly regularisation: Regularisation;
+  readonly rankLoss: RankLoss | null;
   /** Epochs of the stage's trainings before this one, and of all of them: numbers count on through a stage. */
   readonly epochs: { readonly before: number; readonly all: number };
   /** Of the epoch before, reported with the progress; null where there is none. */
@@ -77,13 +79,18 @@ export async function trainEpoch(
   report('training');
   for await (const batch of trainingBatches(dataset, part, order)) {
     const iteration = epoch * steps + step;
-    const result = trainStep(net, sgd, batch, training.netsOf(iteration), {
+    const nets = training.netsOf(iteration);
+    const result = trainStep(net, sgd, batch, nets, {
       iteration,
       seed,
       rate: learningRate(config, iteration, steps),
       labelSmoothing: config.label_smoothing,
       distill: training.distill,
       regularisation: training.regularisation,
+      rankLoss: training.rankLoss && {
+        priors: nets.map(({ subnet }) => training.rankLoss!.priorOf(subnet)),
+        weight: training.rankLoss.weightAt(iteration / steps),
+      },
     });
     assertFinite(result.losses, number, step);
     step++;

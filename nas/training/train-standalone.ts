@@ -61,6 +61,7 @@ export async function trainStandalone(job: Job, line: ProcessLine, stage: HeldSt
         netsOf: () => [{ role: 'max', subnet, resolution: space.resolutions.at(-1)! }],
         distill: false,
         regularisation: { dropout: config.dropout, dropConnect: 0, onlyLastTwoStages: false },
+        rankLoss: null,
         epochs: { before: number - epoch, all },
         tau: null,
         carried: { correct1: correct.top1, correct5: correct.top5 },

@@ -13,6 +13,7 @@ import { loadSupernet } from '../supernet/weights.ts';
 import { restoreCheckpoint } from './checkpoint.ts';
 import { TrainSupernetConfig } from './config.ts';
 import { commitEpoch } from './epoch-files.ts';
+import { rankLossOf } from './rank-loss.ts';
 import { sandwich } from './sandwich.ts';
 import { lrFactor, Sgd } from './sgd.ts';
 import { baselineTaus, testEpoch } from './test-epoch.ts';
@@ -57,6 +58,7 @@ export async function trainSupernet(job: Job, line: ProcessLine, stage: HeldStag
       dropConnect: config.drop_connect,
       onlyLastTwoStages: config.drop_connect_only_last_two_stages,
     },
+    rankLoss: rankLossOf(config),
     epochs: { before: 0, all: epochs },
     carried: {},
   };

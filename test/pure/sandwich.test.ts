@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { macs } from '../../nas/space/cost.ts';
 import { maxArchitecture, minArchitecture } from '../../nas/space/sampling.ts';
 import { subnetOf } from '../../nas/space/space.ts';
 import { sandwich } from '../../nas/training/sandwich.ts';
@@ -37,4 +38,17 @@ describe('the sandwich', () => {
     const groups = [stems.slice(0, 3), stems.slice(3, 6)].map((nets) => new Set(nets.map(({ subnet }) => subnet.stem)));
     expect(groups).toEqual([new Set([2, 3, 4]), new Set([2, 3, 4])]);
   });
+
+  test('takes the largest or the smallest of so many candidates', () => {
+    expect(meanCost('large')).toBeGreaterThan(1.15 * meanCost('random'));
+    expect(meanCost('small')).toBeLessThan(0.85 * meanCost('random'));
+  });
 });
+
+/** Mean MACs of the random nets of forty iterations. */
+function meanCost(sample_way: 'random' | 'large' | 'small'): number {
+  const way = { ...config, sample_way, ...(sample_way !== 'random' && { sample_candidates: 4 }) };
+  const nets = Array.from({ length: 40 }, (_, step) => sandwich(way, step)).flat();
+  const costs = nets.filter(({ role }) => role === 'random').map(({ subnet }) => macs(space, subnet, 28, 10));
+  return costs.reduce((sum, cost) => sum + cost, 0) / costs.length;
+}

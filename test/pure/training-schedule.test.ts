@@ -23,4 +23,12 @@ describe('the learning rate', () => {
     expect(learningRate(clamped, 99, STEPS)).toBeCloseTo(0.005, 12);
     expect(learningRate(clamped, 0, STEPS)).toBeCloseTo(0.0001, 12);
   });
+
+  test('falls over cosine_epochs where a stage has them, and stays at the end of a shorter fall', () => {
+    const slow = { ...config, lr_scheduler: { ...scheduler, cosine_epochs: 40 } };
+    expect(learningRate(slow, 99, STEPS)).toBeCloseTo(learningRate({ ...config, epochs: 40 }, 99, STEPS), 12);
+    expect(learningRate(slow, 99, STEPS)).toBeGreaterThan(0.05);
+    const fast = { ...config, lr_scheduler: { ...scheduler, cosine_epochs: 10, clamp_lr_percent: 0.05 } };
+    expect(learningRate(fast, 80, STEPS)).toBeCloseTo(0.005, 12);
+  });
 });

@@ -52,7 +52,7 @@ export class CutOutNetwork {
       const shortcut = hasShortcut({ in: input, out, stride })
         ? this.#convNorm(x, `${prefix}.short_conv`, `${prefix}.short_bn`, out, stride)
         : x;
-      x = tf.relu(tf.add(branch, shortcut));
+      x = activated(tf.add(branch, shortcut), space.activation);
     }
     const pooled: tfjs.Tensor2D = tf.mean(x, [1, 2]);
     const classifier = `${groups > 1 ? `classifier_groups.${at.at(-1)!.group}` : 'classifier'}.linear.linear`;
@@ -100,6 +100,11 @@ export class CutOutNetwork {
     this.cuts.set(name, { name, size, variable });
     return variable;
   }
+}
+
+function activated(x: tfjs.Tensor4D, activation: Space['activation']): tfjs.Tensor4D {
+  if (activation === undefined) return tf.relu(x);
+  return tf.mul(x, activation === 'silu' ? tf.sigmoid(x) : tf.tanh(tf.softplus(x)));
 }
 
 function blocksBefore(space: Space, stage: number): number {

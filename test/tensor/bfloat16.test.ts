@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { randomOf } from '../../nas/space/random.ts';
+import { activations } from '../../nas/supernet/activations.ts';
 import { batchNorm, batchNormGradient, batchNormWith } from '../../nas/supernet/batch-norm.ts';
 import { conv2d, conv2dInputGradient, conv2dWeightGradient } from '../../nas/supernet/convolution.ts';
 import { cast } from '../../nas/supernet/ops.ts';
@@ -26,6 +27,9 @@ function exact(shape: readonly number[], least = -1, seed = 7): Tensor {
 const [n, size, input, out] = [4, 12, 16, 32];
 const operations: Record<string, (typed: (x: Tensor) => Tensor) => Tensor> = {
   convolution: (typed) => conv2d(typed(exact([n, size, size, input])), typed(exact([3, 3, input, out])), 1),
+  'a smooth activation': (typed) => activations.mish.forward(typed(exact([n, size, size, input]))),
+  "a smooth activation's gradient": (typed) =>
+    activations.mish.backward(typed(exact([n, size, size, input])), typed(exact([n, size, size, input], -1, 8))),
   "a weight's gradient": (typed) =>
     conv2dWeightGradient(
       typed(exact([n, size, size, input])),

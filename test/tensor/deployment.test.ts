@@ -39,18 +39,18 @@ afterAll(() => {
   for (const net of nets.values()) net.dispose();
 });
 
-async function networkOf(arch: string, groups: number): Promise<StaticNetwork> {
-  const net = nets.get(groups)!;
-  const subnet = subnetOf(tinySpace, parseArchCode(tinySpace, arch));
+async function networkOf(arch: string, groups: number, net = nets.get(groups)!): Promise<StaticNetwork> {
+  const { space } = net;
+  const subnet = subnetOf(space, parseArchCode(space, arch));
   const weights = extractSubnet(net, subnet);
-  const source = { space: tinySpace, epsilon: net.epsilon, batches: calibration };
+  const source = { space, epsilon: net.epsilon, batches: calibration };
   const statistics = await calibrate(net.networkOf(subnet), weights, source, () => {});
   const sha256 = '0'.repeat(64);
   return new StaticNetwork(
     {
       version: 1,
       arch,
-      space: tinySpace,
+      space,
       classes: TINY_CLASSES,
       class_names: null,
       epsilon: net.epsilon,
@@ -104,6 +104,18 @@ test('ONNX Runtime opens what is exported, and finds the same logits', async () 
     expect({ sha256, bytes }).toEqual({ sha256: await sha256File(file), bytes: statSync(file).size });
     expect(apart(await runtimeLogits(file), network.logits(tested.images)), arch).toBeLessThan(1e-4);
   }
+});
+
+test.each(['silu', 'mish'] as const)('with %s behind every block too', async (activation) => {
+  const net = tinySupernet(1, { space: { ...tinySpace, activation } });
+  const arch = archs[1]!;
+  const network = await networkOf(arch, 1, net);
+  const [expected] = referenceLogits(net, subnetOf(tinySpace, parseArchCode(tinySpace, arch)), calibration, [tested]);
+  expect(apart(network.logits(tested.images), expected!)).toBeLessThan(1e-5);
+  const file = path.join(temporaryFolder(), 'subnet.onnx');
+  await writeOnnx(file, network);
+  expect(apart(await runtimeLogits(file), expected!)).toBeLessThan(1e-4);
+  net.dispose();
 });
 
 test('a safetensors file has the names of torchvision, and read again it is the same network', async () => {

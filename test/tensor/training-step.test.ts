@@ -5,6 +5,7 @@ import { softmax } from '../../nas/supernet/ops.ts';
 import { liveTensors, readFloats, scope, tensor } from '../../nas/supernet/tensorflow.ts';
 import { trainedPass } from '../../nas/supernet/trained-pass.ts';
 import { Sgd, weightDecay } from '../../nas/training/sgd.ts';
+import { rankLossOf, rankSlopes } from '../../nas/training/rank-loss.ts';
 import { sandwich } from '../../nas/training/sandwich.ts';
 import { crossEntropy, smoothedTargets, trainStep } from '../../nas/training/step.ts';
 import type { StepOptions } from '../../nas/training/step.ts';
@@ -68,6 +69,89 @@ describe('losses', () => {
   test('distillation is the cross-entropy against what the teacher predicts', () => {
     const soft = [0, 1, 2, 3].map((n) => softmaxOf(row(teacher, n)));
     check(soft, () => softmax(tensor(teacher, [4, 10])));
+  });
+});
+
+describe('the pairwise rank loss', () => {
+  const losses = [1.5, 1.2, 2, 0.4];
+  const priors = [9, 3, 5, 1];
+
+  test('pushes apart each pair in the wrong order, and leaves the others', () => {
+    const lossOf = (of: readonly number[]): number => {
+      let sum = 0;
+      for (let i = 0; i < of.length; i++)
+        for (let j = 0; j < of.length; j++) if (priors[i]! > priors[j]!) sum += Math.max(0, of[i]! - of[j]!);
+      return sum;
+    };
+    const slopes = rankSlopes(losses, priors);
+    losses.forEach((_, net) => {
+      const moved = (by: number): number[] => losses.map((loss, at) => (at === net ? loss + by : loss));
+      expect(slopes[net]).toBeCloseTo((lossOf(moved(1e-4)) - lossOf(moved(-1e-4))) / 2e-4, 6);
+    });
+    expect(rankSlopes([1, 2, 3], [3, 2, 1])).toEqual([0, 0, 0]);
+    expect(rankSlopes([2, 1], [5, 5])).toEqual([0, 0]);
+  });
+
+  test('adds its gradient to that of each net in proportion', () => {
+    const batch = batchOf(16, 5);
+    const nets = sandwich(config, 0);
+    const order = { priors: [1, 2, 3, 4], weight: 0.7 };
+    const updates = (rankLoss: StepOptions['rankLoss']): Map<string, Float32Array> => {
+      const net = build();
+      const unclipped = { ...config, grad_clip_value: null, weight_decay_weight: 0, weight_decay_bn_bias: 0 };
+      const before = new Map([...net.parameters].map((one) => [one.name, readFloats(one.value()).slice()]));
+      trainStep(net, new Sgd(net.parameters, unclipped), batch, nets, { ...plainOptions, rankLoss: rankLoss ?? null });
+      const moved = [...net.parameters].map((one): [string, Float32Array] => [
+        one.name,
+        readFloats(one.value()).map((value, at) => (before.get(one.name)![at]! - value) / (1.9 * rate)),
+      ]);
+      net.dispose();
+      return new Map(moved);
+    };
+    // The gradient of each net's cross-entropy against the labels, one net after the other.
+    const plain = build();
+    const images = tensor(batch.images, [16, 28, 28, 1]);
+    const hard = nets.map(({ subnet, resolution }) => {
+      const { logits, tape } = trainedPass(plain, images, subnet, { resolution });
+      const { losses: each, gradient } = crossEntropy(logits, smoothedTargets(batch.labels, 10, 0));
+      const loss = readFloats(each).reduce((a, b) => a + b) / 16;
+      tape.backward(gradient);
+      const gradients = new Map(
+        [...plain.parameters].flatMap((parameter) => {
+          const one = parameter.gradient.total();
+          const values = one && readFloats(one).slice();
+          parameter.gradient.clear();
+          return values ? [[parameter.name, values] as const] : [];
+        }),
+      );
+      return { loss, gradients };
+    });
+    const slopes = rankSlopes(
+      hard.map(({ loss }) => loss),
+      order.priors,
+    );
+    expect(slopes.some((slope) => slope !== 0)).toBe(true);
+    const [without, withLoss] = [updates(null), updates(order)];
+    for (const [name, values] of withLoss) {
+      values.forEach((value, at) => {
+        const added = hard.reduce(
+          (sum, { gradients }, net) => sum + order.weight * slopes[net]! * (gradients.get(name)?.[at] ?? 0),
+          0,
+        );
+        expect(Math.abs(value - without.get(name)![at]! - added), name).toBeLessThan(2e-5);
+      });
+    }
+    plain.dispose();
+  });
+
+  test('has a weight that rises to its own', () => {
+    const rankLoss = { by: 'macs', weight: 2, rise_epochs: 10 } as const;
+    const { weightAt, priorOf } = rankLossOf({ ...config, rank_loss: rankLoss })!;
+    expect([0, 5, 10, 20].map(weightAt)).toEqual([0, 1, 2, 2]);
+    expect(rankLossOf({ ...config, rank_loss: { ...rankLoss, rise_epochs: 0 } })!.weightAt(0)).toBe(2);
+    const [max, , , min] = sandwich(config, 0);
+    expect(priorOf(max!.subnet)).toBeGreaterThan(priorOf(min!.subnet));
+    expect(rankLossOf(config)).toBeNull();
   });
 });
 

@@ -7,8 +7,9 @@ import type { Forms, StageForm } from './stage-form.ts';
 import { blockLayers, classifierLayer, stemLayer } from '../../space/network.ts';
 import type { ConvNorm } from '../../space/network.ts';
 import type { Subnet } from '../../space/space.ts';
+import { activations } from '../../supernet/activations.ts';
 import { lanes } from '../../supernet/memory-layout.ts';
-import { add, biasAdd, cast, leading, matmul, relu } from '../../supernet/ops.ts';
+import { add, biasAdd, cast, leading, matmul } from '../../supernet/ops.ts';
 import { maxPool, meanPool } from '../../supernet/pooling.ts';
 import type { Supernet } from '../../supernet/supernet.ts';
 import { dispose, readFloats } from '../../supernet/tensorflow.ts';
@@ -113,7 +114,7 @@ export class TreeWalk {
     }
   }
 
-  /** ReLU(bn2(conv2(inner)) + shortcut), both cut to what the member has of them. */
+  /** activation(bn2(conv2(inner)) + shortcut), both cut to what the member has of them. */
   #join(inner: Tensor, shortcut: Tensor, family: Family, member: Member, visit: Visit | null): Tensor {
     const { mid, out } = member;
     const { conv2 } = blockLayers({ ...family, mid, out });
@@ -121,7 +122,7 @@ export class TreeWalk {
     const branch = this.#convNorm(own, conv2, member, this.#forms!.stages[family.stage]!, visit);
     const added = narrowed(shortcut, out);
     const sum = add(branch, added);
-    const y = relu(sum);
+    const y = activations[this.#net.space.activation ?? 'relu'].forward(sum);
     dispose(branch, sum);
     if (own !== inner) dispose(own);
     if (added !== shortcut) dispose(added);
