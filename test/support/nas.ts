@@ -2,7 +2,7 @@ import { execFile, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import path from 'node:path';
 
-const NAS = path.resolve(import.meta.dirname, '../../cli/nas.mjs');
+const CLONE = path.resolve(import.meta.dirname, '../..');
 
 export interface Ended {
   readonly code: number;
@@ -12,11 +12,18 @@ export interface Ended {
 
 type Environment = Readonly<Record<string, string>>;
 
+const nasOf = (clone: string): string => path.join(clone, 'cli/nas.mjs');
+
 /** Runs the real command line to its end, in the current folder or in another. */
-export async function nas(args: readonly string[], environment: Environment = {}, cwd?: string): Promise<Ended> {
+export async function nas(
+  args: readonly string[],
+  environment: Environment = {},
+  cwd?: string,
+  clone = CLONE,
+): Promise<Ended> {
   return await new Promise((resolve) => {
     const env = { ...process.env, ...environment };
-    execFile(process.execPath, [NAS, ...args], { env, cwd }, (error, stdout, stderr) => {
+    execFile(process.execPath, [nasOf(clone), ...args], { env, cwd }, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
       resolve({ code, stdout, stderr });
     });
@@ -30,9 +37,9 @@ export class RunningNas {
   #stdout = '';
   #stderr = '';
 
-  constructor(args: readonly string[], environment: Environment = {}) {
+  constructor(args: readonly string[], environment: Environment = {}, clone = CLONE) {
     const env = { ...process.env, ...environment };
-    const child = spawn(process.execPath, [NAS, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [nasOf(clone), ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
     child.stdout.on('data', (text: Buffer) => (this.#stdout += text.toString()));
     child.stderr.on('data', (text: Buffer) => (this.#stderr += text.toString()));
     this.#child = child;
