@@ -17,6 +17,7 @@ export const fileNames = {
   setAside: 'older',
   reportText: 'report.md',
   reportData: 'report.json',
+  reportPage: 'report.html',
 } as const;
 
 /** The file of a stage's manifest with that number. */

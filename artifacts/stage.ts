@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { KnownError } from '../plan/endings.ts';
 import { allFilesOf, noticeOf } from './manifest.ts';
 import type { Attempt, Manifest } from './manifest.ts';
-import type { ArtifactStore, ManifestContent, NewFile, StageFiles, StoredFile } from './store.ts';
+import type { ArtifactStore, ListedAs, ManifestContent, NewFile, StageFiles, StoredFile } from './store.ts';
 import { compareTokens, describeToken, sameToken } from './token.ts';
 import type { Token } from './token.ts';
 
@@ -105,7 +105,7 @@ export class HeldStage implements StageFiles {
    * @param change gets the files in their order; without it they are listed as further files of the result
    * @throws FencedError where another attempt has claimed the stage
    */
-  async commit(files: readonly NewFile[], change: Change = listed): Promise<readonly StoredFile[]> {
+  async commit(files: readonly NewFile[], change: Change = listedAs('files')): Promise<readonly StoredFile[]> {
     return await withStored(this.store, this.directory, files, async (stored) => {
       const saved = stored.length > 0 ? { saved: now() } : {};
       await this.#change((found) => withAttempt(naming(change(found, stored), stored), this.token, saved), stored);
@@ -116,10 +116,14 @@ export class HeldStage implements StageFiles {
     });
   }
 
-  /** Puts texts into the stage's folder, by their names there, and lists them as files of the result, all in one step. */
-  async put<Name extends string>(texts: Readonly<Record<Name, string>>): Promise<Record<Name, FileReference>> {
+  /** Puts texts into the stage's folder, by their names there, and lists them in the manifest, all in one step. */
+  async put<Name extends string>(
+    texts: Readonly<Record<Name, string>>,
+    as: ListedAs = 'files',
+  ): Promise<Record<Name, FileReference>> {
     const names = Object.entries<string>(texts);
-    const stored = await this.commit(names.map(([name, content]) => ({ file: `${this.directory}/${name}`, content })));
+    const files = names.map(([name, content]) => ({ file: `${this.directory}/${name}`, content }));
+    const stored = await this.commit(files, listedAs(as));
     const entries = names.map(([name], at) => [name, { file: stored[at]!.file, sha256: stored[at]!.sha256 }]);
     // Object.entries forgets the names' type.
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion
@@ -223,8 +227,8 @@ function heldBy(token: Token, directory: string, manifest: Manifest | null): Man
   return manifest;
 }
 
-function listed(manifest: Manifest, stored: readonly StoredFile[]): ManifestContent {
-  return { ...manifest, files: replaced(manifest.files, stored) };
+function listedAs(as: ListedAs): Change {
+  return (manifest, stored) => ({ ...manifest, [as]: replaced(manifest[as], stored) });
 }
 
 /** The list with those files in it, in the place of earlier ones of the same names. */

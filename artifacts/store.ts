@@ -89,6 +89,9 @@ export interface ArtifactStore {
   recall(fingerprint: string): Promise<string[]>;
 }
 
+/** `files` belong to the result; `extras` are for people and their tools, and no part of it. */
+export type ListedAs = 'files' | 'extras';
+
 /** What work that the worker does itself may do with files: read results that are what they were, put its own texts all at once. */
 export interface StageFiles {
   /** How the store is named. */
@@ -96,5 +99,5 @@ export interface StageFiles {
   /** The stage's folder, relative to the results root. */
   readonly directory: string;
   /** Puts texts into the stage's folder, by their names there, in one commit under the attempt's token. */
-  put(texts: Readonly<Record<string, string>>): Promise<Readonly<Record<string, FileReference>>>;
+  put(texts: Readonly<Record<string, string>>, as?: ListedAs): Promise<Readonly<Record<string, FileReference>>>;
 }

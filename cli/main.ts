@@ -31,6 +31,7 @@ const VERBS: Readonly<Record<string, readonly [description: string, load: () => 
   pause: ['start no further stages', steer],
   resume: ['go on after a pause', steer],
   cancel: ['checkpoint what runs, then end the run', steer],
+  ui: ['show all runs in a browser, live, with buttons to steer them', () => import('./ui.ts')],
   report: ['print the summary of a run', () => import('./report.ts')],
   top: ['show the best subnets of a ranking, under limits or as a Pareto front', () => import('./top.ts')],
   export: ['write a subnet as a network of its own: safetensors and ONNX', () => import('./export.ts')],

@@ -3,9 +3,10 @@ import type { Client } from '@temporalio/client';
 import { projectFile } from '../artifacts/paths.ts';
 import type { Command } from 'commander';
 import { appendFileSync, mkdirSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
 import { resultsRoot } from '../artifacts/paths.ts';
 import { catalogue } from '../artifacts/catalogue.ts';
-import { readReports } from '../report/read.ts';
+import { pagesOf, readReports } from '../report/read.ts';
 import { withEverythingUp } from './up.ts';
 import { interruption } from './failure.ts';
 import { defineForPipeline, loadPlan } from './load.ts';
@@ -43,13 +44,20 @@ async function quickstart(pipeline: string, { json, ...options }: LoadOptions): 
       const view = await follow(client, plan.id, { quiet: json === true, footer, isOver, signal });
       if (view?.ending !== 'done') process.exitCode = 1;
       if (view === null) return tell(`run ${plan.id}: stops at a checkpoint; \`npm start\` goes on from there`);
-      const reports = await readReports(resultsRoot(), await catalogue(resultsRoot(), plan.id));
+      const stages = await catalogue(resultsRoot(), plan.id);
+      const reports = await readReports(resultsRoot(), stages);
+      const pages = pagesOf(stages).map((file) => path.join(resultsRoot(), file));
       const words = view.ending === null ? stuck(view) : await endInWords(client, view);
-      output(json, { status: view.status, report: reports.length > 1 ? reports : (reports[0] ?? null) }, () =>
-        [words, ...(reports.length > 0 ? [summariesOf(reports)] : [])].join('\n\n'),
+      output(json, { status: view.status, report: reports.length > 1 ? reports : (reports[0] ?? null), pages }, () =>
+        [words, ...(reports.length > 0 ? [summariesOf(reports)] : []), ...pages.map(pageInWords)].join('\n\n'),
       );
     }, place),
   );
+}
+
+/** Most terminals open an address that is clicked. */
+function pageInWords(file: string): string {
+  return `the page of the run: ${pathToFileURL(file).href}`;
 }
 
 // The terminal shows the run.

@@ -1,18 +1,10 @@
 import type { Command } from 'commander';
-import type { WorkflowHandle } from '@temporalio/client';
 import { collected, defineForRun, jsonOption, output, wholeNumber } from './options.ts';
 import { withServer } from './server.ts';
 import type { Server } from './server.ts';
-import {
-  abortStageUpdate,
-  pauseSignal,
-  resumeSignal,
-  retryStageUpdate,
-  selectEpochUpdate,
-  skipStageUpdate,
-} from '../plan/messages.ts';
 import { tau } from '../report/format.ts';
-import { answered } from '../runs/run.ts';
+import { chooseEpoch, orderRun, orderStage } from '../runs/steer.ts';
+import type { RunOrder, StageOrder } from '../runs/steer.ts';
 
 // The verbs that send one message to a run.
 
@@ -20,34 +12,21 @@ interface JsonFlag {
   readonly json?: true;
 }
 
-/** Messages without an answer: what is sent, and what will come of it. */
-const signals = {
-  pause: {
-    send: async (handle: WorkflowHandle) => await handle.signal(pauseSignal),
-    effect: (run: string) => `will pause; go on with \`nas resume ${run}\``,
-  },
-  resume: {
-    send: async (handle: WorkflowHandle) => await handle.signal(resumeSignal),
-    effect: () => 'goes on',
-  },
-  cancel: {
-    send: async (handle: WorkflowHandle) => void (await handle.cancel()),
-    effect: () => 'will end once what runs has written its checkpoint',
-  },
+/** Messages without an answer: what will come of them. */
+const effects: Readonly<Record<RunOrder, (run: string) => string>> = {
+  pause: (run) => `will pause; go on with \`nas resume ${run}\``,
+  resume: () => 'goes on',
+  cancel: () => 'will end once what runs has written its checkpoint',
 };
 
 /** Messages about a parked stage; the answer names the pieces of work that were moved. */
-const updates = {
-  retry: { update: retryStageUpdate, done: 'retried' },
-  skip: { update: skipStageUpdate, done: 'skipped' },
-  abort: { update: abortStageUpdate, done: 'aborted' },
-};
+const done: Readonly<Record<StageOrder, string>> = { retry: 'retried', skip: 'skipped', abort: 'aborted' };
 
 /** Defines the verb that the command is named after. */
 export function define(command: Command): void {
   const verb = command.name();
-  if (isKeyOf(signals, verb)) defineSignal(command, verb);
-  else if (isKeyOf(updates, verb)) defineUpdate(command, verb);
+  if (isKeyOf(effects, verb)) defineSignal(command, verb);
+  else if (isKeyOf(done, verb)) defineUpdate(command, verb);
   else defineSelect(command);
 }
 
@@ -55,12 +34,12 @@ function isKeyOf<T extends object>(table: T, key: string): key is Extract<keyof 
   return Object.hasOwn(table, key);
 }
 
-function defineSignal(command: Command, verb: keyof typeof signals): void {
-  const { send, effect } = signals[verb];
+function defineSignal(command: Command, verb: RunOrder): void {
   defineForRun(command).action(async (run: string, { json }: JsonFlag) => {
     await withServer(async ({ client }) => {
-      await send(client.workflow.getHandle(run));
-      output(json, { run, effect: effect(run) }, () => `${run}: ${effect(run)}`);
+      await orderRun(client, run, verb);
+      const effect = effects[verb](run);
+      output(json, { run, effect }, () => `${run}: ${effect}`);
     });
   });
 }
@@ -69,19 +48,16 @@ interface UpdateOptions extends JsonFlag {
   readonly set?: readonly string[];
 }
 
-function defineUpdate(command: Command, verb: keyof typeof updates): void {
-  const { update, done } = updates[verb];
+function defineUpdate(command: Command, verb: StageOrder): void {
   command
     .argument('<run>', 'id of the run')
     .argument('<stage>', 'a parked stage, or <stage>.<n> for one cell of it')
     .addOption(jsonOption())
     .action(async (run: string, stage: string, { set, json }: UpdateOptions) => {
       await withServer(async (server) => {
-        const { client } = server;
-        const handle = client.workflow.getHandle(run);
         const message = { stage, ...(set === undefined ? {} : { set: await settingsOf(server, run, stage, set) }) };
-        const works = await answered(client, () => handle.executeUpdate(update, { args: [message] }));
-        output(json, { run, [done]: works }, () => `${run}: ${works.join(', ')} ${done}`);
+        const works = await orderStage(server.client, run, verb, message);
+        output(json, { run, [done[verb]]: works }, () => `${run}: ${works.join(', ')} ${done[verb]}`);
       });
     });
   if (verb !== 'retry') return;
@@ -90,7 +66,8 @@ function defineUpdate(command: Command, verb: keyof typeof updates): void {
 }
 
 // Loaded for this alone: the other verbs know nothing of kinds and schemas.
-async function settingsOf(server: Server, run: string, stage: string, flags: readonly string[]) {
+/** What `--set` flags put into the `with` of a parked stage. */
+export async function settingsOf(server: Server, run: string, stage: string, flags: readonly string[]) {
   const [{ retrySettings }, { planOf }] = await Promise.all([import('./load.ts'), import('./start.ts')]);
   return retrySettings(await planOf(server, run), stage, flags);
 }
@@ -109,8 +86,7 @@ function defineSelect(command: Command): void {
     .action(async (run: string, stage: string, epoch: number, { why, json }: SelectOptions) => {
       await withServer(async ({ client }) => {
         const message = { stage, epoch, who: process.env['USER'] ?? 'nas', ...(why === undefined ? {} : { why }) };
-        const handle = client.workflow.getHandle(run);
-        const choice = await answered(client, () => handle.executeUpdate(selectEpochUpdate, { args: [message] }));
+        const choice = await chooseEpoch(client, run, message);
         const reached = choice.tau === null ? '' : `, tau ${tau(choice.tau, choice.interval ?? undefined)}`;
         output(json, { run, stage, ...choice }, () => `${run}: ${stage} goes on with epoch ${choice.epoch}${reached}`);
       });

@@ -65,24 +65,33 @@ export interface LiveFacts {
   readonly ending: 'done' | 'failed' | 'cancelled' | null;
 }
 
+interface Asked {
+  /** What the run's server says, where it was asked. */
+  readonly live?: LiveFacts;
+  /** A stage that is just writing a report: the page shows this report, and not the stage, which is not done. */
+  readonly writing?: { readonly directory: string; readonly made: Report };
+}
+
 /** Reads what a run's page shows. @throws BadInput where nothing is known of the run, neither in the results nor by its server */
-export async function readFacts(root: string, run: string, live: LiveFacts | null = null): Promise<RunFacts> {
+export async function readFacts(root: string, run: string, { live, writing }: Asked = {}): Promise<RunFacts> {
   const found = await catalogue(root, run);
-  if (found.length === 0 && live === null) {
+  if (found.length === 0 && live === undefined) {
     throw new BadInput(
       `run ${run}: expected results below ${root}, got none; \`nas list\` shows the runs there are, NAS_RESULTS names another folder`,
     );
   }
-  const stages = found.toSorted((a, b) => begunAt(a.manifest) - begunAt(b.manifest) || order(a, b));
+  const stages = found
+    .filter(({ directory }) => directory !== writing?.directory)
+    .toSorted((a, b) => begunAt(a.manifest) - begunAt(b.manifest) || order(a, b));
   return {
     run,
     root,
     takenAt: Date.now(),
     stages,
-    reports: await readReports(root, stages),
+    reports: [...(await readReports(root, stages)), ...(writing === undefined ? [] : [writing.made])],
     truths: await truthsOf(stages),
     rankings: await rankingsOf(root, stages),
-    live,
+    live: live ?? null,
     origin: stages.findLast(({ manifest }) => manifest.origin !== null)?.manifest.origin ?? null,
   };
 }

@@ -12,7 +12,7 @@ export function Glance({ facts }: { readonly facts: RunFacts }) {
   return (
     <dl class="glance" id="glance">
       <Answer question="What is running">{running(facts)}</Answer>
-      <Answer question="What waits for you">{waiting(facts)}</Answer>
+      <Answer question="Waits for you">{waiting(facts)}</Answer>
       <Answer question="Best supernet">{best === null ? 'none yet' : bestWords(best)}</Answer>
       <Answer question="How sure is that">
         {best === null ? 'nothing to say yet' : <Certainty facts={facts} best={best} />}

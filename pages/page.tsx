@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { raw } from 'hono/html';
@@ -7,16 +8,30 @@ import { renderToString } from 'hono/jsx/dom/server';
 const textOf = (name: string): string => readFileSync(path.join(import.meta.dirname, 'browser', name), 'utf8');
 
 // They are part of every page, so that a saved one needs nothing else; it can be read without the scripts too.
-const style = textOf('style.css');
+const style = ['page.css', 'charts.css', 'forms.css'].map(textOf).join('\n');
 const scripts = ['names.js', 'copy.js', 'limits.js'].map(textOf);
+const liveScript = textOf('live.js');
+
+/** A piece of a page that a live page can replace by itself. */
+export interface Part {
+  readonly id: string;
+  readonly content: Child;
+  /** What it is drawn from, where that is worth knowing: it is drawn again only when one of these is another object. */
+  readonly of?: readonly unknown[];
+}
 
 interface PageProps {
   readonly title: string;
-  readonly body: Child;
+  readonly parts: readonly Part[];
+  /** Links above the page, to other pages. */
+  readonly crumbs?: Child;
+  /** Where a live page gets its changes from, an address. */
+  readonly changes?: string;
 }
 
 /** A whole page as text. */
-export function page({ title, body }: PageProps): string {
+export function page({ title, parts, crumbs, changes }: PageProps): string {
+  const all = changes === undefined ? scripts : [...scripts, liveScript];
   const text = renderToString(
     <html lang="en">
       <head>
@@ -26,13 +41,38 @@ export function page({ title, body }: PageProps): string {
         <title>{title}</title>
         <style>{raw(style)}</style>
       </head>
-      <body>
-        <main>{body}</main>
-        {scripts.map((script) => (
+      <body data-changes={changes}>
+        <main>
+          {crumbs === undefined ? null : <p class="crumbs">{crumbs}</p>}
+          {parts.map(({ id, content }) => (
+            <div id={`part-${id}`}>{content}</div>
+          ))}
+        </main>
+        {all.map((script) => (
           <script type="module">{raw(script)}</script>
         ))}
       </body>
     </html>,
   );
   return `<!doctype html>${text}\n`;
+}
+
+/** What a part holds, as text. */
+export function partText({ content }: Part): string {
+  return renderToString(<>{content}</>);
+}
+
+/** What a page may do in a browser that got it from a server: run these very scripts, ask that server, and nothing else. */
+export const contentPolicy: string = [
+  "default-src 'none'",
+  `style-src ${hashOf(style)}`,
+  `script-src ${[...scripts, liveScript].map(hashOf).join(' ')}`,
+  "connect-src 'self'",
+  "form-action 'self'",
+  "frame-ancestors 'none'",
+  "base-uri 'none'",
+].join('; ');
+
+function hashOf(text: string): string {
+  return `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
 }

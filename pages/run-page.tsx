@@ -6,6 +6,7 @@ import { Glance } from './glance.tsx';
 import { Ladder } from './ladder.tsx';
 import { Lineage } from './lineage.tsx';
 import { page } from './page.tsx';
+import type { Part } from './page.tsx';
 import { Rankings } from './ranking.tsx';
 import { Stages } from './stages.tsx';
 import { Timeline } from './timeline.tsx';
@@ -15,37 +16,41 @@ import { duration } from '../report/format.ts';
 
 /** The page of a run as one file that needs nothing else. */
 export function runFile(facts: RunFacts): string {
-  return page({ title: `${facts.run} · fewshot-nas`, body: <RunView facts={facts} /> });
+  return page({ title: `${facts.run} · fewshot-nas`, parts: runParts(facts) });
 }
 
-/** What is looked for first stands first. `asked` is what a live page asks of its reader, `controls` how the run is steered there. */
-export function RunView({ facts, asked, controls }: RunViewProps) {
-  return (
-    <>
-      <header>
-        <h1>{facts.run}</h1>
-        <p class="subtitle">{subtitle(facts)}</p>
-        {controls}
-      </header>
-      <Glance facts={facts} />
-      {asked}
-      <Contents facts={facts} />
-      <Ladder facts={facts} />
-      <Rankings facts={facts} />
-      <Epochs facts={facts} />
-      <Truth facts={facts} />
-      <Stages facts={facts} />
-      <Timeline facts={facts} />
-      <Lineage facts={facts} />
-      <Configuration facts={facts} />
-    </>
-  );
-}
-
-interface RunViewProps {
-  readonly facts: RunFacts;
-  readonly asked?: Child;
+/** What only a live page has: how the run is steered, and what it asks of its reader. */
+interface Steering {
   readonly controls?: Child;
+  readonly asked?: Child;
+}
+
+/** The parts of a run's page. What is looked for first stands first. */
+export function runParts(facts: RunFacts, { controls, asked }: Steering = {}): Part[] {
+  return [
+    {
+      id: 'head',
+      content: (
+        <header>
+          <h1>{facts.run}</h1>
+          <p class="subtitle">{subtitle(facts)}</p>
+          {controls}
+        </header>
+      ),
+    },
+    { id: 'answers', content: <Glance facts={facts} /> },
+    { id: 'asks', content: asked },
+    { id: 'contents', content: <Contents facts={facts} /> },
+    { id: 'supernets', content: <Ladder facts={facts} /> },
+    // Tens of thousands of subnets are drawn once.
+    { id: 'rankings', content: <Rankings facts={facts} />, of: facts.rankings },
+    { id: 'training', content: <Epochs facts={facts} /> },
+    { id: 'scatter', content: <Truth facts={facts} /> },
+    { id: 'all-stages', content: <Stages facts={facts} /> },
+    { id: 'times', content: <Timeline facts={facts} /> },
+    { id: 'origins', content: <Lineage facts={facts} /> },
+    { id: 'settings', content: <Configuration facts={facts} /> },
+  ];
 }
 
 function subtitle({ live, stages, takenAt, origin }: RunFacts): string {

@@ -4,7 +4,7 @@ import type { RunFacts } from './facts.ts';
 import { Section, Table } from './figure.tsx';
 import { count, figure } from './words.ts';
 import { epochOf } from '../report/format.ts';
-import type { StageState, StageStatus } from '../plan/messages.ts';
+import type { RunState, StageState, StageStatus } from '../plan/messages.ts';
 import { parseActivityId } from '../plan/names.ts';
 
 /** Every stage, how it stands and what it has reached: as the server says, or as the manifests do where none was asked. */
@@ -42,7 +42,7 @@ export function Stages({ facts }: { readonly facts: RunFacts }) {
   );
 }
 
-const marks: Readonly<Record<StageState, string>> = {
+const marks: Readonly<Record<StageState | RunState, string>> = {
   waiting: '·',
   running: '▶',
   paused: '‖',
@@ -52,10 +52,11 @@ const marks: Readonly<Record<StageState, string>> = {
   skipped: '–',
   reused: '↺',
   done: '✓',
+  cancelled: '✕',
 };
 
 /** A state as a mark and a word: never by colour alone. */
-export function State({ state }: { readonly state: StageState }) {
+export function State({ state }: { readonly state: StageState | RunState }) {
   return (
     <span class={`state ${state}`}>
       <span aria-hidden="true">{marks[state]}</span> {state}

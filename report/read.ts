@@ -32,3 +32,11 @@ function parseReport(text: string): Report {
     supernets: supernets.map((one) => ({ ...filled, ...one })),
   };
 }
+
+/** The pages that the stages `uses: report` of a run have written, relative to the results root; none of release 0.1.0. */
+export function pagesOf(stages: readonly CataloguedStage[]): string[] {
+  return stages
+    .flatMap(({ manifest }) => manifest.extras)
+    .map(({ file }) => file)
+    .filter((file) => path.posix.basename(file) === fileNames.reportPage);
+}

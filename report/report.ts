@@ -1,13 +1,10 @@
 import path from 'node:path';
 import { z } from 'zod';
 import { baselineFigures, ceilingOf, predictionOf, supernetFigures } from './figures.ts';
-import { reportText } from './text.ts';
 import type { Scored } from './figures.ts';
 import type { Report, SupernetRow } from './text.ts';
 import { readManifest } from '../artifacts/results.ts';
-import { fileNames } from '../artifacts/paths.ts';
 import { readResult } from '../artifacts/results.ts';
-import type { StageFiles } from '../artifacts/store.ts';
 import { SpaceConfig } from '../configs/space-schema.ts';
 import { scoresOf } from '../nas/evaluation/epoch-scores.ts';
 import { readGroundTruth, truthAt } from '../nas/evaluation/ground-truth.ts';
@@ -31,17 +28,8 @@ export const ReportConfig = z.strictObject({
 });
 export type ReportConfig = z.infer<typeof ReportConfig>;
 
-/** `report`: writes `report.md` and `report.json`, each chosen epoch with its tau, beside the baselines and what noise allows. */
-export async function report(stage: StageFiles, config: ReportConfig): Promise<{ report: FileReference }> {
-  const made = await reportOf(stage.root, config);
-  const files = await stage.put({
-    [fileNames.reportText]: `${reportText(made)}\n`,
-    [fileNames.reportData]: `${JSON.stringify(made, null, 1)}\n`,
-  });
-  return { report: files[fileNames.reportText]! };
-}
-
-async function reportOf(root: string, config: ReportConfig): Promise<Report> {
+/** What a report says, from the manifests of the stages that trained its supernets. */
+export async function reportOf(root: string, config: ReportConfig): Promise<Report> {
   const { space, n_classes: classes, ground_truth: source, ranking } = config;
   const these = counted(await readGroundTruth(space, source), config);
   const { truth } = these;

@@ -10,7 +10,8 @@ import { originalNames, Ranking } from '../../nas/evaluation/ranking.ts';
 import { wrongSubnets } from '../../nas/evaluation/subnet-set.ts';
 import { TrainStandaloneConfig, TrainSupernetConfig } from '../../nas/training/config.ts';
 import { BadInput } from '../../plan/endings.ts';
-import { ReportConfig, report } from '../../report/report.ts';
+import { report } from '../../pages/report.ts';
+import { ReportConfig } from '../../report/report.ts';
 
 /**
  * Every kind of stage that `uses` can name, one entry each: what `with` may hold, what comes out, what it costs, what runs

@@ -62,6 +62,12 @@ test('a pipeline goes from images to the merged ranking and its report', { timeo
   });
   expect(report['baselines']).toHaveLength(4);
   expect(readFileSync(path.join(root, 'tiny/report/report.md'), 'utf8')).toContain('| log parameters |');
+  // The page of the run, with the very figures of the report.
+  const page = readFileSync(path.join(root, 'tiny/report/report.html'), 'utf8');
+  const taus = [...page.matchAll(/<tr class="supernet" [^>]*data-tau="([^"]*)"/g)].map(([, tau]) => Number(tau));
+  expect(Object.values(report['supernets'] ?? {})).toMatchObject(taus.map((estimate) => ({ tau: { estimate } })));
+  expect(page).toContain('epoch 0 chosen by ada');
+  expect(page).toContain('nas start test/e2e/tiny.yml --id tiny-again');
   expect(readJson(root, 'tiny/table/ground-truth.json')['arch3']).toMatchObject({
     arch: '111333003300',
     runs: expect.any(Array),
@@ -138,5 +144,7 @@ test(
     ]);
     const text = readFileSync(path.join(root, 'predicted/report-predicted/report.md'), 'utf8');
     expect(text).toContain('fitted on the 24 subnets that were evaluated; 16 were not');
+    const page = readFileSync(path.join(root, 'predicted/report-predicted/report.html'), 'utf8');
+    expect(page).toContain('predicts the accuracies of all, among them 16 that were not evaluated');
   },
 );

@@ -1,0 +1,45 @@
+import type { Client } from '@temporalio/client';
+import { answered } from './run.ts';
+import type { Choice } from '../plan/choice.ts';
+import type { RetryStage, SelectEpoch } from '../plan/messages.ts';
+import {
+  abortStageUpdate,
+  pauseSignal,
+  resumeSignal,
+  retryStageUpdate,
+  selectEpochUpdate,
+  skipStageUpdate,
+} from '../plan/messages.ts';
+
+// What a person says to a run, by a command or by a button.
+
+/** To the whole of it; there is no answer. */
+export type RunOrder = 'pause' | 'resume' | 'cancel';
+
+/** About a parked stage. */
+export type StageOrder = 'retry' | 'skip' | 'abort';
+
+const updates = { retry: retryStageUpdate, skip: skipStageUpdate, abort: abortStageUpdate };
+
+export async function orderRun({ workflow }: Client, run: string, order: RunOrder): Promise<void> {
+  const handle = workflow.getHandle(run);
+  if (order === 'cancel') await handle.cancel();
+  else await handle.signal(order === 'pause' ? pauseSignal : resumeSignal);
+}
+
+/** Moves a parked stage on. Answers with the pieces of work that were moved; a message that cannot be is refused. */
+export async function orderStage(
+  client: Client,
+  run: string,
+  order: StageOrder,
+  message: RetryStage,
+): Promise<string[]> {
+  const handle = client.workflow.getHandle(run);
+  return await answered(client, () => handle.executeUpdate(updates[order], { args: [message] }));
+}
+
+/** Chooses the epoch that a stage hands on; one that it does not have is refused. */
+export async function chooseEpoch(client: Client, run: string, message: SelectEpoch): Promise<Choice> {
+  const handle = client.workflow.getHandle(run);
+  return await answered(client, () => handle.executeUpdate(selectEpochUpdate, { args: [message] }));
+}
