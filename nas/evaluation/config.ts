@@ -21,20 +21,22 @@ export const SubnetSource = z.union([SubnetFile, SubnetSample], {
 });
 export type SubnetSource = z.infer<typeof SubnetSource>;
 
+/** What `${{ stages.X.selected }}` gives, the file relative to the results root; or the path of one below the project's root. */
+export const TestedSupernet = z.object({
+  file: z.string().min(1),
+  origin: z.literal('project').optional(),
+  sha256,
+  epoch: z.int().nonnegative(),
+  groups: positive,
+});
+
 /** `with` of `evaluate-subnets`: one part of a set of subnets, tested on one supernet. */
 export const EvaluateSubnetsConfig = z
   .strictObject({
     space: SpaceConfig,
     dataset: DatasetConfig,
     n_classes: positive,
-    /** What `${{ stages.X.selected }}` gives, the file relative to the results root; or the path of one below the project's root. */
-    supernet: z.object({
-      file: z.string().min(1),
-      origin: z.literal('project').optional(),
-      sha256,
-      epoch: z.int().nonnegative(),
-      groups: positive,
-    }),
+    supernet: TestedSupernet,
     subnets: SubnetSource,
     /** How many of them are evaluated, chosen over depth and size; a predictor fitted on those ranks all. null: every one is. */
     budget: z.int().min(FEWEST_OBSERVATIONS).nullable(),

@@ -1,13 +1,12 @@
-import { z } from 'zod';
+import { commitChunk, recordedScores } from './chunks.ts';
 import { EvaluateSubnetsConfig } from './config.ts';
 import { testSubnets } from './evaluate.ts';
-import type { Score, TestImages } from './evaluate.ts';
+import type { TestImages } from './evaluate.ts';
 import { listText, originalFolder, partFiles, rowOf, tableText } from './ranking.ts';
 import type { RankingPart, RankingSet } from './ranking.ts';
 import { readSubnets, shareOut } from './subnet-set.ts';
 import type { NamedSubnet } from './subnet-set.ts';
 import { sha256Of } from '../../artifacts/files.ts';
-import { readResult } from '../../artifacts/results.ts';
 import type { HeldStage } from '../../artifacts/stage.ts';
 import type { Dataset, Part } from '../data/dataset.ts';
 import { openDataset } from '../data/open.ts';
@@ -81,7 +80,8 @@ export async function evaluatePart(job: Job, line: ProcessLine, stage: HeldStage
 
 type Counts = Partial<Omit<Progress, 'version' | 'type' | 'phase'>>;
 
-function reporting(line: ProcessLine, epoch: number): (phase: Progress['phase'], counts?: Counts) => void {
+/** Reports phases of an evaluation: it has no epochs but that of its supernet. */
+export function reporting(line: ProcessLine, epoch: number): (phase: Progress['phase'], counts?: Counts) => void {
   return (phase, counts = {}) => line.send({ type: 'progress', phase, epoch, epochs: 0, step: 0, steps: 0, ...counts });
 }
 
@@ -103,40 +103,4 @@ function rankingSet(
     budget,
     subnets: { count: subnets.length, sha256: sha256Of(listText(subnets)) },
   };
-}
-
-const count = z.int().nonnegative();
-
-// JSON has no NaN; a broken net's cross-entropy is written as null.
-const number = z
-  .number()
-  .nullable()
-  .transform((value) => value ?? NaN);
-
-const Scores = z.array(z.strictObject({ top1: count, top5: count, images: count, crossEntropy: number }));
-
-/** Records the scores of the part's subnets from position `from` on. */
-async function commitChunk(stage: HeldStage, from: number, scores: readonly Score[]): Promise<void> {
-  const to = from + scores.length;
-  const file = `${stage.directory}/chunks/${from}-${to}.json`;
-  await stage.commit([{ file, content: `${JSON.stringify(scores)}\n` }], (manifest, [saved]) => {
-    const earlier = manifest.chunks.filter((chunk) => chunk.to <= from);
-    return { ...manifest, chunks: [...earlier, { from, to, file, sha256: saved!.sha256 }] };
-  });
-}
-
-/** The scores that earlier attempts recorded, from the part's beginning to the first gap or damaged file. */
-async function recordedScores({ store, manifest }: HeldStage): Promise<Score[]> {
-  const scores: Score[] = [];
-  for (const { from, to, file, sha256 } of manifest.chunks.toSorted((a, b) => a.from - b.from)) {
-    if (from !== scores.length || (await store.hashOf(file)) !== sha256) {
-      console.warn(
-        `${file}: expected sha256 ${sha256} and a first subnet ${scores.length}; evaluated again from there`,
-      );
-      break;
-    }
-    const text = await readResult(store.root, { file, sha256 });
-    scores.push(...Scores.parse(JSON.parse(text)).slice(0, to - from));
-  }
-  return scores;
 }

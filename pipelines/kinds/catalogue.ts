@@ -1,12 +1,13 @@
 import { z } from 'zod';
 import { CommandConfig } from './command.ts';
-import { evaluationCost, standaloneTrainingCost, supernetTrainingCost } from './cost.ts';
+import { evaluationCost, searchCost, standaloneTrainingCost, supernetTrainingCost } from './cost.ts';
 import { DAY, defineKind } from './kind.ts';
 import type { Kind } from './kind.ts';
 import { EvaluateSubnetsConfig } from '../../nas/evaluation/config.ts';
 import { GroundTruthTableConfig, groundTruthTable } from '../../nas/evaluation/ground-truth.ts';
 import { MergeResultsConfig, mergeResults } from '../../nas/evaluation/merge.ts';
 import { originalNames, Ranking } from '../../nas/evaluation/ranking.ts';
+import { SearchSubnetsConfig } from '../../nas/evaluation/search/config.ts';
 import { wrongSubnets } from '../../nas/evaluation/subnet-set.ts';
 import { TrainStandaloneConfig, TrainSupernetConfig } from '../../nas/training/config.ts';
 import { BadInput } from '../../plan/endings.ts';
@@ -76,6 +77,17 @@ const evaluateSubnets = defineKind({
   check: (config, { subnets = [] }) => wrongSubnets(config, subnets),
 });
 
+const searchSubnets = defineKind({
+  name: 'search-subnets',
+  codeVersion: 1,
+  summary: 'looks for the best subnets of a space under limits, by evolution or at random',
+  schema: SearchSubnetsConfig,
+  supernets: ['supernet'],
+  runs: { as: 'process', entry: 'nas/evaluation/main.ts' },
+  samples: () => ({ ranking: sampleRanking, pareto: sampleFile }),
+  cost: searchCost,
+});
+
 const merging = defineKind({
   name: 'merge-results',
   codeVersion: 2,
@@ -136,10 +148,17 @@ const pipeline = defineKind({
 });
 
 export const kinds: ReadonlyMap<string, Kind> = new Map(
-  [trainSupernet, trainStandalone, evaluateSubnets, merging, reporting, tabulating, command, pipeline].map((kind) => [
-    kind.name,
-    kind,
-  ]),
+  [
+    trainSupernet,
+    trainStandalone,
+    evaluateSubnets,
+    searchSubnets,
+    merging,
+    reporting,
+    tabulating,
+    command,
+    pipeline,
+  ].map((kind) => [kind.name, kind]),
 );
 
 /** The kind of that name. @throws BadInput where there is none */

@@ -1,4 +1,5 @@
 import { partImages } from '../../configs/dataset-schema.ts';
+import type { SearchSubnetsConfig } from '../../nas/evaluation/search/config.ts';
 import type { EvaluateSubnetsConfig } from '../../nas/evaluation/config.ts';
 import { evaluatedPositions } from '../../nas/evaluation/predictor/predictor.ts';
 import { sampledSubnets } from '../../nas/evaluation/subnet-set.ts';
@@ -186,6 +187,14 @@ export function evaluationCost(config: EvaluateSubnetsConfig, listed: readonly L
     disk: (count / parts) * RESULT_BYTES,
     note: `${count} subnets / ${parts} × ${images} images${shared < alone ? `, ${(alone / shared).toFixed(2)} × fewer MACs by shared prefixes` : ''}`,
   };
+}
+
+/** A search, as if its subnets were random ones: how they share beginnings is not known before. */
+export function searchCost(config: SearchSubnetsConfig): Cost {
+  const { budget, seed } = config;
+  const sample = { count: budget, seed, way: 'random' } as const;
+  const whole = { parts: 1, part: 1, cut: 'tree', test_set: 0, chunk: config.population, budget: null } as const;
+  return evaluationCost({ ...config, ...whole, subnets: { sample } }, []);
 }
 
 interface TreeCost {

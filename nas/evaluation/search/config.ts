@@ -1,0 +1,62 @@
+import { z } from 'zod';
+import { TestedSupernet } from '../config.ts';
+import { DatasetConfig, PartName } from '../../../configs/dataset-schema.ts';
+import { SpaceConfig } from '../../../configs/space-schema.ts';
+import { macs, parameterCount } from '../../space/cost.ts';
+import { minArchitecture } from '../../space/sampling.ts';
+import { subnetOf } from '../../space/space.ts';
+
+// What `search-subnets` takes as `with`. Pure zod, so the pipeline loader reads it too.
+
+const positive = z.int().positive();
+
+/** The most that a subnet may cost; what is not named is not limited. MACs are those of one image at the native resolution. */
+const Limits = z.strictObject({ macs: z.number().positive().optional(), parameters: z.number().positive().optional() });
+export type Limits = z.infer<typeof Limits>;
+
+/** `with` of `search-subnets`: the best subnets of a whole space under limits, by the accuracies that a supernet gives them. */
+export const SearchSubnetsConfig = z
+  .strictObject({
+    space: SpaceConfig,
+    dataset: DatasetConfig,
+    n_classes: positive,
+    supernet: TestedSupernet,
+    limits: Limits,
+    /** `evolution`: each generation comes of the best before, chosen by a predictor; `random`: what evolution has to beat. */
+    way: z.enum(['evolution', 'random']),
+    /** Subnets that are evaluated in all. */
+    budget: positive,
+    /** Subnets of a generation: recorded at once, so what a killed search loses at most. */
+    population: z.int().min(2),
+    seed: z.int(),
+    /** BN statistics of every subnet: the mean over this many batches. */
+    calibration: z.strictObject({ part: PartName, batches: positive, batch_size: positive }),
+    batch_size: positive,
+    precision: z.enum(['float32', 'bf16']),
+    threads: positive,
+  })
+  .superRefine(({ space, n_classes: classes, dataset, limits, budget, population, supernet }, context) => {
+    const wrong = (path: string[], message: string): void => context.addIssue({ code: 'custom', path, message });
+    if (classes !== dataset.classes) {
+      wrong(['n_classes'], `expected ${dataset.classes}, as the data set ${dataset.name} has, got ${classes}`);
+    }
+    if (population > budget) wrong(['population'], `expected at most the budget (${budget}), got ${population}`);
+    if (supernet.groups > space.ratios.length) {
+      wrong(
+        ['supernet'],
+        `expected 1..${space.ratios.length} groups (the space has that many widths), got ${supernet.groups}`,
+      );
+    }
+    const least = subnetOf(space, minArchitecture(space));
+    const costs = {
+      macs: macs(space, least, space.resolutions.at(-1)!, classes),
+      parameters: parameterCount(space, least, classes),
+    };
+    for (const cost of ['macs', 'parameters'] as const) {
+      const limit = limits[cost];
+      if (limit !== undefined && limit < costs[cost]) {
+        wrong(['limits', cost], `expected at least the ${costs[cost]} of the smallest subnet, got ${limit}`);
+      }
+    }
+  });
+export type SearchSubnetsConfig = z.infer<typeof SearchSubnetsConfig>;
