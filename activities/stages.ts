@@ -1,5 +1,6 @@
 import { performStage } from './attempt.ts';
 import type { StageAttempt } from './attempt.ts';
+import { notify } from './notify.ts';
 import { runProgram } from './program.ts';
 import { selectEpoch } from './select-epoch.ts';
 import { runTrainer } from './trainer.ts';
@@ -21,7 +22,7 @@ export const lightStages = activitiesOf(
 );
 
 /** All that a worker does itself. */
-export const lightActivities = { ...lightStages, 'select-epoch': selectEpoch };
+export const lightActivities = { ...lightStages, 'select-epoch': selectEpoch, notify };
 
 /** Heavy work, each on a device of the pool. */
 export function heavyActivities(pool: DevicePool): Readonly<Record<string, StageActivity>> {

@@ -53,11 +53,11 @@ export function resultsRoot(environment: NodeJS.ProcessEnv = process.env): strin
   return path.resolve(projectRoot, environment['NAS_RESULTS'] || 'results');
 }
 
-/** Checks a run id: it names a folder and a workflow, so letters, digits, `.`, `_`, `-`, 100 at most. */
+/** Checks a run id: it names a folder and a workflow, so letters, digits, `.`, `_`, `:`, `-`, 100 at most. */
 export function checkRunId(id: string): string {
-  if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(id)) return id;
+  if (/^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$/.test(id)) return id;
   throw new PathError(
-    `run id: expected 1..100 letters, digits, '.', '_' or '-', the first a letter or digit, got ${JSON.stringify(id)}; choose another id`,
+    `run id: expected 1..100 letters, digits, '.', '_', ':' or '-', the first a letter or digit, got ${JSON.stringify(id)}; choose another id`,
   );
 }
 

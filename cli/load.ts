@@ -1,10 +1,12 @@
 import type { Command } from 'commander';
+import { load } from 'js-yaml';
 import { checkRunId } from '../artifacts/paths.ts';
 import { Failure } from './failure.ts';
 import { collected, jsonOption } from './options.ts';
 import { loadPipeline } from '../pipelines/compile.ts';
 import { kinds } from '../pipelines/kinds/catalogue.ts';
 import { parseSettings } from '../pipelines/layers.ts';
+import { Notify } from '../pipelines/schema.ts';
 import { PipelineError } from '../pipelines/problems.ts';
 import { changedWords } from '../pipelines/words.ts';
 import { valueAt } from '../plan/json.ts';
@@ -41,7 +43,28 @@ export function loadPlan(file: string, options: LoadOptions): Plan {
   const { id, set } = options;
   const plan = loadPipeline(file, { ...(id === undefined ? {} : { id }), ...(set === undefined ? {} : { set }) });
   const reuse = reuseIn(plan, options);
-  return reuse === undefined ? plan : { ...plan, reuse };
+  const notify = plan.notify ?? usualNotify();
+  return { ...plan, ...(reuse === undefined ? {} : { reuse }), ...(notify === undefined ? {} : { notify }) };
+}
+
+/** Who is told of runs whose pipeline does not say it: `notify:` as YAML in NAS_NOTIFY. */
+function usualNotify(): Plan['notify'] {
+  const text = process.env['NAS_NOTIFY'];
+  if (!text) return undefined;
+  const parsed = Notify.safeParse(valueOf(text));
+  if (parsed.success) return parsed.data;
+  throw new Failure(
+    `NAS_NOTIFY: expected what \`notify:\` of a pipeline may hold, such as {webhook: SLACK_WEBHOOK}, got ${JSON.stringify(text)}; correct it`,
+    2,
+  );
+}
+
+function valueOf(text: string): unknown {
+  try {
+    return load(text);
+  } catch {
+    return text;
+  }
 }
 
 function reuseIn({ id, stages }: Plan, { fresh, fromRun, fromStage }: LoadOptions): PlanReuse | undefined {

@@ -8,12 +8,15 @@ import { inWords } from './failure.ts';
 /** Adds a verb's arguments, options and action to its command. Every verb's file exports one as `define`. */
 type Define = (command: Command) => void;
 
+/** Every verb with what it does and how it is loaded. */
+export type Verbs = Readonly<Record<string, readonly [description: string, load: () => Promise<{ define: Define }>]>>;
+
 const { version }: { version: string } = createRequire(import.meta.url)('../package.json');
 
 const steer = (): Promise<{ define: Define }> => import('./steer.ts');
 
 // A verb's file is loaded only when that verb is asked for: `nas --help` needs none of them.
-const VERBS: Readonly<Record<string, readonly [description: string, load: () => Promise<{ define: Define }>]>> = {
+const VERBS: Verbs = {
   init: ['write a pipeline with its configs into a folder of your own', () => import('./init.ts')],
   setup: ['install what npm cannot: the Temporal server and TensorFlow (--device gpu)', () => import('./setup.ts')],
   up: ['start the server and the workers of this clone, until Ctrl-C', () => import('./up.ts')],
@@ -22,8 +25,14 @@ const VERBS: Readonly<Record<string, readonly [description: string, load: () => 
   plan: ['check a pipeline and show what it would do', () => import('./plan.ts')],
   start: ['start a pipeline, or attach to the run that has its id', () => import('./start.ts')],
   list: ['list the runs of the server and of the results folder', () => import('./list.ts')],
+  schedule: [
+    'start a pipeline again and again: create, list, pause, resume, run, delete',
+    () => import('./schedule.ts'),
+  ],
   watch: ['follow a run until it ends', () => import('./watch.ts')],
   status: ['show every stage of a run', () => import('./status.ts')],
+  logs: ['show what the processes of a run have written', () => import('./logs.ts')],
+  open: ['open the page of a run in a browser', () => import('./open.ts')],
   select: ['choose the epoch that a stage passes on', steer],
   retry: ['try a parked stage again', steer],
   skip: ['go on without a parked stage', steer],
@@ -33,6 +42,7 @@ const VERBS: Readonly<Record<string, readonly [description: string, load: () => 
   cancel: ['checkpoint what runs, then end the run', steer],
   ui: ['show all runs in a browser, live, with buttons to steer them', () => import('./ui.ts')],
   report: ['print the summary of a run', () => import('./report.ts')],
+  compare: ['show how runs differ: settings, taus with paired differences, time', () => import('./compare.ts')],
   top: ['show the best subnets of a ranking, under limits or as a Pareto front', () => import('./top.ts')],
   export: ['write a subnet as a network of its own: safetensors and ONNX', () => import('./export.ts')],
   predict: ['classify pictures with a subnet', () => import('./predict.ts')],
@@ -40,6 +50,7 @@ const VERBS: Readonly<Record<string, readonly [description: string, load: () => 
   'verify-resume': ['run a pipeline with and without kills, and compare every bit', () => import('./verify-resume.ts')],
   'check-upgrade': ['replay the open runs of a server on this code', () => import('./check-upgrade.ts')],
   data: ['prepare a data set of image files', () => import('./data.ts')],
+  completion: ['print what makes a shell complete verbs, runs and stages', () => import('./completion.ts')],
   doctor: ['check what this clone needs to run', () => import('./doctor.ts')],
 };
 
@@ -47,6 +58,8 @@ const VERBS: Readonly<Record<string, readonly [description: string, load: () => 
 export async function main(argv: readonly string[]): Promise<void> {
   // A reader that went away (`nas status X | head`, a closed terminal) is no reason to end in the middle of something.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+  // What a shell asks, and nobody says.
+  if (argv[0] === 'complete') return await sayCompletions(argv.slice(2));
   const program = new Command('nas')
     .description('Few-shot neural architecture search as one durable workflow.')
     .version(version)
@@ -64,6 +77,13 @@ export async function main(argv: readonly string[]): Promise<void> {
     if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
     else complain(error, argv.includes('--json'));
   }
+}
+
+async function sayCompletions(words: readonly string[]): Promise<void> {
+  const { complete } = await import('./complete.ts');
+  // An error must not show up in the middle of somebody's line.
+  const found = await complete(VERBS, words).catch((): string[] => []);
+  process.stdout.write(found.map((word) => `${word}\n`).join(''));
 }
 
 // Version 0.1.0 kept results in `results` of the folder that a command was given in.

@@ -16,13 +16,14 @@ export interface Server {
 /** Where a server is: named by the environment, or the embedded one of this clone. */
 export interface Place {
   readonly config: ServerConfig;
+  /** Of the embedded server, or as NAS_UI says. */
   readonly ui: string | null;
 }
 
 /** The server that verbs talk to. Throws Failure where there is none. */
 export async function findPlace(): Promise<Place> {
   const config = configuredServer();
-  if (config !== null) return { config, ui: null };
+  if (config !== null) return { config, ui: process.env['NAS_UI']?.replace(/\/+$/, '') || null };
   const embedded = findServer(serverHome);
   if (embedded !== null) return { config: embeddedServer(embedded.address), ui: embedded.ui };
   throw new Failure(

@@ -140,6 +140,7 @@ export function compilePipeline(source: Source, compiling: Compiling): Compiled 
     source: source.file,
     params: { ...params, ...compiling.deferred },
     stages,
+    ...(file.notify === undefined ? {} : { notify: file.notify }),
   };
   return { plan: problems.length > 0 ? null : plan, samples, problems };
 }

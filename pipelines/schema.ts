@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Label, Word } from './words.ts';
+import { notifyEvents } from '../plan/notify.ts';
 
 /** The vocabulary of a pipeline file: shapes alone. What names refer to is checked by links.ts and freeze.ts. */
 
@@ -86,6 +87,45 @@ export const StageFile = z.strictObject({
 });
 export type StageFile = z.infer<typeof StageFile>;
 
+const Event = z.enum(notifyEvents);
+const on = z
+  .union([Event.transform((event) => [event]), z.array(Event).min(1)])
+  .default(['parked', 'selecting', 'done', 'failed']);
+const texts = (what: string) =>
+  z.union([
+    z
+      .string()
+      .min(1)
+      .transform((text) => [text]),
+    z.array(z.string().min(1)).min(1, `expected ${what}`),
+  ]);
+
+const Channel = z.union([
+  z.strictObject({
+    on,
+    /** Name of the variable, in the workers' environment, that holds the address. */
+    webhook: z
+      .string()
+      .regex(
+        /^[A-Z][A-Z0-9_]*$/,
+        "expected the name of a variable of the workers' environment that holds the address, such as SLACK_WEBHOOK",
+      ),
+  }),
+  z.strictObject({
+    on,
+    /** A program and its arguments; it gets the message as JSON on its input, and in NAS_EVENT, NAS_RUN, NAS_STAGE, NAS_TEXT. */
+    command: texts('a program'),
+  }),
+  z.strictObject({
+    on,
+    /** Addresses. The mail server stands in NAS_SMTP of the workers' environment, the sender in NAS_MAIL_FROM. */
+    mail: texts('an address'),
+  }),
+]);
+
+/** `notify:` of a pipeline. */
+export const Notify = z.union([Channel.transform((channel) => [channel]), z.array(Channel)]);
+
 export const PipelineFile = z.strictObject({
   name,
   /** Files of configs/, merged in order. */
@@ -94,6 +134,8 @@ export const PipelineFile = z.strictObject({
   params: z.record(name, z.json()).default({}),
   /** For every stage whose kind knows the key. */
   with: z.record(z.string(), z.json()).default({}),
+  /** Who is told of what. */
+  notify: Notify.optional(),
   stages: z.record(name, z.json()).refine((stages) => Object.keys(stages).length > 0, 'expected at least one stage'),
 });
 export type PipelineFile = z.infer<typeof PipelineFile>;

@@ -55,7 +55,14 @@ export function childPlanOf(plan: Plan, child: Plan, cell: Cell, outputs: Output
   const { params = {} } = withValues({ params: resolve(child.params, scope) }, set);
   if (!isObject(params)) throw new TypeError(`params: expected a map, got ${JSON.stringify(params)}`);
   const taken = reuseOfChild(reuse, (run) => childIdOf(run, cell.id));
-  return { ...child, id: childIdOf(plan.id, cell.id), params, ...(taken === undefined ? {} : { reuse: taken }) };
+  const notify = child.notify ?? plan.notify;
+  return {
+    ...child,
+    id: childIdOf(plan.id, cell.id),
+    params,
+    ...(taken === undefined ? {} : { reuse: taken }),
+    ...(notify === undefined ? {} : { notify }),
+  };
 }
 
 /** What `${{ stages.<id>… }}` sees: lists for a matrix stage; null for one that gave nothing. */

@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from './json.ts';
+import type { Channel } from './notify.ts';
 
 /** One run of one pipeline file, fully validated; frozen as the input of the workflow `id`. */
 export interface Plan {
@@ -16,6 +17,8 @@ export interface Plan {
   readonly stages: readonly PlanStage[];
   /** What the run takes over of other runs; absent: whatever has the same fingerprint. */
   readonly reuse?: PlanReuse;
+  /** Who is told of what; absent: nobody. No part of what is computed. */
+  readonly notify?: readonly Channel[];
 }
 
 /** `nothing`: no other run's work. Else what comes before `stage` as `run` has it; of a sub-plan all where that is null. */

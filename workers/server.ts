@@ -73,7 +73,9 @@ export async function usable<Made extends Connection | NativeConnection>(
  * cancelled is started anew, and takes over what its manifests say is done.
  */
 export async function startRun(client: Client, plan: Plan): Promise<StartedRun> {
-  const hash = hashOf(plan);
+  // Who is told makes no other run of it.
+  const { notify: _, ...rest } = plan;
+  const hash = hashOf(rest);
   try {
     const handle = await client.workflow.start<typeof pipeline>(PIPELINE, {
       args: [plan],
@@ -94,7 +96,7 @@ export async function startRun(client: Client, plan: Plan): Promise<StartedRun> 
   }
 }
 
-function hashOf(plan: Plan): string {
+function hashOf(plan: Omit<Plan, 'notify'>): string {
   return createHash('sha256').update(JSON.stringify(plan)).digest('hex');
 }
 

@@ -5,10 +5,14 @@ import {
   condition,
   continueAsNew,
   isCancellation,
+  workflowInfo,
 } from '@temporalio/workflow';
 import type { Json, JsonObject } from '../plan/json.ts';
 import type { Plan } from '../plan/plan.ts';
 import { listen } from './listen.ts';
+
+export { notify } from './notify.ts';
+
 import { outputsIn, recordsFrom, stateOf } from './records.ts';
 import type { Records } from './records.ts';
 import { Run } from './run.ts';
@@ -23,8 +27,9 @@ interface PipelineResult {
  * The interpreter: runs the stages of a plan, independent ones side by side, and ends when every stage has. It fails if
  * a stage was given up. `carried` is what a run that continued as new knows of itself.
  */
-export async function pipeline(plan: Plan, carried?: Records): Promise<PipelineResult> {
-  refuseUnknown(plan);
+export async function pipeline(given: Plan, carried?: Records): Promise<PipelineResult> {
+  refuseUnknown(given);
+  const plan = withOwnId(given);
   const run = new Run(plan, recordsFrom(plan, carried));
   listen(run);
   run.show();
@@ -32,8 +37,15 @@ export async function pipeline(plan: Plan, carried?: Records): Promise<PipelineR
   const isQuiet = CancellationScope.nonCancellable(() => condition(() => run.shouldContinueAsNew()));
   await Promise.race([walked, isQuiet]);
   await condition(allHandlersFinished);
-  if (plan.stages.every((stage) => isStageOver(run, stage))) return end(run);
+  if (plan.stages.every((stage) => isStageOver(run, stage))) return await end(run);
+  await run.notifier.settled();
   return await continueAsNew<typeof pipeline>(plan, run.records);
+}
+
+// A schedule starts one plan again and again: the server adds the time to the id of each run.
+function withOwnId(plan: Plan): Plan {
+  const { searchAttributes, workflowId } = workflowInfo();
+  return 'TemporalScheduledById' in searchAttributes ? { ...plan, id: workflowId } : plan;
 }
 
 async function walk(run: Run): Promise<void> {
@@ -53,10 +65,14 @@ async function walk(run: Run): Promise<void> {
   }
 }
 
-function end(run: Run): PipelineResult {
+async function end(run: Run): Promise<PipelineResult> {
   const failed = run.plan.stages.filter((stage) => stateOf(run.record(stage.id)) === 'failed').map(({ id }) => id);
   run.ended = failed.length > 0 ? 'failed' : 'done';
   run.show();
+  const { id } = run.plan;
+  const text = failed.length > 0 ? `${id}: failed, given up: ${failed.join(', ')}` : `${id}: done`;
+  run.notifier.tell(run.ended, null, text, [failed.length > 0 ? `nas status ${id}` : `nas report ${id}`]);
+  await run.notifier.settled();
   if (failed.length > 0) {
     throw ApplicationFailure.nonRetryable(`run ${run.plan.id}: given up: ${failed.join(', ')}`, 'StageFailed');
   }

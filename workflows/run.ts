@@ -8,7 +8,8 @@ import { reuseByStage } from '../plan/reuse.ts';
 import type { Reuse } from '../plan/reuse.ts';
 import { detailsOf, MOST_ROWS } from './details.ts';
 import { Gate } from './gate.ts';
-import { isOver, outputsIn } from './records.ts';
+import { Notifier } from './notify.ts';
+import { isOver, outputsIn, stateOf } from './records.ts';
 import type { CellRecord, Records, StageRecord } from './records.ts';
 import { statusOf } from './status.ts';
 
@@ -17,6 +18,7 @@ export class Run {
   readonly plan: Plan;
   readonly records: Records;
   readonly gate: Gate;
+  readonly notifier: Notifier;
   /** Where finished work of a stage may come from. */
   readonly reuse: (stage: string) => Reuse;
   ended: 'done' | 'failed' | 'cancelled' | null = null;
@@ -28,6 +30,7 @@ export class Run {
     this.plan = plan;
     this.records = records;
     this.gate = new Gate(() => records.paused);
+    this.notifier = new Notifier(plan, (text) => this.notice(text));
     this.reuse = reuseByStage(plan);
     const recorded = new Map(records.stages.map((record) => [record.id, record]));
     this.#stages = new Map(
@@ -47,9 +50,32 @@ export class Run {
 
   /** Changes a cell's record and shows it to whoever looks. */
   mark(cell: CellRecord, change: Partial<CellRecord>): void {
+    const { state: before } = cell;
     Object.assign(cell, change);
-    if (isOver(cell)) this.#keepOutputs(parseActivityId(cell.id).stage);
+    const { stage } = parseActivityId(cell.id);
+    if (isOver(cell)) this.#keepOutputs(stage);
+    if (cell.state !== before) this.#tell(stage, cell);
     this.show();
+  }
+
+  // Of many cells that park, the first one is told of.
+  #tell(stage: string, cell: CellRecord): void {
+    const { cells } = this.record(stage);
+    const others = cells.filter((other) => other !== cell);
+    const { id, state, error } = cell;
+    const { id: run } = this.plan;
+    if (state === 'parked' && !others.some((other) => other.state === 'parked')) {
+      const ways = ['retry', 'skip', 'abort'].map((verb) => `nas ${verb} ${run} ${stage}`);
+      this.notifier.tell('parked', id, `${run}: ${id} failed and waits: ${error ?? ''}`, ways);
+    }
+    if (state === 'selecting') {
+      const text = `${run}: ${id} waits for the choice of its epoch`;
+      this.notifier.tell('selecting', id, text, [`nas status ${run}`, `nas select ${run} ${stage} EPOCH`]);
+    }
+    if (isOver(cell) && cells.every(isOver)) {
+      const end = stateOf({ id: stage, cells });
+      if (end !== 'skipped') this.notifier.tell('stage', stage, `${run}: ${stage} is ${end}`, [`nas status ${run}`]);
+    }
   }
 
   notice(text: string): void {
@@ -75,14 +101,14 @@ export class Run {
     this.records.paused = true;
     for (const [id, { scope, onPause }] of this.gate.atWork) {
       if (onPause === 'stop') scope.cancel();
-      if (onPause === 'tell') this.#tell(id, pauseSignal.name);
+      if (onPause === 'tell') this.#signal(id, pauseSignal.name);
     }
     this.show();
   }
 
   resume(): void {
     this.records.paused = false;
-    for (const [id, { onPause }] of this.gate.atWork) if (onPause === 'tell') this.#tell(id, resumeSignal.name);
+    for (const [id, { onPause }] of this.gate.atWork) if (onPause === 'tell') this.#signal(id, resumeSignal.name);
     this.gate.letIn();
     this.show();
   }
@@ -110,7 +136,7 @@ export class Run {
     return this.gate.atWork.size === 0 && isAsking ? 'waiting' : 'running';
   }
 
-  #tell(cell: string, signal: string): void {
+  #signal(cell: string, signal: string): void {
     const id = childIdOf(this.plan.id, cell);
     getExternalWorkflowHandle(id)
       .signal(signal)

@@ -168,7 +168,7 @@ stages:
 `;
   expect(problemsOf(text, { id: '../x', set: ['nothing'] })).toEqual([
     '--set nothing: expected key=value, key the name of a param, with.<key> or stages.<id>.with.<key>, got "nothing"; write it so',
-    `--id: expected 1..100 letters, digits, '.', '_' or '-', the first a letter or digit, got "../x"; choose another id`,
+    `--id: expected 1..100 letters, digits, '.', '_', ':' or '-', the first a letter or digit, got "../x"; choose another id`,
     'p.yml:1:7: name: expected letters, digits, _ and -, the first no -, got "a/b"; correct it',
     'p.yml:3:14: stages.a.uses: expected a kind of stage, got "comand"; did you mean command?',
     'p.yml:4:30: stages.b.needs: expected a stage of this file, got c; did you mean a?',

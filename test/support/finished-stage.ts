@@ -8,11 +8,14 @@ export async function finishedStage(
   root: string,
   directory: string,
   uses: string,
-  made: Partial<Pick<Manifest, 'files' | 'outputs' | 'config' | 'fingerprint' | 'environment'>>,
+  made: Partial<
+    Pick<Manifest, 'files' | 'outputs' | 'config' | 'fingerprint' | 'environment' | 'epochs' | 'selection'>
+  >,
 ): Promise<void> {
   const { fingerprint = sha256Of(directory), config = {}, files = [], outputs = {}, environment = {} } = made;
+  const { epochs = [], selection = null } = made;
   const token = { workflowId: 'r', runId: 'a', stage: directory, round: 1, attempt: 1 };
   const claim = { uses, fingerprint, config, environment, device: 'cpu', queued: '2026-01-01T00:00:00Z' };
   const stage = await HeldStage.claim(openStore(root), directory, token, claim);
-  await stage.end({ ending: 'done', phases: null }, { state: 'done', outputs, files });
+  await stage.end({ ending: 'done', phases: null }, { state: 'done', outputs, files, epochs, selection });
 }

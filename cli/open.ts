@@ -1,0 +1,60 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+import type { Command } from 'commander';
+import { catalogue } from '../artifacts/catalogue.ts';
+import { checkRunId, resultsRoot } from '../artifacts/paths.ts';
+import { Failure } from './failure.ts';
+import { defineForRun, output } from './options.ts';
+import { withServer } from './server.ts';
+
+interface Options {
+  readonly temporal?: true;
+  readonly print?: true;
+  readonly json?: true;
+}
+
+export function define(command: Command): void {
+  defineForRun(command)
+    .option('--temporal', 'the page of the Temporal UI, though the run has a report of its own')
+    .option('--print', 'only print the address')
+    .action(open);
+}
+
+/** Opens the report that a run has written as a page, else its page in the Temporal UI. */
+async function open(run: string, { temporal, print, json }: Options): Promise<void> {
+  const page = temporal === true ? null : await reportPage(checkRunId(run));
+  const address = page ?? (await withServer(async (server) => server.uiOf(run)));
+  if (address === null) {
+    throw new Failure(
+      `run ${run}: expected the address of the Temporal UI in NAS_UI, got none; set it, as only the embedded server tells its own`,
+    );
+  }
+  const isOpened = print !== true && json !== true && (await openInBrowser(address));
+  output(json, { run, address }, () => (isOpened ? `opened ${address}` : address));
+}
+
+/** The newest page among the results of a run. */
+async function reportPage(run: string): Promise<string | null> {
+  const stages = await catalogue(resultsRoot(), run);
+  const pages = stages.flatMap(({ manifest }) =>
+    [...manifest.files, ...manifest.extras].filter(({ file }) => file.endsWith('.html')),
+  );
+  const last = pages.at(-1);
+  return last === undefined ? null : `file://${path.join(resultsRoot(), last.file)}`;
+}
+
+/** False where there is no browser to be found: whoever asked gets the address all the same. */
+async function openInBrowser(address: string): Promise<boolean> {
+  const child = spawn(process.platform === 'darwin' ? 'open' : 'xdg-open', [address], {
+    stdio: 'ignore',
+    detached: true,
+  });
+  try {
+    await once(child, 'spawn');
+    child.unref();
+    return true;
+  } catch {
+    return false;
+  }
+}
