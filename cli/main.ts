@@ -16,7 +16,7 @@ const { version }: { version: string } = createRequire(import.meta.url)('../pack
 const steer = (): Promise<{ define: Define }> => import('./steer.ts');
 
 // A verb's file is loaded only when that verb is asked for: `nas --help` needs none of them.
-const VERBS: Verbs = {
+export const VERBS: Verbs = {
   init: ['write a pipeline with its configs into a folder of your own', () => import('./init.ts')],
   setup: ['install what npm cannot: the Temporal server and TensorFlow (--device gpu)', () => import('./setup.ts')],
   up: ['start the server and the workers of this clone, until Ctrl-C', () => import('./up.ts')],
