@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { projectRoot } from '../../artifacts/paths.ts';
 import { VERBS } from '../../cli/main.ts';
+import { referencePages } from '../../docs/reference.ts';
 
 const pages = [
   'README.md',
@@ -71,6 +72,11 @@ test.each(pages)('%s: every pipeline that a command names is there', (page) => {
   // `nas init` writes the one that it calls first.yml.
   const missing = named.filter((file) => !shipped.includes(path.basename(file).replace('first.yml', 'pipeline.yml')));
   expect(missing).toEqual([]);
+});
+
+test('the reference is what schemas and commands say; else: npx tsx docs/reference.ts', async () => {
+  for (const [name, text] of Object.entries(await referencePages()))
+    expect(textOf(`docs/reference/${name}`)).toBe(text);
 });
 
 test('commands are found where they stand, and wrong ones are told', async () => {
