@@ -6,8 +6,11 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 2,
     include: ['test/**/*.test.ts'],
-    // Minutes by itself: npm run test:full-width asks for it.
-    exclude: process.env['NAS_FULL_WIDTH'] === '1' ? [] : ['test/full-width/**'],
+    // They take minutes or a browser: npm run test:full-width and npm run test:browser ask for them.
+    exclude: [
+      ...(process.env['NAS_FULL_WIDTH'] === '1' ? [] : ['test/full-width/**']),
+      ...(process.env['NAS_BROWSER'] === '1' ? [] : ['test/browser/**']),
+    ],
     testTimeout: 120_000,
     hookTimeout: 120_000,
   },

@@ -18,7 +18,7 @@ export interface Size {
 export const small: Size = { width: 380, height: 250 };
 export const wide: Size = { width: 540, height: 320 };
 
-const MARGIN = { left: 52, right: 14, top: 22, bottom: 42 };
+const MARGIN = { left: 52, right: 14, top: 22, bottom: 46 };
 
 /** A horizontal scale that ends on round numbers. */
 export function across({ width }: Size, domain: readonly [number, number], isRound = true): Scale {
@@ -67,7 +67,7 @@ export function Chart({ size, x, y, xLabel, yLabel, says, xTicks, children }: Ch
         ))}
         <line class="base" x1={MARGIN.left} x2={width - MARGIN.right} y1={bottom} y2={bottom} />
         {(xTicks ?? x.ticks(5)).map((value) => (
-          <text x={px(x(value))} y={bottom + 16} text-anchor="middle">
+          <text class="across" x={px(x(value))} y={bottom + 16} text-anchor="middle">
             {xText(value)}
           </text>
         ))}

@@ -66,13 +66,15 @@ function TauByEpoch({ points }: { readonly points: readonly Point[] }) {
       ])}
     >
       <ByEpoch points={points} x={x} y={y} yLabel="tau" says={`Kendall’s tau of ${count(points.length)} epochs`}>
-        {points.length > FEW
-          ? byStage(points).map((own) => <path class="band" d={band(own) ?? ''} />)
-          : points.map(({ at, record: { interval } }) =>
-              interval === null ? null : (
-                <line class="whisker" x1={px(x(at))} x2={px(x(at))} y1={px(y(interval[0]))} y2={px(y(interval[1]))} />
-              ),
-            )}
+        {points.length > FEW ? (
+          <path class="band" d={joined(points, (own) => band.digits(1)(own))} />
+        ) : (
+          points.map(({ at, record: { interval } }) =>
+            interval === null ? null : (
+              <line class="whisker" x1={px(x(at))} x2={px(x(at))} y1={px(y(interval[0]))} y2={px(y(interval[1]))} />
+            ),
+          )
+        )}
         <Series
           points={points}
           x={x}
@@ -161,6 +163,9 @@ function AccuracyByEpoch({ points }: { readonly points: readonly Point[] }) {
 /** Up to so many epochs each has its dot. */
 const FEW = 400;
 
+/** Of more stages the grounds would be hair lines. */
+const MOST_GROUNDS = 100;
+
 function scales(points: readonly Point[], values: readonly number[]): { x: Scale; y: Scale } {
   const finite = values.filter(Number.isFinite);
   const y = upwards(small, finite.length === 0 ? [0, 1] : [Math.min(...finite), Math.max(...finite)]);
@@ -169,6 +174,13 @@ function scales(points: readonly Point[], values: readonly number[]): { x: Scale
 
 function byStage(points: readonly Point[]): Point[][] {
   return [...group(points, ({ stage }) => stage.directory).values()];
+}
+
+/** One path for all stages: thousands of elements would make the page slow. */
+function joined(points: readonly Point[], draw: (own: Point[]) => string | null): string {
+  return byStage(points)
+    .map((own) => draw(own) ?? '')
+    .join('');
 }
 
 interface ByEpochProps {
@@ -183,7 +195,8 @@ interface ByEpochProps {
 /** A chart over epochs: every second stage has a tinted ground, with its name where there is room for it. */
 function ByEpoch({ points, x, y, yLabel, says, children }: ByEpochProps) {
   const [bottom = 0, top = 0] = y.range();
-  const grounds = byStage(points).map((own, at) => {
+  const stages = byStage(points);
+  const grounds = (stages.length > MOST_GROUNDS ? [] : stages).map((own, at) => {
     const [left, right] = [x(own[0]!.at - 0.5), x(own.at(-1)!.at + 0.5)];
     const { id, groups } = own[0]!.stage;
     const name = [id, `K = ${groups}`, String(groups)].find((text) => 6.2 * text.length < right - left - 2);
@@ -215,18 +228,17 @@ interface SeriesProps {
   readonly kind: 'one' | 'two';
 }
 
-/** A line a stage, and a dot an epoch where there are few; chosen epochs always have theirs, with a ring. */
+/** A line a stage, and a dot an epoch, those that were chosen with a ring; where they are too many, only the line. */
 function Series({ points, x, y, of, words, kind }: SeriesProps) {
   const path = line<Point>()
     .defined(({ record }) => of(record) !== null)
     .x(({ at }) => x(at))
     .y(({ record }) => y(of(record) ?? 0));
-  const dots = points.filter(({ isChosen }) => points.length <= FEW || isChosen);
+  const chosen = points.filter(({ isChosen }) => isChosen);
+  const dots = points.length <= FEW ? points : chosen.length <= FEW ? chosen : [];
   return (
     <>
-      {byStage(points).map((own) => (
-        <path class={`line ${kind}`} d={path.digits(1)(own) ?? ''} />
-      ))}
+      <path class={`line ${kind}`} d={joined(points, (own) => path.digits(1)(own))} />
       {dots.map(({ at, stage, record, isChosen }) => {
         const value = of(record);
         const name = `${stage.id}, epoch ${record.epoch}: ${words(record)}${isChosen ? ', chosen' : ''}`;

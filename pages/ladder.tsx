@@ -50,7 +50,7 @@ export function Ladder({ facts }: { readonly facts: RunFacts }) {
       }
     >
       {all.map((one) => (
-        <ScaledView {...one} run={facts.run} />
+        <ScaledView {...one} />
       ))}
     </Section>
   );
@@ -116,7 +116,7 @@ function baselineRung({ name, tau, inside }: BaselineFigures): Rung {
 
 const MOST = 300;
 
-function ScaledView({ against, supernets: all, baselines, ceiling, run }: Scaled & { readonly run: string }) {
+function ScaledView({ against, supernets: all, baselines, ceiling }: Scaled) {
   const supernets = all.slice(0, MOST);
   const shown = [...supernets, ...baselines];
   const scale = scaleOf(shown, ceiling?.kendallTau ?? null);
@@ -161,8 +161,7 @@ function ScaledView({ against, supernets: all, baselines, ceiling, run }: Scaled
       </div>
       {all.length > MOST ? (
         <p>
-          The first {count(MOST)} of {count(all.length)} supernets are shown; <code>nas report {run} --json</code> has
-          all of them.
+          The first {count(MOST)} of {count(all.length)} supernets are shown, in the order in which they were begun.
         </p>
       ) : null}
       <p class="note ceiling">

@@ -1,4 +1,4 @@
-// A button to copy behind every path and command; and all that is folded away opened for whoever prints the page.
+// A button to copy behind every path and command; and what is folded away opened for whoever prints the page, but the numbers of its charts.
 
 function addButtons(root) {
   if (navigator.clipboard === undefined) return;
@@ -24,7 +24,7 @@ addButtons(document);
 document.addEventListener('renewed', ({ target }) => addButtons(target));
 
 addEventListener('beforeprint', () => {
-  for (const closed of document.querySelectorAll('details:not([open])')) {
+  for (const closed of document.querySelectorAll('details:not([open], .numbers)')) {
     closed.open = true;
     closed.dataset.printing = '';
   }

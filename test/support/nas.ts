@@ -48,6 +48,11 @@ export class RunningNas {
     });
   }
 
+  /** What it has printed so far. */
+  get stdout(): string {
+    return this.#stdout;
+  }
+
   get pid(): number {
     return this.#child.pid ?? 0;
   }
