@@ -32,8 +32,8 @@ export interface StageAttempt {
   readonly stage: HeldStage;
   /** Where its process works, absolute. */
   readonly folder: string;
-  /** `cpu`, `gpu:0` … */
-  readonly device: string;
+  /** `cpu`, `gpu:0` …; one for each of its processes. */
+  readonly devices: readonly string[];
   /** Told by its process, for the ledger. */
   readonly phases: PhaseClock;
   /** Gives heartbeats their details from now on: how far the work is. */
@@ -47,7 +47,12 @@ type StageWork = (attempt: StageAttempt) => Promise<JsonObject>;
  * the stage claimed, the end committed under the attempt's token, every error given the type that decides about retries.
  * `work` makes the outputs; for a kind with epochs they come with the choice, and what it returns is dropped.
  */
-export async function performStage(input: StageInput, work: StageWork, device = 'cpu'): Promise<StageResult> {
+export async function performStage(
+  input: StageInput,
+  work: StageWork,
+  devices: readonly string[] = ['cpu'],
+): Promise<StageResult> {
+  const device = devices.join();
   const { attempt } = activityInfo();
   const token = tokenOf(input);
   let ledger: readonly Attempt[] = [];
@@ -83,7 +88,7 @@ export async function performStage(input: StageInput, work: StageWork, device = 
       runs,
       stage,
       folder,
-      device,
+      devices,
       phases: new PhaseClock(),
       report,
     };

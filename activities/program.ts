@@ -13,7 +13,8 @@ import { deviceEnvironment } from '../runtime/machine.ts';
 
 /** Runs any program in the stage's folder: exit code 0 and every promised file there, or the stage failed. */
 export async function runProgram(attempt: StageAttempt, program: Program): Promise<JsonObject> {
-  const { stage, folder, device, phases } = attempt;
+  const { stage, folder, devices, phases } = attempt;
+  const [device = 'cpu'] = devices;
   const order = path.join(folder, fileNames.job);
   await atomicWrite(order, `${JSON.stringify({ run: program.run }, null, 1)}\n`);
   const log = path.join(folder, fileNames.trainerLog);
@@ -21,9 +22,7 @@ export async function runProgram(attempt: StageAttempt, program: Program): Promi
   const end = await superviseProcess(
     {
       file: programFile('activities/program-guard.ts'),
-      arguments: [order],
-      environment: { ...deviceEnvironment(device), ...program.env },
-      log,
+      processes: [{ arguments: [order], environment: { ...deviceEnvironment(device), ...program.env }, log }],
       results: stage.root,
       directory: stage.directory,
     },

@@ -1,5 +1,7 @@
 import { performStage } from './attempt.ts';
 import type { StageAttempt } from './attempt.ts';
+import { onDevices } from './device-pool.ts';
+import type { DevicePool } from './device-pool.ts';
 import { notify } from './notify.ts';
 import { runProgram } from './program.ts';
 import { selectEpoch } from './select-epoch.ts';
@@ -24,11 +26,12 @@ export const lightStages = activitiesOf(
 /** All that a worker does itself. */
 export const lightActivities = { ...lightStages, 'select-epoch': selectEpoch, notify };
 
-/** Heavy work, each on a device of the pool. */
+/** Heavy work, each stage on as many devices of the pool as it has ranks. */
 export function heavyActivities(pool: DevicePool): Readonly<Record<string, StageActivity>> {
   return activitiesOf(
     'heavy',
-    (kind) => (input) => pool.use((device) => performStage(input, (attempt) => work(kind, attempt), device)),
+    (kind) => (input) =>
+      onDevices(pool, input, (devices) => performStage(input, (attempt) => work(kind, attempt), devices)),
   );
 }
 
@@ -57,26 +60,4 @@ async function run(attempt: StageAttempt): Promise<JsonObject> {
   const trace = new PhaseTrace(input.directory);
   trace.enter(runs.phase);
   return await runs.perform(attempt.stage).finally(() => trace.enter(null));
-}
-
-/** The devices of a worker, one heavy activity each: `cpu`, `gpu:0`, `gpu:1` … */
-export class DevicePool {
-  readonly size: number;
-  readonly #free: string[];
-
-  constructor(devices: readonly string[]) {
-    this.size = devices.length;
-    this.#free = [...devices];
-  }
-
-  /** Runs `body` on a free device. The worker has as many slots as devices, so one is always free. */
-  async use<T>(body: (device: string) => Promise<T>): Promise<T> {
-    const device = this.#free.shift();
-    if (device === undefined) throw new Error('devices: expected a free one, got none; give the worker fewer slots');
-    try {
-      return await body(device);
-    } finally {
-      this.#free.push(device);
-    }
-  }
 }

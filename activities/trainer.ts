@@ -11,15 +11,16 @@ import { Job, TrainerMessage } from '../nas/process/protocol.ts';
 import { KnownError } from '../plan/endings.ts';
 import type { JsonObject } from '../plan/json.ts';
 import { programFile } from '../runtime/layout.ts';
+import { freeAddresses } from '../runtime/collectives/cluster.ts';
 import { deviceEnvironment } from '../runtime/machine.ts';
 
 /**
- * Runs a stage's own process (`entry` is its file, relative to the project) on its `job.json`.
+ * Runs a stage's own process (`entry` is its file, relative to the project) on its `job.json`; one for each device.
  * @returns the stage's outputs
  * @throws KnownError with the ending that the process's end deserves
  */
 export async function runTrainer(
-  { input, stage, folder, device, phases, report }: StageAttempt,
+  { input, stage, folder, devices, phases, report }: StageAttempt,
   entry: string,
   watch = new StallWatch(performance.now()),
 ): Promise<JsonObject> {
@@ -35,24 +36,27 @@ export async function runTrainer(
   });
   const file = path.join(folder, fileNames.job);
   await atomicWrite(file, `${JSON.stringify(job, null, 1)}\n`);
-  const messages: TrainerMessage[] = [];
+  const addresses = devices.length > 1 ? await freeAddresses(devices.length) : [];
+  const messages = new Map<number, TrainerMessage[]>(devices.map((_, rank) => [rank, []]));
   let lastSeen: string | null = null;
   const end = await superviseProcess(
     {
       file: programFile(entry),
-      arguments: [file],
-      environment: deviceEnvironment(device),
-      log: path.join(folder, fileNames.trainerLog),
+      processes: devices.map((device, rank) => ({
+        arguments: [file, ...(devices.length > 1 ? [String(rank), addresses.join()] : [])],
+        environment: deviceEnvironment(device),
+        log: path.join(folder, logName(rank)),
+      })),
       results: stage.root,
       directory: stage.directory,
     },
     {
       graceMs: GRACE_MS,
       stalledMs: () => watch.stalledMs(performance.now()),
-      onMessage: (data) => {
+      onMessage: (data, rank) => {
         const message = TrainerMessage.parse(data);
         if (message.type !== 'progress') {
-          messages.push(message);
+          messages.get(rank)!.push(message);
           return;
         }
         phases.enter(message.phase);
@@ -63,10 +67,15 @@ export async function runTrainer(
     },
   );
   phases.enter(null);
-  const done = messages.find((message) => message.type === 'done');
+  const done = messages.get(0)!.find((message) => message.type === 'done');
   // What was promised as done is done, also if the word to stop came in the same moment.
   if (done !== undefined && end.code === 0) return JsonMap.parse(done.outputs);
-  throw errorOf(end, messages, lastSeen, `${stage.directory}/${fileNames.trainerLog}`);
+  throw errorOf(end, messages.get(end.rank)!, lastSeen, `${stage.directory}/${logName(end.rank)}`);
+}
+
+/** The output of each rank, the first under the name that every stage has. */
+function logName(rank: number): string {
+  return rank === 0 ? fileNames.trainerLog : `trainer.${rank}.log`;
 }
 
 // The first reason counts: what we did to it, then what it said of itself, then how the system saw it die.

@@ -2,7 +2,7 @@ import { catalogue } from './catalogue.ts';
 import type { Attempt } from './manifest.ts';
 import type { Token } from './token.ts';
 
-/** What one device did for one stage (or cell) of a run, in seconds. */
+/** What one device, or several at once, did for one stage (or cell) of a run, in seconds of a device: two devices have two in a second. */
 export interface LedgerLine {
   readonly stage: string;
   readonly device: string;
@@ -10,7 +10,7 @@ export interface LedgerLine {
   readonly useful: number;
   /** Work after the last checkpoint of an attempt that was lost: done again. At most so much, for nobody saw it die. */
   readonly redone: number;
-  /** From being put into the queue to being begun. */
+  /** From being put into the queue to being begun; no device is held meanwhile. */
   readonly waiting: number;
   /** Steps of training. Attempts that were killed left no count of this and of saving. */
   readonly training: number;
@@ -55,13 +55,14 @@ export function linesOf(stage: string, attempts: readonly Attempt[], now: number
   for (const [at, { device, queued, started, kept, ended }] of spansOf(attempts, now).entries()) {
     const before = lines.get(device) ?? { stage, device, ...nothing };
     const phases = attempts[at]?.phases;
+    const devices = device.split(',').length;
     lines.set(device, {
       ...before,
-      useful: before.useful + seconds(started, kept),
-      redone: before.redone + seconds(kept, ended),
+      useful: before.useful + devices * seconds(started, kept),
+      redone: before.redone + devices * seconds(kept, ended),
       waiting: before.waiting + seconds(queued, started),
-      training: before.training + (phases?.['training'] ?? 0),
-      saving: before.saving + (phases?.['saving'] ?? 0),
+      training: before.training + devices * (phases?.['training'] ?? 0),
+      saving: before.saving + devices * (phases?.['saving'] ?? 0),
       attempts: before.attempts + 1,
     });
   }

@@ -66,7 +66,7 @@ export const Attempt = z.strictObject({
   token: Token,
   host: z.string(),
   pid: z.int(),
-  /** `cpu`, `gpu:0` … */
+  /** `cpu`, `gpu:0` …; of several at once `gpu:0,gpu:1`. */
   device: z.string(),
   queued: time,
   started: time,

@@ -45,9 +45,11 @@ export class HeldStage implements StageFiles {
   /** `<run>/<stage>`. */
   readonly directory: string;
   readonly token: Token;
+  readonly #isWriter: boolean;
   #manifest: Manifest;
 
-  private constructor(store: ArtifactStore, directory: string, token: Token, manifest: Manifest) {
+  private constructor(store: ArtifactStore, directory: string, token: Token, manifest: Manifest, isWriter = true) {
+    this.#isWriter = isWriter;
     this.store = store;
     this.directory = directory;
     this.token = token;
@@ -83,10 +85,11 @@ export class HeldStage implements StageFiles {
 
   /**
    * The stage as its process gets it from the attempt that has claimed it.
+   * @param isWriter false for all but one of several processes: those see what they change, and nobody else does
    * @throws FencedError where another attempt holds the stage
    */
-  static async take(store: ArtifactStore, directory: string, token: Token): Promise<HeldStage> {
-    return new HeldStage(store, directory, token, heldBy(token, directory, await store.read(directory)));
+  static async take(store: ArtifactStore, directory: string, token: Token, isWriter = true): Promise<HeldStage> {
+    return new HeldStage(store, directory, token, heldBy(token, directory, await store.read(directory)), isWriter);
   }
 
   get root(): string {
@@ -106,6 +109,7 @@ export class HeldStage implements StageFiles {
    * @throws FencedError where another attempt has claimed the stage
    */
   async commit(files: readonly NewFile[], change: Change = listedAs('files')): Promise<readonly StoredFile[]> {
+    if (!this.#isWriter) throw new TypeError(`${this.directory}: expected one process to write, got another one`);
     return await withStored(this.store, this.directory, files, async (stored) => {
       const saved = stored.length > 0 ? { saved: now() } : {};
       await this.#change((found) => withAttempt(naming(change(found, stored), stored), this.token, saved), stored);
@@ -154,6 +158,7 @@ export class HeldStage implements StageFiles {
   }
 
   async #change(change: (manifest: Manifest) => ManifestContent, files: readonly StoredFile[] = []): Promise<Manifest> {
+    if (!this.#isWriter) return (this.#manifest = { ...this.#manifest, ...change(this.#manifest) });
     const next = (found: Manifest | null) => change(heldBy(this.token, this.directory, found));
     return (this.#manifest = await changed(this.store, this.directory, next, files));
   }

@@ -19,8 +19,12 @@ export interface Rate {
 interface StageEstimate {
   readonly stage: string;
   readonly cells: number;
-  /** Of one device, all cells one after the other. */
+  /** All cells one after the other, each on its devices. */
   readonly hours: number;
+  /** Devices that it takes at once, each for a rank. */
+  readonly ranks: number;
+  /** Images of a step over all ranks; null where it does not train. */
+  readonly batch: number | null;
   /** Bytes of memory for one cell, on the device. */
   readonly memory: number;
   /** Bytes of results, at most. */
@@ -75,6 +79,8 @@ function stagesOf({ stages }: Plan, rate: Rate, prefix = ''): StageEstimate[] {
 const Pace = z.object({
   precision: z.enum(['float32', 'bf16']).catch('float32'),
   threads: z.number().catch(1),
+  ranks: z.number().catch(1),
+  batch_size: z.number().catch(0),
 });
 
 function stageEstimate(
@@ -83,12 +89,21 @@ function stageEstimate(
   rate: Rate,
   prefix: string,
 ): StageEstimate {
-  const { precision, threads } = Pace.parse(stage.with);
+  const { precision, threads, ranks, batch_size: each } = Pace.parse(stage.with);
   const lanes = rate.device === 'cpu' ? threads : 1;
   const arithmetic = (2 * gmacs) / (1000 * rate[precision]);
   const least = (arithmetic + traffic / (1e9 * rate.bandwidth)) / lanes + operations * rate.operation * 1e-6;
   const seconds = rate.from === 'measured' ? least / REACHED : least;
-  return { stage: prefix + stage.id, cells: stage.matrix?.length ?? 1, hours: seconds / 3600, memory, disk };
+  return {
+    stage: prefix + stage.id,
+    cells: stage.matrix?.length ?? 1,
+    // Sums over the ranks are not in it: docs/ranks.md says what they take.
+    hours: seconds / 3600 / ranks,
+    ranks,
+    batch: stage.uses.startsWith('train-') ? ranks * each : null,
+    memory,
+    disk,
+  };
 }
 
 function total(values: readonly number[]): number {

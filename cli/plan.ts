@@ -5,8 +5,9 @@ import { forecast } from './forecast.ts';
 import { defineForPipeline, loadPlan } from './load.ts';
 import type { LoadOptions } from './load.ts';
 import { output, positiveNumber } from './options.ts';
-import { estimateLines, forecastLines, planMermaid, planTree } from './view/plan.ts';
+import { estimateLines, forecastLines, planMermaid, planTree, ranksLines } from './view/plan.ts';
 import { lastSpeed } from '../runtime/speed.ts';
+import { allDevices } from '../workers/devices.ts';
 
 interface Options extends LoadOptions {
   readonly mermaid?: true;
@@ -21,10 +22,16 @@ export function define(command: Command): void {
       const plan = loadPlan(pipeline, options);
       const forecasts = await forecast(plan, resultsRoot());
       const estimate = estimateOf(plan, rateOf(rate, await lastSpeed()));
+      const { length: devices } = await allDevices();
       output(options.json, { ...plan, forecast: forecasts, estimate }, () =>
         mermaid === true
           ? planMermaid(plan)
-          : [planTree(plan), ...estimateLines(estimate), ...forecastLines(forecasts)].join('\n'),
+          : [
+              planTree(plan),
+              ...estimateLines(estimate),
+              ...ranksLines(estimate, devices),
+              ...forecastLines(forecasts),
+            ].join('\n'),
       );
     });
 }

@@ -36,10 +36,11 @@ export function changesOf(uses: string, before: JsonObject, now: JsonObject): Ch
     .map((key) => ({ key, before: old.get(key) ?? null, now: ours.get(key) ?? null }));
 }
 
-/** Without keys that only steer the work, and without the places of files whose hash is known. */
+/** Without keys that only steer the work, or have the value that was meant before there was the key, and without the places of files whose hash is known. */
 function whatCounts(uses: string, config: JsonObject): JsonObject {
-  const { neutral } = kindOf(uses);
-  return withoutPlaces(Object.fromEntries(Object.entries(config).filter(([key]) => !neutral.includes(key))));
+  const { neutral, newKeys } = kindOf(uses);
+  const counts = ([key, value]: [string, Json]): boolean => !neutral.includes(key) && newKeys[key] !== value;
+  return withoutPlaces(Object.fromEntries(Object.entries(config).filter(counts)));
 }
 
 function withoutPlaces(map: JsonObject): JsonObject {

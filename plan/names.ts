@@ -10,6 +10,22 @@ export const CONTROL_QUEUE = 'control';
 /** The task queue of work on a device, be it a card or a processor. Plans name it, so it keeps the name it has in those of 0.1.0. */
 export const HEAVY_QUEUE = 'gpu';
 
+/** The task queue of work that takes so many devices of one worker at once: only workers with as many ask it for work. */
+export function queueOf(queue: string, devices: number): string {
+  return devices === 1 ? queue : `${queue}.${devices}`;
+}
+
+/** The queue and the devices that `queueOf` made a name of. */
+export function devicesOfQueue(name: string): { readonly name: string; readonly devices: number } {
+  const [, queue = name, devices = '1'] = /^(.*)\.([1-9]\d*)$/.exec(name) ?? [];
+  return { name: queue, devices: Number(devices) };
+}
+
+/** How many devices a stage with that config takes: one for each of its ranks. */
+export function devicesOf({ ranks }: JsonObject): number {
+  return typeof ranks === 'number' && Number.isInteger(ranks) && ranks > 1 ? ranks : 1;
+}
+
 /** One piece of a stage's work: all of it, or one cell of its matrix. */
 export interface Cell {
   /** `few-shot-3`; of a matrix stage `evaluate.3`, counted from 1. */

@@ -4,6 +4,7 @@ import { Progress } from '../nas/process/protocol.ts';
 import { statusQuery } from '../plan/messages.ts';
 import type { RunStatus } from '../plan/messages.ts';
 import { parseActivityId } from '../plan/names.ts';
+import { waitOf } from './workers.ts';
 
 const PATIENCE_MS = 15_000;
 
@@ -29,6 +30,8 @@ export interface Work {
   /** No worker has taken it yet. */
   readonly queued: boolean;
   readonly progress: Progress | null;
+  /** What it waits for, in words: a worker, or devices of the worker that has taken it. */
+  readonly waits?: string;
 }
 
 type Description = Awaited<ReturnType<WorkflowHandle['describe']>>;
@@ -40,15 +43,17 @@ export async function readRun(client: Client, id: string, patienceMs = PATIENCE_
   const description = await handle.describe();
   return {
     status: await answered(client, () => handle.query(statusQuery), patienceMs),
-    work: workIn(description),
+    work: await workIn(client, description),
     startedAt: description.startTime.getTime(),
     endedAt: description.closeTime?.getTime() ?? null,
     ending: endingOf(description),
   };
 }
 
-function workIn({ raw }: Description): Work[] {
-  return (raw.pendingActivities ?? []).map(workOf).toSorted((a, b) => Number(a.cell) - Number(b.cell));
+async function workIn(client: Client, { raw }: Description): Promise<Work[]> {
+  const pending = raw.pendingActivities ?? [];
+  const work = await Promise.all(pending.map(async (one) => await workOf(client, one)));
+  return work.toSorted((a, b) => Number(a.cell) - Number(b.cell));
 }
 
 const ENDINGS: Readonly<Partial<Record<Description['status']['name'], Ending>>> = {
@@ -69,15 +74,19 @@ export async function answered<T>({ connection }: Client, ask: () => Promise<T>,
   return await connection.withDeadline(Date.now() + patienceMs, ask);
 }
 
-function workOf(pending: PendingActivity): Work {
+async function workOf(client: Client, pending: PendingActivity): Promise<Work> {
   const { stage, cell } = parseActivityId(pending.activityId ?? '');
   const [details] = pending.heartbeatDetails?.payloads ?? [];
-  const progress = details == null ? null : Progress.safeParse(defaultPayloadConverter.fromPayload(details));
+  const said = details == null ? null : defaultPayloadConverter.fromPayload(details);
+  const progress = Progress.safeParse(said);
+  const queued = pending.lastStartedTime == null;
+  const waits = queued ? await waitOf(client, pending.activityOptions?.taskQueue?.name ?? '') : said;
   return {
     stage,
     cell,
     attempt: pending.attempt ?? 1,
-    queued: pending.lastStartedTime == null,
-    progress: progress?.success === true ? progress.data : null,
+    queued,
+    progress: progress.success ? progress.data : null,
+    ...(typeof waits === 'string' ? { waits } : {}),
   };
 }

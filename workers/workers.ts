@@ -1,7 +1,9 @@
+import { hostname } from 'node:os';
 import { bundleWorkflowCode, NativeConnection, Worker } from '@temporalio/worker';
-import type { WorkflowBundleWithSourceMap } from '@temporalio/worker';
-import { DevicePool, heavyActivities, lightActivities } from '../activities/stages.ts';
-import { CONTROL_QUEUE, HEAVY_QUEUE } from '../plan/names.ts';
+import type { ActivitySlotInfo, CustomSlotSupplier, WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { DevicePool } from '../activities/device-pool.ts';
+import { heavyActivities, lightActivities } from '../activities/stages.ts';
+import { CONTROL_QUEUE, HEAVY_QUEUE, queueOf } from '../plan/names.ts';
 import { programFile } from '../runtime/layout.ts';
 import { usable } from './server.ts';
 import type { ServerConfig } from './server.ts';
@@ -30,11 +32,8 @@ export async function startWorkers(server: ServerConfig, options: WorkerOptions)
   const connection = await usable(server, NativeConnection.connect(server.connectionOptions));
   const workers: Worker[] = [];
   for (const role of new Set(options.roles)) {
-    workers.push(
-      role === 'control'
-        ? await createControlWorker(connection, server.namespace)
-        : await createHeavyWorker(connection, server.namespace, options),
-    );
+    if (role === 'control') workers.push(await createControlWorker(connection, server.namespace));
+    else workers.push(...(await createHeavyWorkers(connection, server.namespace, options)));
   }
   const shutdown = (): void => {
     for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
@@ -65,27 +64,57 @@ async function createControlWorker(connection: NativeConnection, namespace: stri
 }
 
 /**
- * A worker of heavy activities: one at a time a device (`cpu`, `gpu:0` …; `cpu` may be named several times). Any number
- * of them on any number of machines share a queue, if they share the results folder.
+ * Workers of heavy activities, on devices that they share (`cpu`, `gpu:0` …; `cpu` may be named several times). Each asks a queue of
+ * its own, for the work that takes one device, two, and so on: work that needs more than there are never comes here. Any number of
+ * them on any number of machines share a queue, if they share the results folder.
  */
-export async function createHeavyWorker(
+export async function createHeavyWorkers(
   connection: NativeConnection,
   namespace: string,
   { devices, queue = HEAVY_QUEUE }: Pick<WorkerOptions, 'devices' | 'queue'>,
-): Promise<Worker> {
+  activitiesOn: (pool: DevicePool) => object = heavyActivities,
+): Promise<Worker[]> {
   const pool = new DevicePool(devices);
-  return await Worker.create({
-    connection,
-    namespace,
-    taskQueue: queue,
-    activities: heavyActivities(pool),
-    maxConcurrentActivityTaskExecutions: pool.size,
-    // Hours of training end no sooner for a longer grace: stop at a checkpoint, and let another worker go on.
-    shutdownGraceTime: '1 second',
-    shutdownForceTime: '2 minutes',
-    // A request to stop arrives with a heartbeat's answer, so heartbeats must not be rare.
-    maxHeartbeatThrottleInterval: '3 seconds',
-  });
+  const activities = activitiesOn(pool);
+  const needs = Array.from({ length: pool.size }, (_, at) => at + 1);
+  return await Promise.all(
+    needs.map(async (need) => {
+      return await Worker.create({
+        connection,
+        namespace,
+        // Temporal's pages show it beside the work.
+        identity: `${process.pid}@${hostname()} ${devices.join()}`,
+        taskQueue: queueOf(queue, need),
+        activities,
+        tuner: {
+          activityTaskSlotSupplier: slotsOf(pool, need),
+          // It has no such tasks.
+          workflowTaskSlotSupplier: { type: 'fixed-size', numSlots: 1 },
+          localActivityTaskSlotSupplier: { type: 'fixed-size', numSlots: 1 },
+          nexusTaskSlotSupplier: { type: 'fixed-size', numSlots: 1 },
+        },
+        // Hours of training end no sooner for a longer grace: stop at a checkpoint, and let another worker go on.
+        shutdownGraceTime: '1 second',
+        shutdownForceTime: '2 minutes',
+        // A request to stop arrives with a heartbeat's answer, so heartbeats must not be rare.
+        maxHeartbeatThrottleInterval: '3 seconds',
+      });
+    }),
+  );
+}
+
+/** When a worker may ask for work that needs so many devices of the pool. */
+function slotsOf(pool: DevicePool, need: number): CustomSlotSupplier<ActivitySlotInfo> {
+  return {
+    type: 'custom',
+    async reserveSlot(_, signal) {
+      await pool.permit(need, signal);
+      return {};
+    },
+    tryReserveSlot: () => (pool.tryPermit(need) ? {} : null),
+    markSlotUsed: () => undefined,
+    releaseSlot: () => pool.release(need),
+  };
 }
 
 let made: Promise<WorkflowBundleWithSourceMap> | undefined;

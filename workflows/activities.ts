@@ -1,7 +1,7 @@
 import { ActivityCancellationType, proxyActivities } from '@temporalio/workflow';
 import type { ActivityOptions } from '@temporalio/workflow';
 import { endsForGood, longestWaitMs } from '../plan/endings.ts';
-import { CONTROL_QUEUE } from '../plan/names.ts';
+import { CONTROL_QUEUE, devicesOf, queueOf } from '../plan/names.ts';
 import type { PlanStage } from '../plan/plan.ts';
 import type { SelectInput, StageInput, StageResult } from '../plan/results.ts';
 
@@ -21,7 +21,7 @@ export async function performStage(stage: PlanStage, input: StageInput, label: L
   const { initialIntervalMs, backoffCoefficient } = stage.retry;
   const activities = proxyActivities<Record<string, (input: StageInput) => Promise<StageResult>>>({
     ...optionsOf(stage, label),
-    taskQueue: stage.queue,
+    taskQueue: queueOf(stage.queue, devicesOf(input.with)),
     startToCloseTimeout: stage.timeout.startToCloseMs,
     retry: {
       // As many as it takes: the activity counts those that saved nothing, and fails for good when they are too many.

@@ -111,15 +111,32 @@ function label(stage: PlanStage): string {
 export function estimateLines({ rate, stages, hours, memory, disk }: Estimate): string[] {
   if (stages.length === 0) return [];
   const time = rate.device === 'gpu' ? 'GPU-hours' : 'hours';
-  const head = ['about', time, 'memory', 'results'].map((title) => pc.dim(title));
+  const haveRanks = stages.some(({ ranks }) => ranks > 1);
+  const head = ['about', time, haveRanks ? 'memory of each' : 'memory', 'results', ...(haveRanks ? ['ranks'] : [])].map(
+    (title) => pc.dim(title),
+  );
   const rows = stages.map((one) => [
     one.cells === 1 ? one.stage : `${one.stage}, ${one.cells} cells`,
     hoursInWords(one.hours),
     bytes(one.memory),
     `≤ ${bytes(one.disk)}`,
+    ...(haveRanks ? [ranksInWords(one)] : []),
   ]);
   const all = ['all', hoursInWords(hours), `≤ ${bytes(memory)}`, `≤ ${bytes(disk)}`];
   return ['', ...columns([head, ...rows, all]), pc.dim(rateInWords(rate))];
+}
+
+function ranksInWords({ ranks, batch }: Estimate['stages'][number]): string {
+  return ranks === 1 || batch === null ? '' : `${ranks} × ${batch / ranks} = ${batch} images a step`;
+}
+
+/** What the ranks of a plan need of workers; nothing where no stage has any. @param devices that this machine has */
+export function ranksLines({ stages }: Estimate, devices: number): string[] {
+  const most = Math.max(...stages.map(({ ranks }) => ranks));
+  if (!(most > 1)) return [];
+  const here = `this machine has ${devices}`;
+  const line = `stages of ${most} ranks need a worker with ${most} devices; ${here}`;
+  return ['', devices < most ? pc.red(`! ${line}`) : pc.dim(line)];
 }
 
 /** Below an hour as minutes or seconds. */

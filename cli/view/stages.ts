@@ -79,5 +79,5 @@ function notesOn(run: string, stage: StageStatus, work: readonly Work[]): string
 
 function workNote(work: Work): string {
   const name = work.cell === null ? work.stage : `${work.stage}.${work.cell}`;
-  return `${name}: ${work.queued ? 'waits for a worker' : workInWords(work, null).join(', ') || 'begins'}`;
+  return `${name}: ${work.waits ?? (work.queued ? 'waits for a worker' : workInWords(work, null).join(', ') || 'begins')}`;
 }

@@ -19,6 +19,8 @@ export interface TrainingOrder {
   readonly from: number;
   /** Whether a last batch that is not full is left out. */
   readonly dropLast: boolean;
+  /** Which of several equal shares of each batch is wanted; all of it if absent. */
+  readonly share?: { readonly rank: number; readonly size: number };
 }
 
 // Batches asked for ahead of the one in use: enough for loaders that work beside the training thread.
@@ -34,7 +36,12 @@ export async function* trainingBatches(dataset: Dataset, part: Part, order: Trai
   const { seed, epoch, batchSize } = order;
   const positions = randomOf(seed, 'order', epoch).shuffle(part.size);
   const steps = stepsPerEpoch(part, batchSize, order.dropLast);
-  const slices = range(order.from, steps).map((step) => positions.slice(step * batchSize, (step + 1) * batchSize));
+  const { rank, size } = order.share ?? { rank: 0, size: 1 };
+  const slices = range(order.from, steps).map((step) => {
+    const batch = positions.subarray(step * batchSize, (step + 1) * batchSize);
+    const [begin, end] = [rank, rank + 1].map((share) => Math.floor((batch.length * share) / size));
+    return batch.slice(begin, end);
+  });
   yield* prefetched(dataset, part, slices, order.augment ? { seed, epoch } : null);
 }
 

@@ -119,7 +119,12 @@ export function shareOut(config: CutConfig, subnets: readonly Subnet[]): Share[]
  * @throws BadInput for more parts than subnets
  */
 export function cutSet(
-  { space, supernet, cut, parts }: Omit<CutConfig, 'budget'>,
+  {
+    space,
+    supernet,
+    cut,
+    parts,
+  }: Omit<CutConfig, 'budget' | 'supernet'> & { readonly supernet: Pick<CutConfig['supernet'], 'groups'> },
   subnets: readonly Subnet[],
 ): number[][] {
   if (parts > subnets.length) {

@@ -4,6 +4,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { z } from 'zod';
 import { openStore } from '../../artifacts/results.ts';
 import { HeldStage } from '../../artifacts/stage.ts';
+import { joinCluster } from '../../runtime/collectives/cluster.ts';
+import type { Cluster } from '../../runtime/collectives/cluster.ts';
 import { PhaseTrace, titleOf } from './phase-trace.ts';
 import { Job, PROTOCOL_VERSION } from './protocol.ts';
 import type { Message, TrainerMessage } from './protocol.ts';
@@ -19,6 +21,8 @@ export interface ProcessLine {
   send(message: Message): void;
   /** True after SIGTERM: write a checkpoint, then return 'stopped'. */
   stopRequested(): boolean;
+  /** This process's place among those that do the work together; null where it does it by itself. */
+  readonly cluster: Cluster | null;
   /** Lets signals and a lost parent be noticed. TensorFlow blocks the event loop, so a loop calls this once a step. */
   turn(): Promise<void>;
 }
@@ -28,13 +32,15 @@ export type Outputs = Record<string, unknown>;
 type StageWork = (job: Job, line: ProcessLine, stage: HeldStage) => Promise<Outputs | 'stopped'>;
 
 /**
- * Runs one stage process to its end: `job.json` (first argument) → work → exit code.
+ * Runs one stage process to its end: `job.json` (first argument) → work → exit code. Where several processes do the work together,
+ * further arguments are the rank of this one and the addresses of all, with commas between; rank 0 alone writes and tells of it.
  * Exit code 0 after 'done' and 'stopped', 1 after 'failed'. Without IPC (run by hand) messages are printed as JSON lines.
  * The work of a kind should import TensorFlow inside, since the thread count is set here, before it loads.
  */
 export async function runStageProcess(work: Readonly<Record<string, StageWork>>): Promise<never> {
   let stop = false;
-  process.on('SIGTERM', () => (stop = true));
+  const onStop = (): void => void (stop = true);
+  process.on('SIGTERM', onStop);
   // A parent that is gone can neither stop nor record us: leave the device at once, write nothing.
   process.once('disconnect', () => process.exit(1));
   process.once('uncaughtException', (error) => void end(failed(error)));
@@ -47,18 +53,32 @@ export async function runStageProcess(work: Readonly<Record<string, StageWork>>)
     }
     process.env.TF_NUM_INTRAOP_THREADS = String(job.threads);
     process.env.TF_NUM_INTEROP_THREADS = '1';
+    const cluster = clusterOf(process.argv.slice(3));
+    if (cluster !== null) {
+      joinCluster(cluster, job.threads);
+      // TensorFlow has taken the signal over: a new first handler takes it back.
+      process.off('SIGTERM', onStop);
+      process.on('SIGTERM', onStop);
+    }
+    const isFirst = cluster === null || cluster.rank === 0;
     const trace = new PhaseTrace(job.directory);
+    const title = cluster === null ? job.directory : `${job.directory} rank ${cluster.rank}`;
     const line: ProcessLine = {
-      send: showing(trace, job.directory, throttled(post)),
+      send: showing(trace, title, isFirst ? throttled(post) : () => undefined),
+      cluster,
       stopRequested: () => stop,
       turn: () => nextTurn(),
     };
-    const stage = await HeldStage.take(openStore(job.results), job.directory, job.token);
+    const stage = await HeldStage.take(openStore(job.results), job.directory, job.token, isFirst);
     const outputs = await run(job, line, stage).finally(() => trace.enter(null));
     return await end(outputs === 'stopped' ? { type: 'stopped' } : { type: 'done', outputs });
   } catch (error) {
     return end(failed(error));
   }
+}
+
+function clusterOf([rank, addresses]: readonly string[]): Cluster | null {
+  return rank === undefined || addresses === undefined ? null : { rank: Number(rank), addresses: addresses.split(',') };
 }
 
 /** Reads and checks a job file; throws BadInput naming every wrong key. */
@@ -117,11 +137,11 @@ function post(message: Message): Promise<void> {
 }
 
 // Before a report is dropped or delayed: title and trace are true at any moment.
-function showing(trace: PhaseTrace, directory: string, send: (message: Message) => void): (message: Message) => void {
+function showing(trace: PhaseTrace, title: string, send: (message: Message) => void): (message: Message) => void {
   return (message) => {
     if (message.type === 'progress') {
       trace.enter(message.phase);
-      process.title = titleOf(message.phase, directory);
+      process.title = titleOf(message.phase, title);
     }
     send(message);
   };

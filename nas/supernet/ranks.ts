@@ -44,6 +44,17 @@ const GROUP = 1;
 /** A double is the sum of so many float32 values. */
 const FLOATS_OF_DOUBLE = 3;
 
+/**
+ * Does work that several processes do together: each gets the ranks of the cluster that it has joined, null being none. They end
+ * together: a rank that leaves while another still reads its part of a sum would break that off.
+ */
+export async function withRanks<T>(cluster: Cluster | null, work: (ranks: Ranks) => Promise<T>): Promise<T> {
+  const ranks = cluster === null ? alone : ranksOf(cluster);
+  const result = await work(ranks);
+  ranks.gather([0]);
+  return result;
+}
+
 /** The ranks of a cluster that this process has joined. */
 export function ranksOf({ rank, addresses }: Cluster): Ranks {
   const size = addresses.length;

@@ -2,6 +2,8 @@ import { z } from 'zod';
 import type { CheckpointRecord } from '../../artifacts/manifest.ts';
 import { fileNames } from '../../artifacts/paths.ts';
 import type { HeldStage } from '../../artifacts/stage.ts';
+import { KnownError } from '../../plan/endings.ts';
+import type { Ranks } from '../supernet/ranks.ts';
 import type { Supernet } from '../supernet/supernet.ts';
 import { readSafetensors, writeSafetensors } from '../weights/safetensors.ts';
 import type { NamedTensor } from '../weights/safetensors.ts';
@@ -52,8 +54,20 @@ export async function saveCheckpoint(stage: HeldStage, net: Supernet, at: Positi
 /**
  * Loads the newest checkpoint that is whole into `net`; null where there is none. A damaged one is dropped with a warning,
  * and the one before it is taken: what it lacks is trained again, to the same bits.
+ * @throws KnownError where ranks find different ones
  */
-export async function restoreCheckpoint(stage: HeldStage, net: Supernet): Promise<Resumed | null> {
+export async function restoreCheckpoint(stage: HeldStage, net: Supernet, ranks: Ranks): Promise<Resumed | null> {
+  const resumed = await newestWhole(stage, net);
+  const { epoch, step } = resumed?.at ?? { epoch: -1, step: -1 };
+  const places = ranks.gather([epoch, step]).map((place) => place.join('-'));
+  if (new Set(places).size === 1) return resumed;
+  throw new KnownError(
+    'Crashed',
+    `${stage.directory}: expected all ranks to go on at one checkpoint, got ${places.join(', ')}; check that they see the same files`,
+  );
+}
+
+async function newestWhole(stage: HeldStage, net: Supernet): Promise<Resumed | null> {
   for (const record of stage.manifest.checkpoints.toReversed()) {
     const damage = await damageOf(stage, record);
     if (damage === null) {

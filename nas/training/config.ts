@@ -54,7 +54,10 @@ const shared = {
   space: SpaceConfig,
   dataset: DatasetConfig,
   n_classes: positive,
+  /** Images a step, of each rank. */
   batch_size: positive,
+  /** Processes that train together, each on a device of its own. */
+  ranks: positive.max(64).default(1),
   drop_last: z.boolean(),
   epochs: positive,
   warmup_epochs: nonnegative,
@@ -192,7 +195,15 @@ function wrongArch({ space, arch }: { readonly space: Space; readonly arch: stri
 export type SharedTrainingConfig = Pick<TrainSupernetConfig, keyof typeof shared>;
 
 function checkImages(
-  { space, dataset, n_classes: classes, batch_size: batchSize, drop_last: dropLast, calibration }: SharedTrainingConfig,
+  {
+    space,
+    dataset,
+    n_classes: classes,
+    batch_size: each,
+    ranks,
+    drop_last: dropLast,
+    calibration,
+  }: SharedTrainingConfig,
   training: PartName,
   wrong: (path: string[], message: string) => void,
 ): void {
@@ -206,11 +217,15 @@ function checkImages(
   if (native !== dataset.resolution) {
     wrong(['space'], `expected a largest resolution of ${dataset.resolution}, as ${dataset.name} has, got ${native}`);
   }
-  if (dropLast && batchSize > partImages(dataset, training)) {
-    wrong(
-      ['batch_size'],
-      `expected at most the ${partImages(dataset, training)} images of ${training} (drop_last is on), got ${batchSize}`,
-    );
+  const [images, batchSize] = [partImages(dataset, training), each * ranks];
+  const product = ranks === 1 ? String(each) : `${ranks} ranks × ${each}`;
+  if (dropLast && batchSize > images) {
+    wrong(['batch_size'], `expected at most the ${images} images of ${training} (drop_last is on), got ${product}`);
+  }
+  const last = images % batchSize;
+  if (!dropLast && last > 0 && last < ranks) {
+    const message = `expected an image for each rank in the last batch, got ${last} images (${images} in batches of ${product}); turn drop_last on, or change batch_size`;
+    wrong(['ranks'], message);
   }
   const wanted = calibration.batches * calibration.batch_size;
   if (wanted > partImages(dataset, calibration.part)) {

@@ -3,15 +3,16 @@ import { bootstrapInterval } from '../evaluation/agreement.ts';
 import { baselines } from '../evaluation/baselines.ts';
 import { kendallTau } from '../evaluation/correlation.ts';
 import { scoresOf } from '../evaluation/epoch-scores.ts';
-import { testSubnets } from '../evaluation/evaluate.ts';
 import type { Score, TestWatch } from '../evaluation/evaluate.ts';
 import { chosenBy, truthAt } from '../evaluation/ground-truth.ts';
 import type { GroundTruth } from '../evaluation/ground-truth.ts';
 import { maxArchitecture, minArchitecture } from '../space/sampling.ts';
 import { subnetOf } from '../space/space.ts';
+import type { Ranks } from '../supernet/ranks.ts';
 import type { Supernet } from '../supernet/supernet.ts';
 import type { TrainSupernetConfig } from './config.ts';
 import type { Measured } from './epoch-files.ts';
+import { sharedTest } from './shared-test.ts';
 import type { Report } from './train-epoch.ts';
 
 /** Where a test of an epoch reports its progress, and what ends it early. */
@@ -41,12 +42,13 @@ export async function testEpoch(
   net: Supernet,
   truth: GroundTruth,
   watch: EpochWatch,
+  ranks: Ranks,
 ): Promise<Tested | 'stopped'> {
   const { space, calibration, selection } = config;
   const ends = [minArchitecture(space), maxArchitecture(space)].map((architecture) => subnetOf(space, architecture));
   const subnets = [...ends, ...truth.subnets];
   const images = { calibration, test: selection };
-  const scores = await testSubnets(net, subnets, dataset, images, watchOf(watch, subnets.length));
+  const scores = await sharedTest(net, subnets, dataset, images, watchOf(watch, subnets.length), ranks);
   if (scores === 'stopped') return 'stopped';
   const [min, max, ...others] = scores.map(fractions);
   const groundTruth = others.map(({ top1 }) => top1);

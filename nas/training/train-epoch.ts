@@ -3,6 +3,7 @@ import { stepsPerEpoch, trainingBatches } from '../data/batches.ts';
 import type { Dataset, Part } from '../data/dataset.ts';
 import type { ProcessLine } from '../process/harness.ts';
 import type { Phase, Progress } from '../process/protocol.ts';
+import type { Ranks } from '../supernet/ranks.ts';
 import type { Supernet } from '../supernet/supernet.ts';
 import { saveCheckpoint } from './checkpoint.ts';
 import type { LoopState, Resumed } from './checkpoint.ts';
@@ -24,6 +25,8 @@ export interface Training {
   readonly net: Supernet;
   readonly sgd: Sgd;
   readonly seed: number;
+  /** This process and those that train along. */
+  readonly ranks: Ranks;
   /** The nets of an iteration. */
   readonly netsOf: (iteration: number) => readonly SandwichNet[];
   readonly distill: boolean;
@@ -61,9 +64,10 @@ export async function trainEpoch(
   epoch: number,
   resumed: Resumed | null,
 ): Promise<TrainedEpoch | 'stopped'> {
-  const { stage, line, config, dataset, part, net, sgd, seed, tau } = training;
+  const { stage, line, config, dataset, part, net, sgd, seed, ranks, tau } = training;
   const number = training.epochs.before + epoch;
-  const steps = stepsPerEpoch(part, config.batch_size, config.drop_last);
+  const batchSize = config.batch_size * ranks.size;
+  const steps = stepsPerEpoch(part, batchSize, config.drop_last);
   const { at, state } = resumed?.at.epoch === number ? resumed : { at: { step: 0 }, state: {} };
   const sums = new RunningSums(state);
   const pace = new Pace();
@@ -75,7 +79,7 @@ export async function trainEpoch(
     const figures = { ...loss, stepsPerSecond: pace.stepsPerSecond, ...(tau !== null && { tau }) };
     line.send({ type: 'progress', phase, ...place, ...figures, ...counts });
   };
-  const order = { seed, epoch, batchSize: config.batch_size, augment: true, from: step, dropLast: config.drop_last };
+  const order = { seed, epoch, batchSize, augment: true, from: step, dropLast: config.drop_last, share: ranks };
   report('training');
   for await (const batch of trainingBatches(dataset, part, order)) {
     const iteration = epoch * steps + step;
@@ -91,6 +95,7 @@ export async function trainEpoch(
         priors: nets.map(({ subnet }) => training.rankLoss!.priorOf(subnet)),
         weight: training.rankLoss.weightAt(iteration / steps),
       },
+      ranks,
     });
     assertFinite(result.losses, number, step);
     step++;
@@ -99,13 +104,17 @@ export async function trainEpoch(
     report('training');
     await line.turn();
     const isDue = (iteration + 1) % config.checkpoint_every_steps === 0 || step === steps;
-    if (isDue || line.stopRequested()) {
+    // All stop at the same step, though they may not be asked to at the same moment.
+    const isStopping = ranks.gather([Number(line.stopRequested())]).some(([isAsked]) => isAsked === 1);
+    if (isDue || isStopping) {
       report('saving');
       const position = { epoch: number, step };
-      await pace.saving(() => saveCheckpoint(stage, net, position, { ...training.carried, ...sums.state() }));
+      if (ranks.rank === 0) {
+        await pace.saving(() => saveCheckpoint(stage, net, position, { ...training.carried, ...sums.state() }));
+      }
       report('training');
     }
-    if (line.stopRequested()) return 'stopped';
+    if (isStopping) return 'stopped';
   }
   return { sums, pace, rate: learningRate(config, epoch * steps, steps), report };
 }

@@ -5,15 +5,16 @@ import type { Job } from '../process/protocol.ts';
 import { parseArchCode } from '../space/arch-code.ts';
 import { subnetOf } from '../space/space.ts';
 import type { Space, Subnet } from '../space/space.ts';
+import type { Ranks } from '../supernet/ranks.ts';
 import { Supernet } from '../supernet/supernet.ts';
 import { computingWith } from '../supernet/tensorflow.ts';
 import { restoreCheckpoint } from './checkpoint.ts';
 import { TrainStandaloneConfig } from './config.ts';
 import { commitMetrics } from './epoch-files.ts';
 import { Sgd } from './sgd.ts';
+import { expectRanks, sharedTest } from './shared-test.ts';
 import type { StandaloneResult } from '../evaluation/ground-truth.ts';
 import { watchOf } from './test-epoch.ts';
-import { testSubnets } from '../evaluation/evaluate.ts';
 import { trainEpoch } from './train-epoch.ts';
 import { openDataset } from '../data/open.ts';
 
@@ -22,9 +23,16 @@ import { openDataset } from '../data/open.ts';
  * accuracies make a ground truth. Epochs count on through all seeds, and an interrupted stage goes on at its last
  * checkpoint, to the same bits.
  */
-export async function trainStandalone(job: Job, line: ProcessLine, stage: HeldStage): Promise<Outputs | 'stopped'> {
+export async function trainStandalone(
+  job: Job,
+  line: ProcessLine,
+  stage: HeldStage,
+  ranks: Ranks,
+): Promise<Outputs | 'stopped'> {
   const config = parseInput(TrainStandaloneConfig, job.with, 'with');
+  expectRanks(config, ranks);
   const { epochs, seeds, n_classes: classes, precision } = config;
+  const isFirst = ranks.rank === 0;
   const all = epochs * seeds.length;
   line.send({ type: 'progress', phase: 'loading', epoch: 0, epochs: all, step: 0, steps: 0 });
   const subnet = subnetOf(config.space, parseArchCode(config.space, config.arch));
@@ -37,7 +45,7 @@ export async function trainStandalone(job: Job, line: ProcessLine, stage: HeldSt
 
   let { net, sgd } = begin(seeds[0]!);
   await stage.computesWith(computingWith(job.threads));
-  const resumed = await restoreCheckpoint(stage, net);
+  const resumed = await restoreCheckpoint(stage, net, ranks);
   const first = resumed?.at.epoch ?? 0;
   const correct = { top1: listOf(resumed?.state['correct1']), top5: listOf(resumed?.state['correct5']) };
 
@@ -58,6 +66,7 @@ export async function trainStandalone(job: Job, line: ProcessLine, stage: HeldSt
         net,
         sgd,
         seed,
+        ranks,
         netsOf: () => [{ role: 'max', subnet, resolution: space.resolutions.at(-1)! }],
         distill: false,
         regularisation: { dropout: config.dropout, dropConnect: 0, onlyLastTwoStages: false },
@@ -73,23 +82,20 @@ export async function trainStandalone(job: Job, line: ProcessLine, stage: HeldSt
     const { sums, rate, report } = trained;
     const metrics = { epoch: number, seed, loss: sums.loss, train: sums.accuracies, lr: rate };
     if (epoch < epochs - 1) {
-      await commitMetrics(stage, metrics);
+      if (isFirst) await commitMetrics(stage, metrics);
       continue;
     }
-    const scores = await testSubnets(
-      net,
-      [subnet],
-      dataset,
-      { calibration: config.calibration, test: config.test },
-      watchOf({ report, stopRequested: () => line.stopRequested() }, 1),
-    );
+    const tested = { calibration: config.calibration, test: config.test };
+    const watch = watchOf({ report, stopRequested: () => line.stopRequested() }, 1);
+    const scores = await sharedTest(net, [subnet], dataset, tested, watch, ranks);
     if (scores === 'stopped') return 'stopped';
     const { top1, top5, images } = scores[0]!;
     correct.top1.push(top1);
     correct.top5.push(top5);
-    await commitMetrics(stage, { ...metrics, test: { top1: top1 / images, top5: top5 / images } });
+    if (isFirst) await commitMetrics(stage, { ...metrics, test: { top1: top1 / images, top5: top5 / images } });
   }
   const result = standaloneResult(config, correct, dataset.part(config.test.part).size);
+  if (!isFirst) return {};
   const { 'result.json': file } = await stage.put({ 'result.json': `${JSON.stringify(result, null, 2)}\n` });
   return { result: { ...file, arch: result.arch, mean: result.mean } };
 }

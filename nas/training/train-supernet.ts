@@ -7,6 +7,7 @@ import type { Outputs, ProcessLine } from '../process/harness.ts';
 import type { Job } from '../process/protocol.ts';
 import { supernetFile } from '../process/stage-io.ts';
 import { inherit } from '../supernet/inheritance.ts';
+import type { Ranks } from '../supernet/ranks.ts';
 import { Supernet } from '../supernet/supernet.ts';
 import { computingWith } from '../supernet/tensorflow.ts';
 import { loadSupernet } from '../supernet/weights.ts';
@@ -16,6 +17,7 @@ import { commitEpoch } from './epoch-files.ts';
 import { rankLossOf } from './rank-loss.ts';
 import { sandwich } from './sandwich.ts';
 import { lrFactor, Sgd } from './sgd.ts';
+import { expectRanks } from './shared-test.ts';
 import { baselineTaus, testEpoch } from './test-epoch.ts';
 import { trainEpoch } from './train-epoch.ts';
 import type { Training } from './train-epoch.ts';
@@ -25,8 +27,14 @@ import type { Training } from './train-epoch.ts';
  * trained, tested, saved under its tau and committed. A stage that was interrupted goes on at its last checkpoint, to
  * the same bits. There are no outputs: an epoch is chosen by whoever started it.
  */
-export async function trainSupernet(job: Job, line: ProcessLine, stage: HeldStage): Promise<Outputs | 'stopped'> {
+export async function trainSupernet(
+  job: Job,
+  line: ProcessLine,
+  stage: HeldStage,
+  ranks: Ranks,
+): Promise<Outputs | 'stopped'> {
   const config = parseInput(TrainSupernetConfig, job.with, 'with');
+  expectRanks(config, ranks);
   const { seed, epochs } = config;
   line.send({ type: 'progress', phase: 'loading', epoch: 0, epochs, step: 0, steps: 0 });
   const truth = await readGroundTruth(config.space, config.ground_truth);
@@ -40,7 +48,7 @@ export async function trainSupernet(job: Job, line: ProcessLine, stage: HeldStag
     await stage.change((found) => ({ ...found, epochs: [], checkpoints: [] }));
   }
   const { manifest } = stage;
-  const resumed = await restoreCheckpoint(stage, net);
+  const resumed = await restoreCheckpoint(stage, net, ranks);
 
   const training: Omit<Training, 'tau'> = {
     stage,
@@ -51,6 +59,7 @@ export async function trainSupernet(job: Job, line: ProcessLine, stage: HeldStag
     net,
     sgd,
     seed,
+    ranks,
     netsOf: (iteration) => sandwich(config, iteration),
     distill: config.inplace_distill,
     regularisation: {
@@ -70,13 +79,15 @@ export async function trainSupernet(job: Job, line: ProcessLine, stage: HeldStag
     if (epoch === resumed?.at.epoch && isCommitted) continue;
 
     const { sums, pace, rate, report } = trained;
-    const tested = await testEpoch(config, dataset, net, truth, { report, stopRequested: () => line.stopRequested() });
+    const watch = { report, stopRequested: () => line.stopRequested() };
+    const tested = await testEpoch(config, dataset, net, truth, watch, ranks);
     if (tested === 'stopped') return 'stopped';
     report('saving');
     const { crossEntropy, ...figures } = tested;
     const { tau } = figures;
     lastTau = tau;
     const { loss } = sums;
+    if (ranks.rank > 0) continue;
     await commitEpoch(stage, net, { epoch, loss, ...figures }, config.keep.min_tau, {
       train: sums.accuracies,
       lr: rate,

@@ -51,6 +51,8 @@ interface Description<Schema extends z.ZodObject> {
   readonly schema: Schema;
   /** Keys that change how the work is done but not one bit of its result: no part of a fingerprint. */
   readonly neutral?: readonly string[];
+  /** Keys that earlier releases did not have, with the value at which the result is theirs: no part of a fingerprint then. */
+  readonly newKeys?: JsonObject;
   /** Keys of `with` that name a list of subnets below the project root. */
   readonly lists?: readonly string[];
   /** Keys of `with` that may name a supernet's file below the project root instead of a stage's output. */
@@ -107,6 +109,7 @@ export interface Kind {
   /** The names of `with`. */
   readonly keys: readonly string[];
   readonly neutral: readonly string[];
+  readonly newKeys: JsonObject;
   readonly lists: readonly string[];
   readonly supernets: readonly string[];
   readonly hasEpochs: boolean;
@@ -166,6 +169,7 @@ export function defineKind<Schema extends z.ZodObject>(description: Description<
     schema,
     keys: Object.keys(schema.shape),
     neutral: description.neutral ?? [],
+    newKeys: description.newKeys ?? {},
     lists: description.lists ?? [],
     supernets: description.supernets ?? [],
     hasEpochs: description.hasEpochs ?? false,

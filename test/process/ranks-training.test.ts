@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { freeAddresses } from '../../runtime/collectives/cluster.ts';
 import type { RankResult, RankTask } from '../support/rank-process.ts';
 
@@ -31,6 +31,9 @@ const farthest = (a: readonly number[], b: readonly number[]): number =>
 function apart(a: RankResult, b: RankResult): number {
   return Math.hypot(...a.weights.map((value, at) => value - b.weights[at]!)) / Math.hypot(...b.weights);
 }
+
+// Two cores for up to four processes, and perhaps for other tests beside them.
+vi.setConfig({ testTimeout: 300_000 });
 
 const steps = 20;
 

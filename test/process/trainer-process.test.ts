@@ -26,9 +26,7 @@ async function begin(manner: 'polite' | 'deaf', directory = `run/${randomUUID()}
   let stalled: number | null = null;
   const program = {
     file: path.resolve('test/support/stubborn-process.ts'),
-    arguments: [manner],
-    environment: {},
-    log: path.join(temporaryFolder(), 'trainer.log'),
+    processes: [{ arguments: [manner], environment: {}, log: path.join(temporaryFolder(), 'trainer.log') }],
     results: '/results/of/this/test',
     directory,
   };

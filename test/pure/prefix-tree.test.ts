@@ -104,7 +104,7 @@ describe('a walk', () => {
 });
 
 const cutOf = (space: Space, subnets: readonly Subnet[], groups: number, parts: number): number[][] =>
-  cutSet({ space, supernet: { file: '', sha256: '', epoch: 0, groups }, cut: 'tree', parts }, subnets);
+  cutSet({ space, supernet: { groups }, cut: 'tree', parts }, subnets);
 
 describe('cutting', () => {
   test('puts every subnet into exactly one part, in the order of a walk, none empty', () => {
@@ -135,10 +135,7 @@ describe('cutting', () => {
     const subnets = parseSubnetList(space, configText('subnets/fashion-ground-truth.txt'), 'x').map(
       ({ subnet }) => subnet,
     );
-    const cut = cutSet(
-      { space, supernet: { file: '', sha256: '', epoch: 0, groups: 1 }, cut: 'original', parts: 4 },
-      subnets.slice(0, 10),
-    );
+    const cut = cutSet({ space, supernet: { groups: 1 }, cut: 'original', parts: 4 }, subnets.slice(0, 10));
     expect(cut.map((part) => part.toSorted((a, b) => a - b))).toEqual([
       [0, 1],
       [2, 3, 4],

@@ -40,6 +40,7 @@ const shared = {
   dataset,
   n_classes: 10,
   batch_size: 64,
+  ranks: 1,
   drop_last: true,
   epochs: 2,
   warmup_epochs: 1,

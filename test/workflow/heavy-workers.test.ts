@@ -5,7 +5,7 @@ import { lightActivities } from '../../activities/stages.ts';
 import { planOf } from '../support/pipeline-server.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { withPipelineServer } from '../support/with-pipeline-server.ts';
-import { createHeavyWorker } from '../../workers/workers.ts';
+import { createHeavyWorkers } from '../../workers/workers.ts';
 
 const server = withPipelineServer(lightActivities);
 
@@ -23,12 +23,12 @@ test('a worker of two cards runs one process on each', async () => {
     work: 'heavy',
   });
   const { nativeConnection } = server.environment;
-  const worker = await createHeavyWorker(nativeConnection, 'default', { devices: ['gpu:0', 'gpu:1'] });
-  const ended = worker.run();
+  const workers = await createHeavyWorkers(nativeConnection, 'default', { devices: ['gpu:0', 'gpu:1'] });
+  const ended = Promise.all(workers.map((worker) => worker.run()));
   try {
     await (await server.start(plan)).handle.result();
   } finally {
-    worker.shutdown();
+    for (const worker of workers) worker.shutdown();
     await ended;
   }
   const cards = [1, 2].map((part) => readFileSync(path.join(root, plan.id, `cards/${part}/card`), 'utf8').trim());

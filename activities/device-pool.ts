@@ -1,0 +1,130 @@
+import { activityInfo, ApplicationFailure, Context } from '@temporalio/activity';
+import { once } from 'node:events';
+import { withHeartbeats } from './attempt.ts';
+import { failureOf } from './endings.ts';
+import { devicesOf } from '../plan/names.ts';
+import type { StageInput, StageResult } from '../plan/results.ts';
+
+/**
+ * The devices of a worker (`cpu`, `gpu:0` …). Work takes all that it needs at once, so that none waits for what another holds. First
+ * come, first served: while work waits for devices to become free, no other work is asked for. What comes nevertheless, for it
+ * was asked for before, is given back to the server, and so goes to a worker that is free.
+ */
+export class DevicePool {
+  readonly size: number;
+  readonly #free: string[];
+  /** Permits to ask for work, those in use included, and work that is here, by how many devices it needs. */
+  readonly #permits = new Map<number, number>();
+  readonly #working = new Map<number, number>();
+  #waiting: { readonly need: number; readonly begin: () => void } | null = null;
+  #changed: (() => void)[] = [];
+
+  constructor(devices: readonly string[]) {
+    this.size = devices.length;
+    this.#free = [...devices];
+  }
+
+  /**
+   * So many devices, all at once. The caller puts them back.
+   * @param onWait told in words what it waits for, if it does
+   * @throws ApplicationFailure where the work had better go to another worker; what the signal says where it ends the wait
+   */
+  async take(need: number, signal: AbortSignal, onWait: (what: string) => void): Promise<readonly string[]> {
+    count(this.#working, need, 1);
+    try {
+      return await this.#take(need, signal, onWait);
+    } catch (error) {
+      count(this.#working, need, -1);
+      this.#tell();
+      throw error;
+    }
+  }
+
+  put(devices: readonly string[]): void {
+    this.#free.push(...devices);
+    count(this.#working, devices.length, -1);
+    this.#tell();
+  }
+
+  /** Waits until work that needs so many devices may be asked for. Rejects with the signal's reason. */
+  async permit(need: number, signal: AbortSignal): Promise<void> {
+    while (!this.tryPermit(need)) {
+      signal.throwIfAborted();
+      await untilCalled(signal, (resolve) => this.#changed.push(resolve));
+    }
+  }
+
+  /** The same where it may be at once; false where it may not. */
+  tryPermit(need: number): boolean {
+    const asked = (this.#permits.get(need) ?? 0) - (this.#working.get(need) ?? 0);
+    // Work for one device is asked for once for each that is free. Other work waits here until enough are.
+    const isAllowed = this.#waiting === null && (need === 1 ? asked < this.#free.length : asked === 0);
+    if (isAllowed) count(this.#permits, need, 1);
+    return isAllowed;
+  }
+
+  /** A permit is given back, whether it brought work or not. */
+  release(need: number): void {
+    count(this.#permits, need, -1);
+    this.#tell();
+  }
+
+  async #take(need: number, signal: AbortSignal, onWait: (what: string) => void): Promise<string[]> {
+    if (this.#waiting !== null || (need === 1 && this.#free.length === 0)) throw givenBack(need);
+    if (this.#free.length < need) {
+      onWait(`waiting for ${need} free devices of this worker; of its ${this.size}, ${this.#free.length} are free`);
+      await untilCalled(signal, (begin) => (this.#waiting = { need, begin })).finally(() => (this.#waiting = null));
+      signal.throwIfAborted();
+    }
+    return this.#free.splice(0, need);
+  }
+
+  #tell(): void {
+    const waiting = this.#waiting;
+    if (waiting !== null && this.#free.length >= waiting.need) waiting.begin();
+    const changed = this.#changed;
+    this.#changed = [];
+    for (const resolve of changed) resolve();
+  }
+}
+
+/** Waits until the function is called that `give` gets, or the signal comes. */
+async function untilCalled(signal: AbortSignal, give: (resolve: () => void) => void): Promise<void> {
+  const over = new AbortController();
+  const called = once(over.signal, 'abort');
+  const end = (): void => over.abort();
+  give(end);
+  signal.addEventListener('abort', end);
+  if (signal.aborted) end();
+  await called.finally(() => signal.removeEventListener('abort', end));
+}
+
+function count(counts: Map<number, number>, need: number, by: number): void {
+  counts.set(need, (counts.get(need) ?? 0) + by);
+}
+
+const AGAIN = '1 second';
+
+function givenBack(need: number): ApplicationFailure {
+  const message = `given back: another stage took this worker's devices before this one could have ${need}`;
+  return ApplicationFailure.create({ type: 'NoFreeDevice', message, nextRetryDelay: AGAIN });
+}
+
+/** Runs a stage on as many devices of the pool as it has ranks; with heartbeats while it waits for them. */
+export async function onDevices(
+  pool: DevicePool,
+  input: StageInput,
+  body: (devices: readonly string[]) => Promise<StageResult>,
+): Promise<StageResult> {
+  const { cancellationSignal: signal } = Context.current();
+  const { attempt } = activityInfo();
+  const taking = withHeartbeats((report) => pool.take(devicesOf(input.with), signal, report));
+  const devices = await taking.catch((error: unknown) => {
+    throw failureOf(error, { attempt, tries: attempt, retry: null });
+  });
+  try {
+    return await body(devices);
+  } finally {
+    pool.put(devices);
+  }
+}

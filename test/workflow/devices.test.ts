@@ -1,0 +1,120 @@
+import { NativeConnection } from '@temporalio/worker';
+import type { Worker } from '@temporalio/worker';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { onDevices } from '../../activities/device-pool.ts';
+import type { DevicePool } from '../../activities/device-pool.ts';
+import type { PlanStage } from '../../plan/plan.ts';
+import type { StageInput } from '../../plan/results.ts';
+import { readRun } from '../../runs/run.ts';
+import { createHeavyWorkers } from '../../workers/workers.ts';
+import { plainActivities } from '../support/plain-activities.ts';
+import { planOf } from '../support/pipeline-server.ts';
+import { withPipelineServer } from '../support/with-pipeline-server.ts';
+
+const server = withPipelineServer(plainActivities);
+const TAKES_MS = 200;
+
+/** What was at work, in the order in which it began. */
+class Diary {
+  readonly begun: { readonly stage: string; readonly worker: string; readonly devices: readonly string[] }[] = [];
+  #busy = 0;
+  most = 0;
+
+  activitiesOn(worker: string): (pool: DevicePool) => object {
+    return (pool) => ({
+      echo: async (input: StageInput) =>
+        await onDevices(pool, input, async (devices) => {
+          this.begun.push({ stage: input.stage, worker, devices });
+          this.#busy += devices.length;
+          this.most = Math.max(this.most, this.#busy);
+          await sleep(TAKES_MS);
+          this.#busy -= devices.length;
+          return { outputs: {}, choices: null, chosen: null, attempt: 1, reused: null };
+        }),
+    });
+  }
+}
+
+async function withWorkers(
+  diary: Diary,
+  workers: Readonly<Record<string, readonly string[]>>,
+  body: () => Promise<void>,
+  queue = 'gpu',
+) {
+  const { address } = server.environment;
+  // Each as a process of its own would have it.
+  const connections = await Promise.all(
+    Object.keys(workers).map(async () => await NativeConnection.connect({ address })),
+  );
+  const all: Worker[] = [];
+  for (const [at, [name, devices]] of Object.entries(workers).entries()) {
+    all.push(...(await createHeavyWorkers(connections[at]!, 'default', { devices, queue }, diary.activitiesOn(name))));
+  }
+  const ended = Promise.all(all.map((worker) => worker.run()));
+  try {
+    await body();
+  } finally {
+    for (const worker of all) worker.shutdown();
+    await ended;
+    for (const connection of connections) await connection.close();
+  }
+}
+
+async function waitOfFirst(run: string): Promise<string | undefined> {
+  return (await readRun(server.client, run)).work[0]?.waits;
+}
+
+const heavy = { uses: 'echo', queue: 'gpu', work: 'heavy' } as const;
+/** One after the other, so that a wide one comes while narrow ones are at work and wait. */
+const mixed = (): PlanStage[] => [
+  ...planOf({ id: 'narrow', ...heavy, matrix: Array.from({ length: 9 }, (_, part) => ({ part })) }).stages,
+  ...planOf({ id: 'wide', ...heavy, with: { ranks: 2 } }).stages,
+  ...planOf({ id: 'wider', ...heavy, with: { ranks: 3 } }).stages,
+];
+
+test('work for one, two and three devices shares a worker of three: never more than there are, nobody starves', async () => {
+  const diary = new Diary();
+  await withWorkers(diary, { large: ['cpu', 'cpu', 'cpu'] }, async () => {
+    await (await server.start({ ...planOf(), stages: mixed() })).handle.result();
+  });
+  const stages = diary.begun.map(({ stage }) => stage);
+  expect(stages.toSorted()).toEqual(
+    [...Array.from({ length: 9 }, (_, at) => `narrow.${at + 1}`), 'wide', 'wider'].toSorted(),
+  );
+  expect(diary.most).toBeLessThanOrEqual(3);
+  expect(diary.begun.find(({ stage }) => stage === 'wide')?.devices).toHaveLength(2);
+  expect(diary.begun.find(({ stage }) => stage === 'wider')?.devices).toHaveLength(3);
+  // Asked for by the worker while narrow work is still there.
+  expect(stages.indexOf('wide')).toBeLessThan(stages.length - 1);
+});
+
+test('work that needs two devices goes to the worker that has them, and that for one to whoever is free', async () => {
+  const diary = new Diary();
+  await withWorkers(diary, { small: ['cpu'], large: ['cpu', 'cpu'] }, async () => {
+    const stages = mixed().slice(0, 2);
+    await (await server.start({ ...planOf(), stages })).handle.result();
+  });
+  expect(diary.begun.filter(({ stage }) => stage === 'wide')).toMatchObject([{ worker: 'large' }]);
+  expect(diary.begun.some(({ worker }) => worker === 'small')).toBe(true);
+});
+
+test('work that no worker has devices for says so, and is begun when one comes that has', async () => {
+  const diary = new Diary();
+  // The server remembers for minutes who has asked a queue for work.
+  const queue = 'seldom';
+  const plan = planOf({ id: 'wider', ...heavy, queue, with: { ranks: 3 } });
+  const run = await server.start(plan);
+  await withWorkers(
+    diary,
+    { small: ['cpu', 'cpu'] },
+    async () => {
+      while (!(await waitOfFirst(plan.id))?.includes('largest')) await sleep(100);
+      expect(await waitOfFirst(plan.id)).toBe('waits for a worker with 3 free devices; the largest has 2');
+    },
+    queue,
+  );
+  expect(diary.begun).toEqual([]);
+  await withWorkers(diary, { large: ['cpu', 'cpu', 'cpu'] }, async () => void (await run.handle.result()), queue);
+  expect(diary.begun).toMatchObject([{ stage: 'wider', worker: 'large' }]);
+});
