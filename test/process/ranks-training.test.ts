@@ -4,7 +4,7 @@ import { expect, test, vi } from 'vitest';
 import { freeAddresses } from '../../runtime/collectives/cluster.ts';
 import type { RankResult, RankTask } from '../support/rank-process.ts';
 
-type Training = Pick<RankTask, 'images' | 'steps' | 'precision' | 'inParts'>;
+type Training = Pick<RankTask, 'images' | 'steps' | 'precision' | 'inParts' | 'tested'>;
 
 async function runOf(task: RankTask): Promise<RankResult> {
   const program = ['--import', 'tsx', 'test/support/rank-process.ts', JSON.stringify(task)];
@@ -71,4 +71,10 @@ test('a short batch counts by its images: ranks with unequal shares train as one
   const parts = await trainedAlone({ ...training, inParts: true });
   expect(farthest(first!.losses.flat(), parts.losses.flat())).toBeLessThan(1e-6);
   expect(apart(first!, parts)).toBeLessThan(1e-5);
+});
+
+test.each([1, 12])('%i subnets that ranks test together have the scores that one process finds', async (tested) => {
+  const training = { images: [16, 16, 16], steps: 3, precision: 'float32', tested } as const;
+  const results = await trainedByRanks(training);
+  for (const { scores } of results) expect(scores.shared).toEqual(results[0]!.scores.alone);
 });

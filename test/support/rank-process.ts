@@ -14,6 +14,8 @@ export interface RankTask {
   readonly inParts?: boolean;
   readonly steps: number;
   readonly precision: 'float32' | 'bf16';
+  /** How many subnets are tested after the training, by all ranks together. */
+  readonly tested?: number;
 }
 
 export interface RankResult {
@@ -22,6 +24,8 @@ export interface RankResult {
   /** Of all weights and momenta. */
   readonly sha256: string;
   readonly weights: readonly number[];
+  /** Of the tested subnets: as all ranks have found them together, and as this process has found them by itself. */
+  readonly scores: { readonly shared: unknown; readonly alone: unknown };
 }
 
 const task: RankTask = JSON.parse(process.argv[2] ?? '');
@@ -34,6 +38,11 @@ const { sandwich } = await import('../../nas/training/sandwich.ts');
 const { Sgd } = await import('../../nas/training/sgd.ts');
 const { trainStep } = await import('../../nas/training/step.ts');
 const { normOfParts } = await import('./norm-of-parts.ts');
+const { openDataset } = await import('../../nas/data/open.ts');
+const { testSubnets } = await import('../../nas/evaluation/evaluate.ts');
+const { randomArchitecture } = await import('../../nas/space/sampling.ts');
+const { subnetOf } = await import('../../nas/space/space.ts');
+const { sharedTest } = await import('../../nas/training/shared-test.ts');
 
 const ranks = isRank
   ? ranksOf({ rank, addresses })
@@ -73,11 +82,22 @@ for (const parameter of net.parameters) {
   weights.push(...parameter.read());
   hash.update(parameter.read()).update(parameter.readMomentum());
 }
+const parts = { calibration: config.calibration, test: config.selection };
+const watch = { onProgress: () => undefined, shouldStop: () => false };
+const scores: { shared: unknown; alone: unknown } = { shared: null, alone: null };
+if (task.tested !== undefined) {
+  const dataset = await openDataset(config.dataset);
+  const random = randomOf(5, 'tested');
+  const subnets = Array.from({ length: task.tested }, () => subnetOf(space, randomArchitecture(space, random)));
+  scores.shared = await sharedTest(net, subnets, dataset, parts, watch, ranks);
+  scores.alone = await testSubnets(net, subnets, dataset, parts, watch);
+}
 const result: RankResult = {
   losses: results.map(({ losses }) => losses),
   top1: results.map(({ top1 }) => top1),
   sha256: hash.digest('hex'),
   weights,
+  scores,
 };
 // A last sum: a rank that ends while another still reads would break it off.
 ranks.gather([0]);
