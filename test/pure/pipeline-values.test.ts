@@ -74,7 +74,7 @@ describe('values that are out of place', () => {
     [
       'a choice that there is not',
       `${training}  one-shot: { uses: train-supernet, with: { sample_way: best } }`,
-      'p.yml:5:57: stages.one-shot.with.sample_way: expected random or fair, got "best"; correct it',
+      'p.yml:5:57: stages.one-shot.with.sample_way: expected random, fair, large or small, got "best"; correct it',
     ],
     [
       'what is missing',
