@@ -8,7 +8,7 @@ import { filesOf } from '../artifacts/manifest.ts';
 import type { Attempt, Manifest } from '../artifacts/manifest.ts';
 import { resultsRoot } from '../artifacts/paths.ts';
 import { openStore } from '../artifacts/results.ts';
-import { byHash, choicesOf, decide, takeOver } from '../artifacts/reuse.ts';
+import { byHash, byName, choicesOf, decide, takeOver } from '../artifacts/reuse.ts';
 import type { Decision } from '../artifacts/reuse.ts';
 import { HeldStage, replaced } from '../artifacts/stage.ts';
 import type { ArtifactStore } from '../artifacts/store.ts';
@@ -92,7 +92,8 @@ export async function performStage(
       phases: new PhaseClock(),
       report,
     };
-    const made = await carryOut(claimed, decision, work).finally(() => (ledger = stage.manifest.attempts));
+    const working = withKeptLog(stage, async () => await carryOut(claimed, decision, work));
+    const made = await working.finally(() => (ledger = stage.manifest.attempts));
     await store.remember(made.fingerprint, input.directory);
     return await resultOf(store, made, attempt, made.reused?.why ?? null);
   }).catch((error: unknown) => {
@@ -152,7 +153,8 @@ async function decisionOn(
 ): Promise<Decision> {
   const isReusable = kindOf(uses).anewBecause === null;
   const wanted = { uses, directory, fingerprint, reuse, isReusable, here: here(device) };
-  return await decide(store, wanted, byHash(Context.current().cancellationSignal));
+  const check = store.isFar ? byName : byHash(Context.current().cancellationSignal);
+  return await decide(store, wanted, check);
 }
 
 // A worker that dies, or is given up by the server, cannot count its tries: the next attempt does.
@@ -200,6 +202,24 @@ async function carryOut(attempt: StageAttempt, decision: Decision, work: StageWo
       log.warn('the end of the attempt could not be recorded', { cause: String(cause) });
     });
     throw error;
+  }
+}
+
+const KEEP_LOG_EVERY_MS = 60_000;
+
+/** Keeps the stage's log where others find it, now and then while it grows, and at the end. */
+async function withKeptLog<T>({ store, directory }: HeldStage, body: () => Promise<T>): Promise<T> {
+  const keep = async (): Promise<void> => {
+    await store.keepLog(directory).catch((error: unknown) => {
+      log.warn('the log of the stage could not be kept in the store', { cause: String(error) });
+    });
+  };
+  const keeping = setInterval(() => void keep(), KEEP_LOG_EVERY_MS);
+  try {
+    return await body();
+  } finally {
+    clearInterval(keeping);
+    await keep();
   }
 }
 

@@ -1,10 +1,14 @@
 import path from 'node:path';
-import { statSync } from 'node:fs';
+import { constants, existsSync, statSync } from 'node:fs';
+import { copyFile, mkdir } from 'node:fs/promises';
 import type { StageAttempt } from './attempt.ts';
 import { errorOfDeath, InterruptedError } from './endings.ts';
 import { GRACE_MS, superviseProcess } from './process.ts';
 import { atomicWrite } from '../artifacts/files.ts';
-import { fileNames } from '../artifacts/paths.ts';
+import { catalogue, runOf } from '../artifacts/catalogue.ts';
+import { allFilesOf } from '../artifacts/manifest.ts';
+import { fileNames, placeOf } from '../artifacts/paths.ts';
+import type { HeldStage } from '../artifacts/stage.ts';
 import type { Program } from '../pipelines/kinds/kind.ts';
 import { KnownError } from '../plan/endings.ts';
 import type { JsonObject } from '../plan/json.ts';
@@ -17,13 +21,15 @@ export async function runProgram(attempt: StageAttempt, program: Program): Promi
   const [device = 'cpu'] = devices;
   const order = path.join(folder, fileNames.job);
   await atomicWrite(order, `${JSON.stringify({ run: program.run }, null, 1)}\n`);
-  const log = path.join(folder, fileNames.trainerLog);
+  const log = await stage.store.log(stage.directory);
+  const workRoot = folder.slice(0, -`/${stage.directory}`.length);
+  await fetchInputs(stage, program, workRoot);
   phases.enter('running');
   const end = await superviseProcess(
     {
       file: programFile('activities/program-guard.ts'),
       processes: [{ arguments: [order], environment: { ...deviceEnvironment(device), ...program.env }, log }],
-      results: stage.root,
+      results: workRoot,
       directory: stage.directory,
     },
     { graceMs: GRACE_MS, stalledMs: silenceOf(log, program.stall_seconds), onMessage: () => undefined },
@@ -33,7 +39,7 @@ export async function runProgram(attempt: StageAttempt, program: Program): Promi
   if (end.code !== 0) {
     throw errorOfDeath({ ...end, lastSeen: null, log: `${stage.directory}/${fileNames.trainerLog}` });
   }
-  const files = await promisedFiles(attempt, program.outputs);
+  const files = await promisedFiles(attempt, program.outputs, workRoot);
   phases.enter(null);
   return { files };
 }
@@ -42,10 +48,11 @@ export async function runProgram(attempt: StageAttempt, program: Program): Promi
 async function promisedFiles(
   { stage, input }: StageAttempt,
   outputs: Readonly<Record<string, string>>,
+  workRoot: string,
 ): Promise<JsonObject> {
   const promised = Object.entries(outputs).map(([name, file]) => ({ name, file: `${stage.directory}/${file}` }));
   for (const { file } of promised) {
-    if (await stage.store.has(file)) continue;
+    if (existsSync(placeOf(workRoot, file))) continue;
     throw new KnownError(
       'Crashed',
       `${input.stage}: expected the program to write ${file}, got no such file; see its log`,
@@ -55,6 +62,19 @@ async function promisedFiles(
   return Object.fromEntries(
     promised.map(({ name }, at) => [name, { file: stored[at]!.file, sha256: stored[at]!.sha256 }]),
   );
+}
+
+/** Where results lie elsewhere, files of the run that the program's words name are brought to their places below its root. */
+async function fetchInputs({ store, root, directory }: HeldStage, program: Program, workRoot: string): Promise<void> {
+  if (!store.isFar) return;
+  const words = [...program.run, ...Object.values(program.env)];
+  const stages = await catalogue(root, runOf(directory));
+  for (const file of stages.flatMap(({ manifest }) => allFilesOf(manifest))) {
+    if (!words.some((word) => word.includes(file.file))) continue;
+    const place = placeOf(workRoot, file.file);
+    await mkdir(path.dirname(place), { recursive: true });
+    await copyFile(await store.fetch(file), place, constants.COPYFILE_FICLONE);
+  }
 }
 
 // A foreign program says nothing of its progress but what it writes.

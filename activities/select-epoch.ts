@@ -28,7 +28,7 @@ async function record(input: SelectInput): Promise<SelectedSupernet> {
   const store = openStore(resultsRoot());
   const manifest = await store.read(directory);
   const selected = manifest === null ? null : selectedOf(manifest, chosen.epoch);
-  if (selected === null || !(await store.has(selected.file))) {
+  if (selected === null || !(await store.has(selected))) {
     throw new BadInput(
       `${stage}: expected the supernet of epoch ${chosen.epoch} in ${directory}, got none; choose another epoch`,
     );

@@ -37,6 +37,8 @@ export async function runTrainer(
   const file = path.join(folder, fileNames.job);
   await atomicWrite(file, `${JSON.stringify(job, null, 1)}\n`);
   const addresses = devices.length > 1 ? await freeAddresses(devices.length) : [];
+  // With what attempts on other machines have written.
+  await stage.store.log(stage.directory);
   const messages = new Map<number, TrainerMessage[]>(devices.map((_, rank) => [rank, []]));
   let lastSeen: string | null = null;
   const end = await superviseProcess(

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { link, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, link, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -32,6 +32,21 @@ export async function writeNew(file: string, bytes: string | Uint8Array): Promis
   } finally {
     await handle.close();
   }
+}
+
+/** Makes a file that does not exist yet, of bytes or by a function that writes it and may say its hash; its sha256. */
+export async function fillNew(
+  file: string,
+  source: { readonly content: string | Uint8Array } | { readonly write: (path: string) => unknown },
+): Promise<string> {
+  if ('content' in source) {
+    await writeNew(file, source.content);
+    return sha256Of(source.content);
+  }
+  const said = await source.write(file);
+  await sync(file);
+  const knows = typeof said === 'object' && said !== null && 'sha256' in said && typeof said.sha256 === 'string';
+  return knows ? String(said.sha256) : await sha256File(file);
 }
 
 /** Waits until a file's bytes, or a folder's names, are on disk. */
@@ -70,6 +85,12 @@ export async function linkFirst(source: string, target: string): Promise<boolean
       await sleep(50 * tried);
     }
   }
+}
+
+/** Gives a file's bytes a second name, durably: not every user may link every other's files. */
+export async function linkOrCopy(source: string, target: string): Promise<void> {
+  await link(source, target).catch(async () => await copyFile(source, target));
+  await sync(target);
 }
 
 async function namesOf(file: string): Promise<number> {

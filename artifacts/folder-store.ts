@@ -1,30 +1,28 @@
 import { randomBytes } from 'node:crypto';
 import type { FileReference } from './references.ts';
-import { copyFile, link, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { link, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { BadInput, FileFault, isErrno, KnownError } from '../plan/endings.ts';
+import { BadInput, FileFault, isErrno } from '../plan/endings.ts';
 import {
   entriesOf,
+  fillNew,
   isNoFile,
   linkFirst,
+  linkOrCopy,
   sha256File,
-  sha256Of,
   sync,
   temporaryName,
   verifiedFile,
   writeNew,
 } from './files.ts';
-import { unlistedMetrics } from './first-release.ts';
+import { clearFrom, leftoversIn } from './folder-leftovers.ts';
 import { FolderIndex } from './folder-index.ts';
-import { allFilesOf, Manifest, ManifestError, parseManifest } from './manifest.ts';
+import { FolderManifests, KEPT, newestIn, sweepManifests } from './folder-manifests.ts';
+import type { Leftover } from './leftovers.ts';
+import { allFilesOf, checkedManifest } from './manifest.ts';
+import type { Manifest } from './manifest.ts';
 import { fileNames, manifestName, manifestNumber, placeOf } from './paths.ts';
 import type { ArtifactStore, ManifestContent, NewFile, StoredFile } from './store.ts';
-
-/** Newest manifests that stay: who reads one finds it though the next ones are being written. */
-const KEPT = 3;
-/** Thousands of epochs and chunks take a few. */
-const LARGEST_BYTES = 64 * 1024 * 1024;
 
 /**
  * Results in a folder that all workers see, on a disk or on NFS: `<run>/<stage>/` with its files under the names that
@@ -35,13 +33,14 @@ const LARGEST_BYTES = 64 * 1024 * 1024;
  */
 export class FolderStore implements ArtifactStore {
   readonly root: string;
+  readonly isFar = false;
   readonly #index: FolderIndex;
-  /** By directory: what was read, and the state of its file then. */
-  readonly #known = new Map<string, { readonly stamp: string; readonly manifest: Manifest }>();
+  readonly #manifests: FolderManifests;
 
   /** @param root absolute; made when something is written */
   constructor(root: string) {
     this.root = root;
+    this.#manifests = new FolderManifests(root);
     this.#index = new FolderIndex(root, async (directory) => await this.read(directory));
   }
 
@@ -54,7 +53,7 @@ export class FolderStore implements ArtifactStore {
       if (answers.join() !== 'true,false') throw new Error('one where a link replaces a file');
     } catch (error) {
       throw new BadInput(
-        `${this.root}: expected a folder for results where files can be written and hard links made, got ${messageOf(error)}; name another folder by NAS_RESULTS`,
+        `${this.root}: expected a folder for results where files can be written and hard links made, got ${String(error)}; name another folder by NAS_RESULTS`,
         { cause: error },
       );
     } finally {
@@ -63,15 +62,7 @@ export class FolderStore implements ArtifactStore {
   }
 
   async read(directory: string): Promise<Manifest | null> {
-    const folder = placeOf(this.root, directory);
-    for (let tried = 0; tried < 200; tried++) {
-      const newest = await newestIn(folder);
-      const found = await this.#parsed(directory, newest);
-      if (found !== null || newest === 0) return found;
-      // It was swept away between our two looks, or NFS shows an old state of the folder.
-      await sleep(10 + tried);
-    }
-    throw new KnownError('Crashed', `${directory}: expected to read its newest manifest, got others each time`);
+    return await this.#manifests.read(directory);
   }
 
   async swap(
@@ -82,7 +73,12 @@ export class FolderStore implements ArtifactStore {
   ): Promise<Manifest | null> {
     const folder = placeOf(this.root, directory);
     const sequence = (seen?.sequence ?? 0) + 1;
-    const manifest = checked(directory, { ...next, version: 2, sequence, nonce: randomBytes(8).toString('hex') });
+    const manifest = checkedManifest(directory, {
+      ...next,
+      version: 2,
+      sequence,
+      nonce: randomBytes(8).toString('hex'),
+    });
     const pending = await this.#pendingFolder(directory);
     const temporary = path.join(pending, `manifest.${manifest.nonce}`);
     await writeNew(temporary, `${JSON.stringify(manifest, null, 1)}\n`);
@@ -160,7 +156,7 @@ export class FolderStore implements ArtifactStore {
     await sync(folder);
   }
 
-  async hashOf(file: string, signal?: AbortSignal): Promise<string | null> {
+  async hashOf({ file }: FileReference, signal?: AbortSignal): Promise<string | null> {
     try {
       return await sha256File(placeOf(this.root, file), signal);
     } catch (error) {
@@ -169,11 +165,16 @@ export class FolderStore implements ArtifactStore {
     }
   }
 
-  async has(file: string): Promise<boolean> {
+  async has(file: FileReference): Promise<boolean> {
+    return (await this.bytesOf(file)) !== null;
+  }
+
+  async bytesOf({ file }: FileReference): Promise<number | null> {
     try {
-      return (await stat(placeOf(this.root, file))).isFile();
+      const found = await stat(placeOf(this.root, file));
+      return found.isFile() ? found.size : null;
     } catch (error) {
-      if (isNoFile(error) || error instanceof BadInput) return false;
+      if (isNoFile(error) || error instanceof BadInput) return null;
       throw error;
     }
   }
@@ -188,8 +189,24 @@ export class FolderStore implements ArtifactStore {
     return folder;
   }
 
+  async log(directory: string): Promise<string> {
+    return path.join(await this.workFolder(directory), fileNames.trainerLog);
+  }
+
+  async keepLog(): Promise<void> {
+    // It is where it is kept.
+  }
+
   async stages(run?: string): Promise<string[]> {
     return await this.#index.stages(run);
+  }
+
+  async leftovers(): Promise<Leftover[]> {
+    return await leftoversIn(this.root, await this.stages());
+  }
+
+  async clear(leftovers: readonly Leftover[]): Promise<void> {
+    await clearFrom(this.root, leftovers);
   }
 
   async remember(fingerprint: string, directory: string): Promise<void> {
@@ -227,67 +244,12 @@ export class FolderStore implements ArtifactStore {
     const ours = dropped.filter(({ file }) => file.startsWith(`${directory}/`));
     await Promise.all(ours.map(({ file }) => rm(placeOf(this.root, file), { force: true })));
   }
-
-  /** A manifest by its number; one that has not changed since it was read is not read again. Null where there is none. */
-  async #parsed(directory: string, sequence: number): Promise<Manifest | null> {
-    const file = `${directory}/${manifestName(sequence)}`;
-    const place = placeOf(this.root, file);
-    try {
-      const { ino, mtimeMs, size } = await stat(place);
-      if (size > LARGEST_BYTES) {
-        throw new ManifestError(`${file}: expected at most 64 MiB, got ${size} bytes; remove it`);
-      }
-      const stamp = `${sequence} ${ino} ${mtimeMs} ${size}`;
-      const known = this.#known.get(directory);
-      if (known?.stamp === stamp) return known.manifest;
-      const parsed = { ...parseManifest(await readFile(place, 'utf8'), file), sequence };
-      const manifest = sequence > 0 ? parsed : { ...parsed, extras: await unlistedMetrics(this.root, directory) };
-      this.#known.set(directory, { stamp, manifest });
-      return manifest;
-    } catch (error) {
-      if (isErrno(error, 'ENOENT')) return null;
-      throw error;
-    }
-  }
-}
-
-async function newestIn(folder: string): Promise<number> {
-  return Math.max(0, ...(await entriesOf(folder)).map(manifestNumber));
-}
-
-async function sweepManifests(folder: string, newest: number): Promise<void> {
-  const old = (await entriesOf(folder)).filter((name) => {
-    const number = manifestNumber(name);
-    return name === fileNames.firstManifest || (number > 0 && number <= newest - KEPT);
-  });
-  await Promise.all(old.map((name) => rm(path.join(folder, name), { force: true })));
 }
 
 /** Makes the file `fresh`, durably; its sha256. */
 async function fill(fresh: string, file: Exclude<NewFile, { isInPlace: true }>, root: string): Promise<string> {
-  if ('content' in file) {
-    await writeNew(fresh, file.content);
-    return sha256Of(file.content);
-  }
-  if ('copyOf' in file) {
-    const source = placeOf(root, file.copyOf.file);
-    // Not every user may link every other's files.
-    await link(source, fresh).catch(async () => await copyFile(source, fresh));
-    await sync(fresh);
-    return file.copyOf.sha256;
-  }
-  const said = await file.write(fresh);
-  await sync(fresh);
-  const knows = typeof said === 'object' && said !== null && 'sha256' in said && typeof said.sha256 === 'string';
-  return knows ? String(said.sha256) : await sha256File(fresh);
-}
-
-function checked(directory: string, manifest: Manifest): Manifest {
-  const parsed = Manifest.safeParse(manifest);
-  if (parsed.success) return parsed.data;
-  throw new ManifestError(`${directory}: refusing to write a manifest that breaks its schema: ${parsed.error.message}`);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (!('copyOf' in file)) return await fillNew(fresh, file);
+  const source = placeOf(root, file.copyOf.file);
+  await linkOrCopy(source, fresh);
+  return file.copyOf.sha256;
 }

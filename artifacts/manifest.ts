@@ -141,6 +141,13 @@ export function parseManifest(text: string, where: string): Manifest {
   throw new ManifestError(`${where}: ${issues.join('; ')}; ${remedy}`);
 }
 
+/** A manifest that is about to be written. @throws ManifestError where it breaks the schema */
+export function checkedManifest(directory: string, manifest: Manifest): Manifest {
+  const parsed = Manifest.safeParse(manifest);
+  if (parsed.success) return parsed.data;
+  throw new ManifestError(`${directory}: refusing to write a manifest that breaks its schema: ${parsed.error.message}`);
+}
+
 /** Every file of a result: outputs, epochs, and what belongs to them. */
 export function filesOf({ outputs, epochs, files }: Pick<Manifest, 'outputs' | 'epochs' | 'files'>): FileReference[] {
   const kept = epochs.flatMap(({ file, sha256: hash }) =>

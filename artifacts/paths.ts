@@ -48,9 +48,30 @@ export function projectFile(relative: string): string {
   return places.find((place) => existsSync(place)) ?? path.resolve(projectRoot, relative);
 }
 
-/** The folder all results lie under: `results/` of the project, or the folder that NAS_RESULTS names. Absolute; the same from wherever a command is given. */
+/**
+ * Where all results lie: `results/` of the project, or what NAS_RESULTS names, a folder or `s3://…`. A folder is absolute; the
+ * same from wherever a command is given.
+ */
 export function resultsRoot(environment: NodeJS.ProcessEnv = process.env): string {
-  return path.resolve(projectRoot, environment['NAS_RESULTS'] || 'results');
+  const named = environment['NAS_RESULTS'] || 'results';
+  return isS3(named) ? named : path.resolve(projectRoot, named);
+}
+
+/** Whether results lie in a bucket of S3 and not in a folder. */
+export function isS3(root: string): boolean {
+  return root.startsWith('s3://');
+}
+
+/** A results root below another one, which takes nothing of it for its own. */
+export function rootBelow(root: string, name: string): string {
+  if (!isS3(root)) return path.join(root, name);
+  const [place = '', query = ''] = root.split('?');
+  return `${place.replace(/\/+$/, '')}/${name}${query === '' ? '' : `?${query}`}`;
+}
+
+/** The folder for what lies here of a store that lies elsewhere: below `.cache/` of the project, or below NAS_CACHE. */
+export function storeCache(): string {
+  return path.resolve(projectRoot, process.env['NAS_CACHE'] || '.cache', 'stores');
 }
 
 /** Checks a run id: it names a folder and a workflow, so letters, digits, `.`, `_`, `:`, `-`, 100 at most. */
@@ -66,13 +87,7 @@ export function checkRunId(id: string): string {
  * NUL bytes, and anything that a symbolic link leads out of the root.
  */
 export function placeOf(root: string, relative: string): string {
-  const segments = relative.split('/');
-  if (path.isAbsolute(relative) || /[\0\\]/.test(relative) || segments.some((s) => ['', '.', '..'].includes(s))) {
-    throw new PathError(
-      `results path: expected one relative to the results folder without '.' or '..', got ${JSON.stringify(relative)}; correct the name`,
-    );
-  }
-  const place = path.join(root, ...segments);
+  const place = path.join(root, ...segmentsOf(relative));
   const realRoot = realPath(root);
   let existing = place;
   let real = realPath(existing);
@@ -95,6 +110,17 @@ function realPath(place: string): string | null {
     if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG')) return null;
     throw error;
   }
+}
+
+/** The names on the way to a file. @throws PathError where they lead out of the results, or nowhere */
+export function segmentsOf(relative: string): string[] {
+  const segments = relative.split('/');
+  if (path.isAbsolute(relative) || /[\0\\]/.test(relative) || segments.some((s) => ['', '.', '..'].includes(s))) {
+    throw new PathError(
+      `results path: expected one relative to the results folder without '.' or '..', got ${JSON.stringify(relative)}; correct the name`,
+    );
+  }
+  return segments;
 }
 
 /** What a record names a file by: its path relative to the results root, with `/` on every system. */

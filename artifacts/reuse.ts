@@ -43,13 +43,13 @@ export type Check = (store: ArtifactStore, file: FileReference) => Promise<strin
 
 export const byHash =
   (signal?: AbortSignal): Check =>
-  async (store, { file, sha256 }) => {
+  async (store, file) => {
     const found = await store.hashOf(file, signal);
-    if (found === sha256) return null;
-    return found === null ? `no file ${file}` : `other bytes in ${file}`;
+    if (found === file.sha256) return null;
+    return found === null ? `no file ${file.file}` : `other bytes in ${file.file}`;
   };
 
-export const byName: Check = async (store, { file }) => ((await store.has(file)) ? null : `no file ${file}`);
+export const byName: Check = async (store, file) => ((await store.has(file)) ? null : `no file ${file.file}`);
 
 /** Whether a stage is worked at, and if not, where its result comes from. Changes nothing. @throws ManifestError */
 export async function decide(store: ArtifactStore, wanted: Wanted, check: Check): Promise<Decision> {
@@ -126,7 +126,9 @@ function becauseSame(directory: string, { environment }: Manifest, { here }: Wan
 
 /** Epochs that a person or a rule may choose: those whose supernet is there. */
 export async function choicesOf(store: ArtifactStore, { epochs }: Manifest): Promise<Choice[]> {
-  const there = await Promise.all(epochs.map(async ({ file }) => file !== null && (await store.has(file))));
+  const there = await Promise.all(
+    epochs.map(async ({ file, sha256 }) => file !== null && sha256 !== null && (await store.has({ file, sha256 }))),
+  );
   return epochs.filter((_, at) => there[at]).map(({ epoch, tau, interval }) => ({ epoch, tau, interval }));
 }
 
@@ -153,7 +155,7 @@ export async function takeOver(stage: HeldStage, from: CataloguedStage, why: str
   // Metrics may have been deleted; the result is whole without them. Names elsewhere in the run are given anew.
   const extras: FileReference[] = [];
   for (const extra of manifest.extras) {
-    if (extra.file.startsWith(`${directory}/`) && (await stage.store.has(extra.file))) extras.push(extra);
+    if (extra.file.startsWith(`${directory}/`) && (await stage.store.has(extra))) extras.push(extra);
   }
   const theirs = new Map([...filesOf(manifest), ...extras].map((one) => [one.file, one]));
   const copies = [...theirs.values()].map((one) => ({ file: moved(one.file), copyOf: one }));

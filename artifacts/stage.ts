@@ -1,7 +1,10 @@
-import { hostname } from 'node:os';
 import type { FileReference } from './references.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KnownError } from '../plan/endings.ts';
+import { emptyManifest, now, withAttempt, withToken } from './claim.ts';
+import type { Claim } from './claim.ts';
+import { LateCommits } from './late-commits.ts';
+import type { LateCommit } from './late-commits.ts';
 import { allFilesOf, noticeOf } from './manifest.ts';
 import type { Attempt, Manifest } from './manifest.ts';
 import type { ArtifactStore, ListedAs, ManifestContent, NewFile, StageFiles, StoredFile } from './store.ts';
@@ -22,22 +25,15 @@ export class FencedError extends KnownError {
   }
 }
 
-/** What a stage is, for a manifest that does not exist yet or was of another fingerprint. */
-export interface Claim {
-  readonly uses: string;
-  readonly fingerprint: string;
-  readonly config: Manifest['config'];
-  /** Of its run; as it was where absent. */
-  readonly origin?: Manifest['origin'];
-  /** What is known before its process says more. */
-  readonly environment?: Manifest['environment'];
-  /** Where the attempt runs: `cpu`, `gpu:0` … */
-  readonly device: string;
-  /** When the attempt was put into the queue, ISO 8601. */
-  readonly queued: string;
-}
-
 type Change = (manifest: Manifest, files: readonly StoredFile[]) => ManifestContent;
+
+/** How a process takes its stage. */
+interface Taken {
+  /** False for all but one of several processes: those see what they change, and nobody else does. */
+  readonly isWriter?: boolean;
+  /** Whether commits of files return before the store has them: `flush` waits for that. */
+  readonly isLate?: boolean;
+}
 
 /** A stage in the hands of one attempt, which alone may add to its results until a later attempt claims it. */
 export class HeldStage implements StageFiles {
@@ -47,9 +43,17 @@ export class HeldStage implements StageFiles {
   readonly token: Token;
   readonly #isWriter: boolean;
   #manifest: Manifest;
+  readonly #late: LateCommits | null;
 
-  private constructor(store: ArtifactStore, directory: string, token: Token, manifest: Manifest, isWriter = true) {
+  private constructor(
+    store: ArtifactStore,
+    directory: string,
+    token: Token,
+    manifest: Manifest,
+    { isWriter = true, isLate = false }: Taken = {},
+  ) {
     this.#isWriter = isWriter;
+    this.#late = isLate ? new LateCommits(async (commits) => await this.#carryOut(commits)) : null;
     this.store = store;
     this.directory = directory;
     this.token = token;
@@ -85,18 +89,17 @@ export class HeldStage implements StageFiles {
 
   /**
    * The stage as its process gets it from the attempt that has claimed it.
-   * @param isWriter false for all but one of several processes: those see what they change, and nobody else does
    * @throws FencedError where another attempt holds the stage
    */
-  static async take(store: ArtifactStore, directory: string, token: Token, isWriter = true): Promise<HeldStage> {
-    return new HeldStage(store, directory, token, heldBy(token, directory, await store.read(directory)), isWriter);
+  static async take(store: ArtifactStore, directory: string, token: Token, as: Taken = {}): Promise<HeldStage> {
+    return new HeldStage(store, directory, token, heldBy(token, directory, await store.read(directory)), as);
   }
 
   get root(): string {
     return this.store.root;
   }
 
-  /** As it was when this attempt last read or changed it. */
+  /** As it was when this attempt last read or changed it; late commits count as made. */
   get manifest(): Manifest {
     return this.#manifest;
   }
@@ -110,6 +113,7 @@ export class HeldStage implements StageFiles {
    */
   async commit(files: readonly NewFile[], change: Change = listedAs('files')): Promise<readonly StoredFile[]> {
     if (!this.#isWriter) throw new TypeError(`${this.directory}: expected one process to write, got another one`);
+    if (this.#late !== null && files.length > 0) return await this.#commitLate(this.#late, files, change);
     return await withStored(this.store, this.directory, files, async (stored) => {
       const saved = stored.length > 0 ? { saved: now() } : {};
       await this.#change((found) => withAttempt(naming(change(found, stored), stored), this.token, saved), stored);
@@ -118,6 +122,38 @@ export class HeldStage implements StageFiles {
       heldBy(this.token, this.directory, await this.store.read(this.directory));
       throw error;
     });
+  }
+
+  async #commitLate(late: LateCommits, files: readonly NewFile[], change: Change): Promise<readonly StoredFile[]> {
+    const stored: StoredFile[] = [];
+    for (const file of files) stored.push(await this.store.put(this.directory, file));
+    const commit = { stored, change: (found: Manifest) => naming(change(found, stored), stored) };
+    this.#manifest = withChanges(this.#manifest, [commit]);
+    late.add(commit);
+    const named = new Set(allFilesOf(this.#manifest).map(({ sha256 }) => sha256));
+    const waiting = late.waiting.flatMap((one) => one.stored);
+    await this.store.discard(waiting.filter(({ sha256 }) => !named.has(sha256)));
+    return stored;
+  }
+
+  async #carryOut(commits: readonly LateCommit[]): Promise<void> {
+    const next = (found: Manifest | null): ManifestContent => {
+      const made = withChanges(heldBy(this.token, this.directory, found), commits);
+      return withAttempt(made, this.token, { saved: now() });
+    };
+    const stored = commits.flatMap((commit) => commit.stored);
+    const made = await changed(this.store, this.directory, next, stored);
+    this.#manifest = withChanges(made, this.#late?.waiting ?? []);
+  }
+
+  /** Bytes of late commits that have not arrived yet. */
+  get bytesLeft(): number {
+    return this.#late?.bytesLeft ?? 0;
+  }
+
+  /** Waits until the store has all that was committed. @throws whatever stopped a late commit, such as FencedError */
+  async flush(): Promise<void> {
+    await this.#late?.flush();
   }
 
   /** Puts texts into the stage's folder, by their names there, and lists them in the manifest, all in one step. */
@@ -159,6 +195,7 @@ export class HeldStage implements StageFiles {
 
   async #change(change: (manifest: Manifest) => ManifestContent, files: readonly StoredFile[] = []): Promise<Manifest> {
     if (!this.#isWriter) return (this.#manifest = { ...this.#manifest, ...change(this.#manifest) });
+    await this.flush();
     const next = (found: Manifest | null) => change(heldBy(this.token, this.directory, found));
     return (this.#manifest = await changed(this.store, this.directory, next, files));
   }
@@ -191,6 +228,17 @@ export async function amend(
   });
 }
 
+/** Makes the manifest of a stage that is done forget files; nothing happens where it is at work again. */
+export async function forget(
+  store: ArtifactStore,
+  directory: string,
+  change: (manifest: Manifest) => ManifestContent,
+): Promise<void> {
+  const seen = await store.read(directory);
+  // Who has swapped it meanwhile is at work on it: another time then.
+  if (seen?.state === 'done') await store.swap(directory, seen, change(seen));
+}
+
 /** Puts files and runs `use` with them; what no manifest names after a failure is dropped. */
 async function withStored(
   store: ArtifactStore,
@@ -217,11 +265,12 @@ async function changed(
   change: (manifest: Manifest | null) => ManifestContent,
   files: readonly StoredFile[] = [],
 ): Promise<Manifest> {
-  for (;;) {
+  for (let tried = 1; ; tried++) {
     const seen = await store.read(directory);
     const made = await store.swap(directory, seen, change(seen), files);
     if (made !== null) return made;
-    await sleep(10 * Math.random());
+    // The more writers there are, the longer each of them has to wait.
+    await sleep(Math.min(10 * tried, 300) * Math.random());
   }
 }
 
@@ -230,6 +279,10 @@ function heldBy(token: Token, directory: string, manifest: Manifest | null): Man
     throw new FencedError(directory, token, manifest?.token ?? null);
   }
   return manifest;
+}
+
+function withChanges(manifest: Manifest, commits: readonly LateCommit[]): Manifest {
+  return commits.reduce((found, { change }) => ({ ...found, ...change(found) }), manifest);
 }
 
 function listedAs(as: ListedAs): Change {
@@ -248,52 +301,4 @@ function naming(content: ManifestContent, stored: readonly StoredFile[]): Manife
   const forgotten = stored.find(({ file, sha256 }) => named.get(file) !== sha256);
   if (forgotten === undefined) return content;
   throw new RangeError(`${forgotten.file}: expected the manifest to name the file that is committed with it`);
-}
-
-function withToken(
-  manifest: Manifest | ManifestContent,
-  token: Token,
-  { device, queued, origin }: Claim,
-): ManifestContent {
-  const isKnown = manifest.attempts.some((attempt) => sameToken(attempt.token, token));
-  const ours = { token, host: hostname(), pid: process.pid, device, queued, started: now() };
-  const begun = { ...ours, saved: null, ended: null, ending: null, phases: null };
-  return {
-    ...manifest,
-    token,
-    origin: origin ?? manifest.origin,
-    attempts: isKnown ? manifest.attempts : [...manifest.attempts, begun],
-  };
-}
-
-function withAttempt(manifest: ManifestContent, token: Token, change: Partial<Attempt>): ManifestContent {
-  const attempts = manifest.attempts.map((one) => (sameToken(one.token, token) ? { ...one, ...change } : one));
-  return { ...manifest, attempts };
-}
-
-function emptyManifest(token: Token, { uses, fingerprint, config, environment = {} }: Claim): ManifestContent {
-  return {
-    stage: token.stage,
-    uses,
-    fingerprint,
-    state: 'running',
-    token,
-    config,
-    environment,
-    origin: null,
-    epochs: [],
-    checkpoints: [],
-    chunks: [],
-    outputs: null,
-    selection: null,
-    files: [],
-    extras: [],
-    notices: [],
-    reused: null,
-    attempts: [],
-  };
-}
-
-function now(): string {
-  return new Date().toISOString();
 }

@@ -1,3 +1,4 @@
+import type { Leftover } from './leftovers.ts';
 import type { Manifest } from './manifest.ts';
 import type { FileReference } from './references.ts';
 
@@ -31,6 +32,12 @@ export type ManifestContent = Omit<Manifest, 'version' | 'sequence' | 'nonce'>;
 export interface ArtifactStore {
   /** How jobs and errors name the store. */
   readonly root: string;
+  /**
+   * Whether files take long to come and go, since they lie elsewhere. Then a process that has better to do commits while
+   * it goes on with its work, and of finished work it counts that its files are there: their bytes were compared with their
+   * hashes when they went, and are again when they come.
+   */
+  readonly isFar: boolean;
 
   /** @throws BadInput, with what to do, for a place that cannot keep these promises */
   probe(): Promise<void>;
@@ -49,7 +56,7 @@ export interface ArtifactStore {
     files?: readonly StoredFile[],
   ): Promise<Manifest | null>;
 
-  /** Takes a file's bytes in for a coming swap of the stage's manifest. */
+  /** Takes a file's bytes in, on this machine, for a coming swap of the stage's manifest. */
   put(directory: string, file: NewFile): Promise<StoredFile>;
 
   /** Drops files that will not be named after all. */
@@ -65,10 +72,13 @@ export interface ArtifactStore {
   setAside(directory: string, manifest: Manifest): Promise<void>;
 
   /** The sha256 of a file as it is now; null where there is none. @throws FileFault where it cannot be read just now */
-  hashOf(file: string, signal?: AbortSignal): Promise<string | null>;
+  hashOf(file: FileReference, signal?: AbortSignal): Promise<string | null>;
 
   /** Whether there is a file, whatever its bytes. */
-  has(file: string): Promise<boolean>;
+  has(file: FileReference): Promise<boolean>;
+
+  /** The size of a file; null where there is none. */
+  bytesOf(file: FileReference): Promise<number | null>;
 
   /**
    * The path on this machine of a file of the store with the bytes it is named for.
@@ -76,11 +86,26 @@ export interface ArtifactStore {
    */
   fetch(file: FileReference): Promise<string>;
 
-  /** The folder on this machine where an attempt at the stage works; programs may write what they like there. */
+  /**
+   * The folder on this machine where an attempt at the stage works; programs may write what they like there. Below its
+   * root, which `workRoot` names, files of other stages have the places that their names say, once they are fetched there.
+   */
   workFolder(directory: string): Promise<string>;
+
+  /** The path on this machine of the stage's log, with what attempts elsewhere have written, to be added to. */
+  log(directory: string): Promise<string>;
+
+  /** Keeps what the log says by now where every machine finds it. */
+  keepLog(directory: string): Promise<void>;
 
   /** The directories of all stages that have a manifest, of one run or of all, sorted. */
   stages(run?: string): Promise<string[]>;
+
+  /** What lies in the store and no result rests on. */
+  leftovers(): Promise<Leftover[]>;
+
+  /** Removes leftovers, but for those that are on their way to being named by now. */
+  clear(leftovers: readonly Leftover[]): Promise<void>;
 
   /** Remembers that a finished stage has that fingerprint. */
   remember(fingerprint: string, directory: string): Promise<void>;

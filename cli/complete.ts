@@ -1,7 +1,8 @@
 import { Command } from 'commander';
 import { readdirSync } from 'node:fs';
-import { catalogue } from '../artifacts/catalogue.ts';
-import { checkRunId, resultsRoot } from '../artifacts/paths.ts';
+import { catalogue, runOf } from '../artifacts/catalogue.ts';
+import { checkRunId, isS3, resultsRoot } from '../artifacts/paths.ts';
+import { openStore } from '../artifacts/results.ts';
 import type { Verbs } from './main.ts';
 
 /** The words that may stand last, one a line; none where a file may. What a shell asks while somebody types, so no server is asked. */
@@ -32,11 +33,12 @@ async function completeIn(command: Command, words: readonly string[]): Promise<s
   const argument = all[given.length] ?? (all.at(-1)?.variadic === true ? all.at(-1) : undefined);
   if (argument === undefined) return names;
   if (argument.argChoices !== undefined) return argument.argChoices;
-  if (argument.name() === 'run') return runIds();
+  if (argument.name() === 'run') return await runIds();
   return argument.name() === 'stage' ? await stagesOf(given[0] ?? '') : names;
 }
 
-function runIds(): string[] {
+async function runIds(): Promise<string[]> {
+  if (isS3(resultsRoot())) return [...new Set((await openStore(resultsRoot()).stages()).map(runOf))];
   try {
     const entries = readdirSync(resultsRoot(), { withFileTypes: true });
     return entries.flatMap((entry) => (entry.isDirectory() && !entry.name.startsWith('.') ? [entry.name] : []));

@@ -1,6 +1,7 @@
 import pc from 'picocolors';
 import type { Command } from 'commander';
-import { resultsRoot } from '../artifacts/paths.ts';
+import { isS3, resultsRoot, storeCache } from '../artifacts/paths.ts';
+import { openStore } from '../artifacts/results.ts';
 import { jsonOption, output } from './options.ts';
 import { columns } from './view/format.ts';
 import {
@@ -47,11 +48,13 @@ async function allChecks(): Promise<Check[]> {
     ...forSetUp.map((check) =>
       complete && !check.ok ? { ...check, ok: true, found: `${check.found} (only the set-up needs it)` } : check,
     ),
-    folderCheck('results', resultsRoot(), 'NAS_RESULTS'),
+    isS3(resultsRoot()) ? await bucketCheck(resultsRoot()) : folderCheck('results', resultsRoot(), 'NAS_RESULTS'),
     folderCheck('server state', serverHome, 'NAS_HOME'),
     folderCheck('cache', cacheFolder(), 'NAS_CACHE'),
     // Results and checkpoints of the small pipelines; a set-up asks for its own room.
-    await diskCheck(nearest(resultsRoot()), 1e9, 'NAS_RESULTS'),
+    isS3(resultsRoot())
+      ? await diskCheck(nearest(storeCache()), 1e9, 'NAS_CACHE')
+      : await diskCheck(nearest(resultsRoot()), 1e9, 'NAS_RESULTS'),
     await libtensorflowCheck(),
     ...(await computingChecks()),
     await temporalCheck(),
@@ -65,6 +68,22 @@ function folderCheck(name: string, folder: string, variable: string): Check {
     expected: 'a folder that can be written',
     found: folder,
     remedy: `name another by ${variable}`,
+  };
+}
+
+async function bucketCheck(root: string): Promise<Check> {
+  const problem = await openStore(root)
+    .probe()
+    .then(
+      () => null,
+      (error: unknown) => (error instanceof Error ? error.message : String(error)),
+    );
+  return {
+    name: 'results',
+    ok: problem === null,
+    expected: 'a bucket that keeps its promises to many writers',
+    found: problem ?? root,
+    remedy: 'see docs/store.md',
   };
 }
 

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { catalogue, runOf } from '../artifacts/catalogue.ts';
 import type { CataloguedStage } from '../artifacts/catalogue.ts';
 import { filesOf, namedFiles } from '../artifacts/manifest.ts';
-import { fileNames, projectRoots, referenceTo } from '../artifacts/paths.ts';
+import { fileNames, isS3, projectRoots, referenceTo } from '../artifacts/paths.ts';
 import { openStore } from '../artifacts/results.ts';
 import { Failure } from './failure.ts';
 
@@ -48,7 +48,8 @@ export async function lineageOf(root: string, what: string): Promise<Lineage> {
     // What was taken over names files of a run that may be gone: any file of the same bytes serves.
     const isOurs = makers.has(file) || !byHash.has(sha256) ? file : (byHash.get(sha256)?.one.file ?? file);
     const maker = makers.get(isOurs);
-    const hash = maker === undefined ? await hashOfProjectFile(file) : await openStore(root).hashOf(isOurs);
+    const own = { file: isOurs, sha256 };
+    const hash = maker === undefined ? await hashOfProjectFile({ file, sha256 }) : await openStore(root).hashOf(own);
     if (maker !== undefined) await visit(maker);
     const found = hash === null ? 'no file' : hash === sha256 ? 'the same' : 'other bytes';
     return {
@@ -71,14 +72,14 @@ export async function lineageOf(root: string, what: string): Promise<Lineage> {
   return { files, stages };
 }
 
-async function hashOfProjectFile(file: string): Promise<string | null> {
+async function hashOfProjectFile(file: FileReference): Promise<string | null> {
   const hashes = await Promise.all(projectRoots.map((root) => openStore(root).hashOf(file)));
   return hashes.find((hash) => hash !== null) ?? null;
 }
 
 // The files that are asked for, by name.
 function wanted(root: string, what: string, all: readonly CataloguedStage[]): FileReference[] {
-  const below = existsSync(what) ? referenceTo(root, path.resolve(what)) : what.replace(/\/+$/, '');
+  const below = !isS3(root) && existsSync(what) ? referenceTo(root, path.resolve(what)) : what.replace(/\/+$/, '');
   const owner = all.find(({ manifest }) => filesOf(manifest).some(({ file }) => file === below));
   if (owner !== undefined)
     return filesOf(owner.manifest)

@@ -1,11 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
-import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pc from 'picocolors';
 import type { Command } from 'commander';
 import { catalogue, runOf } from '../artifacts/catalogue.ts';
 import type { CataloguedStage } from '../artifacts/catalogue.ts';
-import { checkRunId, fileNames, resultsRoot } from '../artifacts/paths.ts';
+import { checkRunId, resultsRoot } from '../artifacts/paths.ts';
 import { openStore } from '../artifacts/results.ts';
 import { Failure, interruption } from './failure.ts';
 
@@ -32,7 +31,7 @@ async function logs(run: string, stage: string | undefined, { follow }: Options)
   for (let isFirst = true; !signal.aborted; isFirst = false) {
     const stages = named(run, await catalogue(root, run), stage, follow === true);
     for (const one of stages) {
-      const log = path.join(await openStore(root).workFolder(one.directory), fileNames.trainerLog);
+      const log = await openStore(root).log(one.directory);
       const before = shown.get(log) ?? 0;
       const name = stages.length > 1 || stage === undefined ? one.manifest.stage : null;
       shown.set(log, print(log, before, name, follow === true));

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import path from 'node:path';
 import type { Command } from 'commander';
 import { catalogue } from '../artifacts/catalogue.ts';
 import { checkRunId, resultsRoot } from '../artifacts/paths.ts';
+import { openablePath } from '../artifacts/results.ts';
 import { Failure } from './failure.ts';
 import { defineForRun, output } from './options.ts';
 import { withServer } from './server.ts';
@@ -41,7 +41,7 @@ async function reportPage(run: string): Promise<string | null> {
     [...manifest.files, ...manifest.extras].filter(({ file }) => file.endsWith('.html')),
   );
   const last = pages.at(-1);
-  return last === undefined ? null : `file://${path.join(resultsRoot(), last.file)}`;
+  return last === undefined ? null : `file://${await openablePath(resultsRoot(), last)}`;
 }
 
 /** False where there is no browser to be found: whoever asked gets the address all the same. */

@@ -4,7 +4,7 @@ import { projectFile } from '../artifacts/paths.ts';
 import type { Command } from 'commander';
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
-import { resultsRoot } from '../artifacts/paths.ts';
+import { isS3, resultsRoot } from '../artifacts/paths.ts';
 import { catalogue } from '../artifacts/catalogue.ts';
 import { pagesOf, readReports } from '../report/read.ts';
 import { withEverythingUp } from './up.ts';
@@ -46,7 +46,8 @@ async function quickstart(pipeline: string, { json, ...options }: LoadOptions): 
       if (view === null) return tell(`run ${plan.id}: stops at a checkpoint; \`npm start\` goes on from there`);
       const stages = await catalogue(resultsRoot(), plan.id);
       const reports = await readReports(resultsRoot(), stages);
-      const pages = pagesOf(stages).map((file) => path.join(resultsRoot(), file));
+      // `nas open` fetches one out of a bucket.
+      const pages = isS3(resultsRoot()) ? [] : pagesOf(stages).map((file) => path.join(resultsRoot(), file));
       const words = view.ending === null ? stuck(view) : await endInWords(client, view);
       output(json, { status: view.status, report: reports.length > 1 ? reports : (reports[0] ?? null), pages }, () =>
         [words, ...(reports.length > 0 ? [summariesOf(reports)] : []), ...pages.map(pageInWords)].join('\n\n'),

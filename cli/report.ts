@@ -2,7 +2,7 @@ import path from 'node:path';
 import pc from 'picocolors';
 import type { Command } from 'commander';
 import { atomicWrite } from '../artifacts/files.ts';
-import { checkRunId, resultsRoot } from '../artifacts/paths.ts';
+import { checkRunId, isS3, resultsRoot } from '../artifacts/paths.ts';
 import { Failure } from './failure.ts';
 import { defineForRun, output } from './options.ts';
 import { columns } from './view/format.ts';
@@ -42,8 +42,9 @@ export function summariesOf(reports: readonly Report[]): string {
   return reports.map((report) => summary(report, fromHere)).join('\n\n');
 }
 
-/** The path of a result as seen from the current folder. */
+/** The path of a result as seen from the current folder; of one in a bucket, its name there. */
 function fromHere(file: string): string {
+  if (isS3(resultsRoot())) return file;
   return path.relative('', path.join(resultsRoot(), file));
 }
 

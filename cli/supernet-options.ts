@@ -4,12 +4,13 @@ import type { Command } from 'commander';
 import { statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
-import { catalogue } from '../artifacts/catalogue.ts';
+import { catalogue, runOf } from '../artifacts/catalogue.ts';
 import { sha256File } from '../artifacts/files.ts';
-import { filesOf } from '../artifacts/manifest.ts';
+import { allFilesOf, filesOf } from '../artifacts/manifest.ts';
 import type { Manifest } from '../artifacts/manifest.ts';
-import { fileNames, resultsRoot } from '../artifacts/paths.ts';
-import { readManifest } from '../artifacts/results.ts';
+import { fileNames, isS3, resultsRoot } from '../artifacts/paths.ts';
+import type { FileReference } from '../artifacts/references.ts';
+import { openStore, readManifest } from '../artifacts/results.ts';
 import { Failure } from './failure.ts';
 import { wholeNumber } from './options.ts';
 import { DatasetConfig, partImages } from '../configs/dataset-schema.ts';
@@ -57,7 +58,7 @@ export async function subnetOf(options: SubnetOptions): Promise<OfSupernet> {
   if (supernet === undefined || arch === undefined) {
     throw new Failure('expected --supernet FILE and --arch CODE, got no subnet; `nas top RUN` lists arch codes', 2);
   }
-  const file = placeOf(supernet);
+  const file = await placeOf(supernet);
   const sha256 = await sha256File(file);
   const known = await trainedWith(file, sha256);
   const space = options.space === undefined ? known?.space : SpaceConfig.parse(named('space', options.space));
@@ -79,15 +80,26 @@ export async function subnetOf(options: SubnetOptions): Promise<OfSupernet> {
 }
 
 /** The file, also where it is named from the results folder, or by the stage that chose it. */
-function placeOf(supernet: string): string {
-  const below = path.resolve(resultsRoot(), supernet);
-  const places = [path.resolve(supernet), below, path.join(below, fileNames.chosenSupernet)];
+async function placeOf(supernet: string): Promise<string> {
+  const root = resultsRoot();
+  const below = path.resolve(root, supernet);
+  const inFolder = isS3(root) ? [] : [below, path.join(below, fileNames.chosenSupernet)];
+  const places = [path.resolve(supernet), ...inFolder];
   const found = places.find((place) => statSync(place, { throwIfNoEntry: false })?.isFile());
   if (found !== undefined) return found;
+  const inBucket = isS3(root) ? await resultNamed(root, supernet) : null;
+  if (inBucket !== null) return await openStore(root).fetch(inBucket);
   throw new Failure(
     `${supernet}: expected a supernet's file or the stage of one (RUN/STAGE), got neither; correct the path, or set NAS_RESULTS`,
     2,
   );
+}
+
+/** A file of a run by its name, or the supernet that a stage chose; null where no manifest names it. */
+async function resultNamed(root: string, name: string): Promise<FileReference | null> {
+  const stages = await catalogue(root, runOf(name));
+  const files = stages.flatMap(({ manifest }) => allFilesOf(manifest));
+  return files.find(({ file }) => file === name || file === `${name}/${fileNames.chosenSupernet}`) ?? null;
 }
 
 const Trained = z.object({

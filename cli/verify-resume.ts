@@ -6,6 +6,7 @@ import { interruption } from './failure.ts';
 import { collected, jsonOption, output, wholeNumber } from './options.ts';
 import { compareResults, killsByPhase, killTable, phaseTable, stageTable } from './verify/compare.ts';
 import { drawKills } from './verify/kills.ts';
+import { resultsOf } from './verify/world.ts';
 import { carryOut, unattended } from './verify/side.ts';
 import { loadPipeline } from '../pipelines/compile.ts';
 import { cacheFolder } from '../runtime/layout.ts';
@@ -39,7 +40,7 @@ async function verifyResume(pipeline: string, { kills, seed, set, json }: Option
   const { pieces } = await carryOut(plan, straight, [], told('straight'), signal);
   const planned = drawKills(pieces, kills, seed);
   const { kills: made, missed: notMade } = await carryOut(plan, killed, planned, told('with kills'), signal);
-  const stages = await compareResults(path.join(straight, 'results'), path.join(killed, 'results'));
+  const stages = await compareResults(resultsOf(straight), resultsOf(killed));
   const differences = stages.flatMap(({ different }) => different).length;
   const missed = kills - made.length;
   if (differences > 0 || missed > 0) process.exitCode = 1;

@@ -3,7 +3,8 @@ import type { Command } from 'commander';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
-import { resultsRoot } from '../artifacts/paths.ts';
+import { isS3, resultsRoot } from '../artifacts/paths.ts';
+import { openStore } from '../artifacts/results.ts';
 import { Failure, interruption } from './failure.ts';
 import { jsonOption, output, wholeNumber } from './options.ts';
 import { findPlace } from './server.ts';
@@ -79,7 +80,7 @@ export async function withWorkers<T>(
   { signal, warn }: Orders,
   body: (workers: RunningWorkers) => Promise<T>,
 ): Promise<T> {
-  requireResultsFolder();
+  await requireResults();
   installRuntime(warn);
   const workers = await Promise.race([startWorkers(config, options), rejectionOf(signal)]);
   signal.addEventListener('abort', () => workers.shutdown());
@@ -93,8 +94,12 @@ export async function withWorkers<T>(
 }
 
 // Said before anything starts: without it every stage would fail.
-function requireResultsFolder(): void {
+async function requireResults(): Promise<void> {
   const folder = resultsRoot();
+  if (isS3(folder)) {
+    await openStore(folder).probe();
+    return;
+  }
   if (!isWritable(folder)) {
     throw new Failure(`results: expected a folder that can be written, got ${folder}; name another by NAS_RESULTS`);
   }

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { isS3 } from '../artifacts/paths.ts';
 import type { Child } from 'hono/jsx';
 import { trainedStages } from './facts.ts';
 import type { LiveFacts, RunFacts, TrainedStage } from './facts.ts';
@@ -118,7 +119,7 @@ function Files({ facts, best }: { readonly facts: RunFacts; readonly best: Train
   const files = [...(best?.record.file == null ? [] : [best.record.file]), ...ranking];
   if (files.length === 0) return 'none yet';
   return files.map((file) => (
-    <code class="line path" data-copy={path.join(facts.root, file)}>
+    <code class="line path" data-copy={isS3(facts.root) ? file : path.join(facts.root, file)}>
       <Path file={file} />
     </code>
   ));

@@ -2,7 +2,9 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
-import { stageAt } from '../artifacts/catalogue.ts';
+import { catalogue, runOf, stageAt } from '../artifacts/catalogue.ts';
+import { allFilesOf } from '../artifacts/manifest.ts';
+import { isS3 } from '../artifacts/paths.ts';
 import type { CataloguedStage } from '../artifacts/catalogue.ts';
 import { atomicWrite } from '../artifacts/files.ts';
 import { openStore } from '../artifacts/results.ts';
@@ -40,6 +42,7 @@ const SETTLED_MS = 2000;
  * is kept in `cache`, and a run none of whose folders has changed since is not read again. A log that only grew is not noticed.
  */
 export async function resultsByRun(root: string, cache: string): Promise<Map<string, RunResults>> {
+  if (isS3(root)) return await resultsInBucket(root);
   const file = path.join(cache, 'runs', `${createHash('sha256').update(path.resolve(root)).digest('hex')}.json`);
   const before = readMemory(file);
   const after: Memory = {};
@@ -61,6 +64,20 @@ export async function resultsByRun(root: string, cache: string): Promise<Map<str
     if (Math.max(...Object.values(folders)) < readAt - SETTLED_MS) after[run] = { folders, results };
   }
   if (isNew || Object.keys(before).length > Object.keys(after).length) await remember(file, after);
+  return found;
+}
+
+async function resultsInBucket(root: string): Promise<Map<string, RunResults>> {
+  const store = openStore(root);
+  const found = new Map<string, RunResults>();
+  for (const run of new Set((await store.stages()).map(runOf))) {
+    const manifests = (await catalogue(root, run)).map(({ manifest }) => manifest);
+    const files = new Map(manifests.flatMap(allFilesOf).map((file) => [file.sha256, file]));
+    const sizes = await Promise.all([...files.values()].map((file) => store.bytesOf(file)));
+    const bytes = sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0);
+    const results = await resultsOf(store, run, bytes);
+    if (results !== null) found.set(run, results);
+  }
   return found;
 }
 

@@ -42,8 +42,8 @@ async function madeIn(results: string): Promise<Map<string, Made>> {
   const made = new Map<string, Made>();
   for (const { directory, manifest } of await catalogue(results)) {
     const hashes = new Map<string, string>();
-    for (const { file } of filesOf(manifest)) {
-      hashes.set(file, (await openStore(results).hashOf(file)) ?? 'no file');
+    for (const file of filesOf(manifest)) {
+      hashes.set(file.file, (await openStore(results).hashOf(file)) ?? 'no file');
     }
     const { state, fingerprint, outputs, epochs, selection } = manifest;
     hashes.set('fingerprint', fingerprint);

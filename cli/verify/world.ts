@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { openSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isS3, resultsRoot, rootBelow } from '../../artifacts/paths.ts';
 import type { Target } from './kills.ts';
 import { Trace } from './trace.ts';
 import type { Visit } from './trace.ts';
@@ -34,7 +35,7 @@ export class World {
 
   private constructor(folder: string, trace: Trace, keeper: ServerKeeper, client: Client) {
     this.#home = path.join(folder, 'home');
-    this.results = path.join(folder, 'results');
+    this.results = resultsOf(folder);
     this.trace = trace;
     this.#keeper = keeper;
     this.client = client;
@@ -43,7 +44,7 @@ export class World {
 
   /** @param folder everything is kept below it */
   static async open(folder: string, signal: AbortSignal): Promise<World> {
-    await mkdir(path.join(folder, 'results'), { recursive: true });
+    await mkdir(folder, { recursive: true });
     const keeper = await keepServer(path.join(folder, 'home'), signal);
     const trace = await Trace.open(path.join(folder, 'trace'));
     return new World(folder, trace, keeper, await connectClient(embeddedServer(keeper.address)));
@@ -108,6 +109,13 @@ export class World {
     });
     return worker;
   }
+}
+
+/** Where the results of a world lie: in its folder, or, where NAS_RESULTS names a bucket, below a name of their own there. */
+export function resultsOf(folder: string): string {
+  const all = resultsRoot();
+  if (!isS3(all)) return path.join(folder, 'results');
+  return rootBelow(all, `${path.basename(path.dirname(folder))}/${path.basename(folder)}`);
 }
 
 /** Halts a process with SIGSTOP and waits until it stands still; false where it is gone. */

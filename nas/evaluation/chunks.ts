@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Score } from './evaluate.ts';
-import { readResult } from '../../artifacts/results.ts';
+import { readFile } from 'node:fs/promises';
 import type { HeldStage } from '../../artifacts/stage.ts';
 
 // Scores of subnets as an evaluation records them, chunk by chunk: a killed one goes on behind the last.
@@ -28,14 +28,15 @@ export async function commitChunk(stage: HeldStage, from: number, scores: readon
 /** The scores that earlier attempts recorded, from the first subnet to the first gap or damaged file. */
 export async function recordedScores({ store, manifest }: HeldStage): Promise<Score[]> {
   const scores: Score[] = [];
-  for (const { from, to, file, sha256 } of manifest.chunks.toSorted((a, b) => a.from - b.from)) {
-    if (from !== scores.length || (await store.hashOf(file)) !== sha256) {
+  for (const chunk of manifest.chunks.toSorted((a, b) => a.from - b.from)) {
+    const { from, to, file, sha256 } = chunk;
+    if (from !== scores.length || (await store.hashOf(chunk)) !== sha256) {
       console.warn(
         `${file}: expected sha256 ${sha256} and a first subnet ${scores.length}; evaluated again from there`,
       );
       break;
     }
-    const text = await readResult(store.root, { file, sha256 });
+    const text = await readFile(await store.fetch(chunk), 'utf8');
     scores.push(...Scores.parse(JSON.parse(text)).slice(0, to - from));
   }
   return scores;

@@ -2,7 +2,7 @@ import { BadInput, endingOf } from '../../plan/endings.ts';
 import { readFile } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { z } from 'zod';
-import { openStore } from '../../artifacts/results.ts';
+import { openStoreAside } from '../../artifacts/results.ts';
 import { HeldStage } from '../../artifacts/stage.ts';
 import { joinCluster } from '../../runtime/collectives/cluster.ts';
 import type { Cluster } from '../../runtime/collectives/cluster.ts';
@@ -69,8 +69,14 @@ export async function runStageProcess(work: Readonly<Record<string, StageWork>>)
       stopRequested: () => stop,
       turn: () => nextTurn(),
     };
-    const stage = await HeldStage.take(openStore(job.results), job.directory, job.token, isFirst);
-    const outputs = await run(job, line, stage).finally(() => trace.enter(null));
+    const store = openStoreAside(job.results);
+    const stage = await HeldStage.take(store, job.directory, job.token, { isWriter: isFirst, isLate: store.isFar });
+    const outputs = await run(job, line, stage)
+      .then(async (made) => {
+        await flushed(stage, line);
+        return made;
+      })
+      .finally(() => trace.enter(null));
     return await end(outputs === 'stopped' ? { type: 'stopped' } : { type: 'done', outputs });
   } catch (error) {
     return end(failed(error));
@@ -79,6 +85,19 @@ export async function runStageProcess(work: Readonly<Record<string, StageWork>>)
 
 function clusterOf([rank, addresses]: readonly string[]): Cluster | null {
   return rank === undefined || addresses === undefined ? null : { rank: Number(rank), addresses: addresses.split(',') };
+}
+
+const TELL_EVERY_MS = 2000;
+
+/** Waits until the store has all that was committed, and tells meanwhile how much is left. */
+async function flushed(stage: HeldStage, line: ProcessLine): Promise<void> {
+  const tell = (): void => {
+    const counts = { epoch: 0, epochs: 0, step: 0, steps: 0, bytesLeft: stage.bytesLeft };
+    if (stage.bytesLeft > 0) line.send({ type: 'progress', phase: 'saving', ...counts });
+  };
+  tell();
+  const telling = setInterval(tell, TELL_EVERY_MS);
+  await stage.flush().finally(() => clearInterval(telling));
 }
 
 /** Reads and checks a job file; throws BadInput naming every wrong key. */

@@ -47,6 +47,8 @@ export const Progress = z.strictObject({
   subnets: count.optional(),
   subnetsTotal: count.optional(),
   subnetsPerSecond: z.number().nonnegative().optional(),
+  /** What has still to go to the store. */
+  bytesLeft: count.optional(),
 });
 export type Progress = z.infer<typeof Progress>;
 

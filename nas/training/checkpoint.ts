@@ -88,8 +88,9 @@ async function newestWhole(stage: HeldStage, net: Supernet): Promise<Resumed | n
   return null;
 }
 
-async function damageOf({ store }: HeldStage, { file, sha256 }: CheckpointRecord): Promise<string | null> {
-  const found = await store.hashOf(file);
+async function damageOf({ store }: HeldStage, record: CheckpointRecord): Promise<string | null> {
+  const { sha256 } = record;
+  const found = await store.hashOf(record);
   return found === sha256 ? null : `expected sha256 ${sha256}, got ${found ?? 'no file'}`;
 }
 

@@ -1,6 +1,6 @@
+import { readFile } from 'node:fs/promises';
 import type { EpochRecord, Manifest } from '../../artifacts/manifest.ts';
 import { fileNames } from '../../artifacts/paths.ts';
-import { readResult } from '../../artifacts/results.ts';
 import { replaced } from '../../artifacts/stage.ts';
 import type { HeldStage } from '../../artifacts/stage.ts';
 import type { NewFile, StoredFile } from '../../artifacts/store.ts';
@@ -115,8 +115,8 @@ async function metricsFiles(stage: HeldStage, metrics: Metrics): Promise<NewFile
 // A log that was deleted or changed is begun anew: nothing is computed from it.
 async function earlierLines({ store, manifest }: HeldStage, log: string): Promise<string[]> {
   const found = manifest.extras.find(({ file }) => file === log);
-  if (found === undefined || (await store.hashOf(log)) !== found.sha256) return [];
-  return (await readResult(store.root, found)).split('\n').filter((line) => line !== '');
+  if (found === undefined || (await store.hashOf(found)) !== found.sha256) return [];
+  return (await readFile(await store.fetch(found), 'utf8')).split('\n').filter((line) => line !== '');
 }
 
 /** By the original's names and in its units: accuracies in percent. */

@@ -1,14 +1,16 @@
 import { readFileSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { checkRunId, placeOf } from '../../artifacts/paths.ts';
 import { openStore } from '../../artifacts/results.ts';
 import { amend, FencedError, HeldStage } from '../../artifacts/stage.ts';
 import { compareTokens } from '../../artifacts/token.ts';
 import { claim, directory, tokenOf } from '../support/stage-claim.ts';
 import { startWriter } from '../support/store-writer.ts';
-import { implementations, noted } from '../support/stores.ts';
+import { endGateway, implementations, noted } from '../support/stores.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+
+afterAll(endGateway);
 
 describe.each(implementations)('in %s', (_, open) => {
   // In their order: of each two, the later one alone may write.
@@ -30,7 +32,7 @@ describe.each(implementations)('in %s', (_, open) => {
   );
 
   test.each(pairs)('%s yields to %s, whichever claims first', async (__, ___, earlier, later) => {
-    const store = open();
+    const store = await open();
     const first = await HeldStage.claim(store, directory, earlier, claim);
     const second = await HeldStage.claim(store, directory, later, claim);
     await expect(first.change(noted('late'))).rejects.toThrow(FencedError);
@@ -44,7 +46,7 @@ describe.each(implementations)('in %s', (_, open) => {
   });
 
   test('a late first claim of a run that has ended is refused, and its successor goes on', async () => {
-    const store = open();
+    const store = await open();
     const successor = await HeldStage.claim(
       store,
       directory,
@@ -61,7 +63,7 @@ describe.each(implementations)('in %s', (_, open) => {
   });
 
   test('a choice is recorded for a stage that is done, by no attempt that has been overtaken', async () => {
-    const store = open();
+    const store = await open();
     const stage = await HeldStage.claim(store, directory, tokenOf({ attempt: 2 }), claim);
     await expect(amend(store, directory, stage.token, [], (manifest) => manifest)).rejects.toThrow(FencedError);
     await stage.end({ ending: 'done', phases: null }, { state: 'done', outputs: {} });

@@ -25,7 +25,7 @@ test('a finished stage is found by its fingerprint, checked by its hashes and ex
   const manifest = (await store.read('old/one-shot'))!;
   expect(manifest).toMatchObject({ version: 2, sequence: 0, state: 'done', selection: { epoch: 0 }, notices: [] });
   expect(await store.recall(manifest.fingerprint)).toEqual(['old/one-shot']);
-  for (const { file, sha256 } of filesOf(manifest)) expect(await store.hashOf(file)).toBe(sha256);
+  for (const file of filesOf(manifest)) expect(await store.hashOf(file)).toBe(file.sha256);
   const tree = stripVTControlCharacters(lineageTree(await lineageOf(store.root, 'old/one-shot')));
   expect(tree).toMatch(/✓ old\/one-shot\/0\.8944_0\.safetensors .*\n +made by old\/one-shot \(train-supernet\)/);
 });

@@ -81,6 +81,7 @@ test('nothing is written into the package, and what its programs read is in it',
     'nas/data/images/kernels/kernels.wasm',
     'runtime/setup/unpack.py',
     'nas/data/images/loader-thread.js',
+    'artifacts/s3/store-thread.js',
     'activities/program-guard.js',
   ]) {
     expect(existsSync(path.join(dist, file)), file).toBe(true);

@@ -1,4 +1,4 @@
-import type { Claim } from '../../artifacts/stage.ts';
+import type { Claim } from '../../artifacts/claim.ts';
 import type { Token } from '../../artifacts/token.ts';
 
 /** The stage that attempts contend for in tests of the store. */

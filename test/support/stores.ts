@@ -1,11 +1,33 @@
+import { randomBytes } from 'node:crypto';
 import { temporaryFolder } from './temporary-folder.ts';
 import { FolderStore } from '../../artifacts/folder-store.ts';
+import { S3Store } from '../../artifacts/s3/s3-store.ts';
+import { allFilesOf } from '../../artifacts/manifest.ts';
 import type { HeldStage } from '../../artifacts/stage.ts';
 import type { ArtifactStore, ManifestContent } from '../../artifacts/store.ts';
+import { Gateway, gatewayProgram, keys } from './gateway.ts';
 
-/** Every implementation of the store, each opened empty: what one promises, all do. */
-export const implementations: readonly [name: string, open: () => ArtifactStore][] = [
-  ['a folder', () => new FolderStore(temporaryFolder())],
+let gateway: Promise<Gateway> | undefined;
+
+/** A store in a bucket, empty, with a cache of its own; its gateway is started at the first call and ends with the file's tests. */
+export async function emptyBucket(): Promise<S3Store> {
+  Object.assign(process.env, keys, { NAS_CACHE: temporaryFolder() });
+  gateway ??= Gateway.start();
+  return new S3Store((await gateway).root(randomBytes(6).toString('hex')));
+}
+
+/** To be called when a file's tests have ended. */
+export async function endGateway(): Promise<void> {
+  await (await gateway)?.remove();
+}
+
+const inBucket: readonly [string, () => Promise<ArtifactStore>][] =
+  gatewayProgram === null ? [] : [['a bucket', emptyBucket]];
+
+/** Every implementation of the store, each opened empty: what one promises, all do. Buckets only with `npm run test:s3`. */
+export const implementations: readonly [name: string, open: () => Promise<ArtifactStore>][] = [
+  ['a folder', async () => new FolderStore(temporaryFolder())],
+  ...inBucket,
 ];
 
 /** A change of a manifest that comes to the same when it is done twice. */
@@ -15,3 +37,12 @@ export const noted =
     ...manifest,
     notices: [...new Set([...manifest.notices, text])],
   });
+
+/** Whether every file that the stage's manifest names is there with its bytes. */
+export async function isWhole(store: ArtifactStore, of: string): Promise<boolean> {
+  const manifest = await store.read(of);
+  const found = await Promise.all(
+    allFilesOf(manifest!).map(async (file) => (await store.hashOf(file)) === file.sha256),
+  );
+  return found.every(Boolean);
+}

@@ -1,0 +1,128 @@
+import { createHash } from 'node:crypto';
+import { open, stat } from 'node:fs/promises';
+import type { CompletedPart, Part } from '@aws-sdk/client-s3';
+import { sha256Of } from '../files.ts';
+import type { Bucket } from './bucket.ts';
+import { pause } from './bucket.ts';
+import { faultOf, S3Fault, statusOf } from './faults.ts';
+
+// Files to and from a bucket, whatever their size, with every byte checked on its way.
+
+const LEAST_PART = 16 * 1024 * 1024;
+/** S3 takes 10,000. */
+const MOST_PARTS = 9000;
+const AT_ONCE = 4;
+const TRIES = 5;
+
+/**
+ * Sends a file to a key that holds nothing but these bytes, so that a transfer which somebody began and was killed in is
+ * gone on with: parts that have arrived are not sent again.
+ * @param sha256 of the file, where it is known
+ */
+export async function upload(bucket: Bucket, key: string, file: string, sha256?: string): Promise<void> {
+  const { size } = await stat(file);
+  const handle = await open(file, 'r');
+  const readAt = async (from: number, length: number): Promise<Buffer> => {
+    const bytes = Buffer.allocUnsafe(length);
+    const { bytesRead } = await handle.read(bytes, 0, length, from);
+    if (bytesRead === length) return bytes;
+    throw new S3Fault(`${file}: expected ${length} bytes at ${from}, got ${bytesRead}; it is tried again`, null);
+  };
+  try {
+    if (size <= LEAST_PART) await bucket.write(key, await readAt(0, size), undefined, sha256);
+    else await uploadParts(bucket, key, size, readAt);
+  } finally {
+    await handle.close();
+  }
+}
+
+type ReadAt = (from: number, length: number) => Promise<Buffer>;
+
+async function uploadParts(bucket: Bucket, key: string, size: number, readAt: ReadAt): Promise<void> {
+  const { sdk, client } = await bucket.connected();
+  const partSize = Math.max(LEAST_PART, Math.ceil(size / MOST_PARTS));
+  const named = bucket.named(key);
+  try {
+    const begun = await openUpload(bucket, key);
+    const UploadId =
+      begun ??
+      (await client.send(new sdk.CreateMultipartUploadCommand({ ...named, ChecksumAlgorithm: 'SHA256' }))).UploadId;
+    const arrived = begun === null ? new Map<number, Part>() : await partsOf(bucket, key, begun);
+    const parts: CompletedPart[] = [];
+    const wanted = Array.from({ length: Math.ceil(size / partSize) }, (_, at) => at).values();
+    const sendNext = async (): Promise<void> => {
+      // All senders draw from one row.
+      for (const at of wanted) {
+        const body = await readAt(at * partSize, Math.min(partSize, size - at * partSize));
+        const ChecksumSHA256 = Buffer.from(sha256Of(body), 'hex').toString('base64');
+        const there = arrived.get(at + 1);
+        const isThere = there?.Size === body.length && there.ChecksumSHA256 === ChecksumSHA256;
+        const part = { ...named, UploadId, PartNumber: at + 1, Body: body, ChecksumSHA256 };
+        const { ETag } = isThere ? there : await client.send(new sdk.UploadPartCommand(part));
+        parts[at] = { PartNumber: at + 1, ETag, ChecksumSHA256 };
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, sendNext));
+    const done = { ...named, UploadId, MultipartUpload: { Parts: parts } };
+    await client.send(new sdk.CompleteMultipartUploadCommand(done));
+  } catch (error) {
+    // The answer may be lost, and another attempt may have finished the same upload.
+    if ((await bucket.look(key))?.bytes !== size) throw faultOf(bucket.address, key, error);
+  }
+}
+
+/** The upload of that key that was begun and not ended, the latest one; null where there is none. */
+async function openUpload(bucket: Bucket, key: string): Promise<string | null> {
+  const { sdk, client } = await bucket.connected();
+  const { Key, ...named } = bucket.named(key);
+  const { Uploads = [] } = await client.send(new sdk.ListMultipartUploadsCommand({ ...named, Prefix: Key }));
+  const ours = Uploads.filter((one) => one.Key === Key);
+  return ours.toSorted((a, b) => Number(a.Initiated) - Number(b.Initiated)).at(-1)?.UploadId ?? null;
+}
+
+async function partsOf(bucket: Bucket, key: string, UploadId: string): Promise<Map<number, Part>> {
+  const { sdk, client } = await bucket.connected();
+  const found = new Map<number, Part>();
+  let marker: string | undefined;
+  // Not the SDK's own paginator, which has no end where a store always names a next marker.
+  for (;;) {
+    const asked = { ...bucket.named(key), UploadId, ...(marker === undefined ? {} : { PartNumberMarker: marker }) };
+    const page = await client.send(new sdk.ListPartsCommand(asked));
+    for (const part of page.Parts ?? []) found.set(part.PartNumber ?? 0, part);
+    if (page.IsTruncated !== true) return found;
+    marker = page.NextPartNumberMarker;
+  }
+}
+
+/**
+ * Fetches an object into a new file, and goes on where a connection broke off.
+ * @returns the sha256 of what came; null where there is no such object
+ */
+export async function download(bucket: Bucket, key: string, file: string): Promise<string | null> {
+  const hash = createHash('sha256');
+  const handle = await open(file, 'wx');
+  try {
+    let received = 0;
+    for (let tried = 1; ; tried++) {
+      try {
+        const body = await bucket.stream(key, received);
+        if (body === null) return null;
+        for await (const chunk of body) {
+          hash.update(chunk);
+          await handle.appendFile(chunk);
+          received += chunk.length;
+        }
+        await handle.sync();
+        return hash.digest('hex');
+      } catch (error) {
+        const fault = faultOf(bucket.address, key, error);
+        // Asked for what comes after its end: the break came after the last byte.
+        if (statusOf(fault) === 416) return hash.digest('hex');
+        if (!(fault instanceof S3Fault) || tried === TRIES) throw fault;
+        await pause(tried);
+      }
+    }
+  } finally {
+    await handle.close();
+  }
+}
