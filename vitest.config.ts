@@ -6,10 +6,11 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 2,
     include: ['test/**/*.test.ts'],
-    // They take minutes or a browser: npm run test:full-width and npm run test:browser ask for them.
+    // They take minutes, a browser or a gateway to S3: npm run test:full-width, test:browser and test:s3 ask for them.
     exclude: [
       ...(process.env['NAS_FULL_WIDTH'] === '1' ? [] : ['test/full-width/**']),
       ...(process.env['NAS_BROWSER'] === '1' ? [] : ['test/browser/**']),
+      ...(process.env['NAS_TEST_S3'] ? [] : ['test/s3/**']),
     ],
     testTimeout: 120_000,
     hookTimeout: 120_000,

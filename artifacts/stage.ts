@@ -228,17 +228,6 @@ export async function amend(
   });
 }
 
-/** Makes the manifest of a stage that is done forget files; nothing happens where it is at work again. */
-export async function forget(
-  store: ArtifactStore,
-  directory: string,
-  change: (manifest: Manifest) => ManifestContent,
-): Promise<void> {
-  const seen = await store.read(directory);
-  // Who has swapped it meanwhile is at work on it: another time then.
-  if (seen?.state === 'done') await store.swap(directory, seen, change(seen));
-}
-
 /** Puts files and runs `use` with them; what no manifest names after a failure is dropped. */
 async function withStored(
   store: ArtifactStore,

@@ -7,7 +7,6 @@ import { namedFiles } from '../artifacts/manifest.ts';
 import type { Manifest } from '../artifacts/manifest.ts';
 import { resultsRoot } from '../artifacts/paths.ts';
 import { openStore } from '../artifacts/results.ts';
-import { forget } from '../artifacts/stage.ts';
 import type { ArtifactStore, ManifestContent } from '../artifacts/store.ts';
 import { allRuns } from './list.ts';
 import { jsonOption, output } from './options.ts';
@@ -100,4 +99,15 @@ async function unchosenOf(
   const bytes = spare.reduce((sum, one) => sum + (one.bytes ?? 0), 0);
   const what = `${spare.length} epochs that nobody chose`;
   return [{ what, of: directory, bytes, free: async () => await forget(store, directory, without) }];
+}
+
+/** Makes the manifest of a stage that is done forget files; nothing happens where it is at work again. */
+async function forget(
+  store: ArtifactStore,
+  directory: string,
+  change: (manifest: Manifest) => ManifestContent,
+): Promise<void> {
+  const seen = await store.read(directory);
+  // Who has swapped it meanwhile is at work on it: another time then.
+  if (seen?.state === 'done') await store.swap(directory, seen, change(seen));
 }
