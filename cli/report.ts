@@ -8,7 +8,7 @@ import { defineForRun, output } from './options.ts';
 import { columns } from './view/format.ts';
 import { catalogue } from '../artifacts/catalogue.ts';
 import { readReports } from '../report/read.ts';
-import { ceilingLines, predictionWords } from '../report/text.ts';
+import { averageName, ceilingLines, predictionWords } from '../report/text.ts';
 import type { Report } from '../report/text.ts';
 import { tau } from '../report/format.ts';
 
@@ -55,7 +55,7 @@ type Interval = Report['baselines'][number]['tau'];
  * what the noise of the labels allows. `place` turns a path below the results root into one that the user can open.
  */
 export function summary(report: Report, place: (file: string) => string): string {
-  const { groundTruth, ceiling, baselines, supernets, ranking, prediction } = report;
+  const { groundTruth, ceiling, baselines, supernets, averages, ranking, prediction } = report;
   const hasBands = baselines.some(({ inside }) => inside !== null);
   const head = ['supernet', 'K', 'epoch', 'tau', 'over the best baseline', 'file'].map((title) => pc.dim(title));
   const rows = supernets.map(({ stage, groups, epoch, tau: agreement, overBaseline, file }) => [
@@ -66,12 +66,13 @@ export function summary(report: Report, place: (file: string) => string): string
     shown(overBaseline),
     place(file),
   ]);
+  const means = averages.map((row) => [averageName(row), '', '', shown(row.tau), shown(row.overBaseline), '']);
   return [
     `Kendall's tau against ${groundTruth.subnets} ${groundTruth.heldOut ? 'held-out ' : ''}subnets that were trained alone, with 95 % bootstrap intervals`,
     '',
-    ...columns([head, ...rows]),
+    ...columns([head, ...rows, ...means]),
     '',
-    ...(hasBands ? [...insideBands(supernets), ''] : []),
+    ...(hasBands ? [...insideBands(report), ''] : []),
     'without any training',
     ...columns(
       baselines.map(({ name, tau: agreement, inside }) => [
@@ -88,10 +89,14 @@ export function summary(report: Report, place: (file: string) => string): string
 }
 
 /** What each supernet knows beyond size. */
-function insideBands(supernets: Report['supernets']): string[] {
+function insideBands({ supernets, averages }: Report): string[] {
   const head = ['supernet', 'tau', 'over the best baseline', 'lost by its best tenth'].map((title) => pc.dim(title));
-  const rows = supernets.flatMap(({ stage, inside }) =>
-    inside ? [[stage, shown(inside.tau), shown(inside.overBaseline), `${shown(inside.regret)} percent points`]] : [],
+  const named = [
+    ...supernets.map(({ stage, inside }) => ({ name: stage, inside })),
+    ...averages.map((row) => ({ name: averageName(row), inside: row.inside })),
+  ];
+  const rows = named.flatMap(({ name, inside }) =>
+    inside ? [[name, shown(inside.tau), shown(inside.overBaseline), `${shown(inside.regret)} percent points`]] : [],
   );
   return ['inside bands of equal size, where counting parameters ranks nothing', ...columns([head, ...rows])];
 }

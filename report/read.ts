@@ -30,6 +30,7 @@ function parseReport(text: string): Report {
     ceiling: ceiling && { ...ceiling, inside: ceiling.inside ?? null },
     baselines: baselines.map((one) => ({ ...filled, ...one, name: OLD_NAMES.get(one.name) ?? one.name })),
     supernets: supernets.map((one) => ({ ...filled, ...one })),
+    averages: report.averages ?? [],
   };
 }
 

@@ -1,12 +1,12 @@
-import path from 'node:path';
 import { z } from 'zod';
+import { Average, averageRow } from './averages.ts';
 import { baselineFigures, ceilingOf, predictionOf, supernetFigures } from './figures.ts';
 import type { Scored } from './figures.ts';
+import { supernetScores } from './supernet-scores.ts';
+import type { Counted } from './supernet-scores.ts';
 import type { Report, SupernetRow } from './text.ts';
-import { readManifest } from '../artifacts/results.ts';
 import { readResult } from '../artifacts/results.ts';
 import { SpaceConfig } from '../configs/space-schema.ts';
-import { scoresOf } from '../nas/evaluation/epoch-scores.ts';
 import { readGroundTruth, truthAt } from '../nas/evaluation/ground-truth.ts';
 import type { GroundTruth } from '../nas/evaluation/ground-truth.ts';
 import { Ranking } from '../nas/evaluation/ranking.ts';
@@ -21,8 +21,10 @@ export const ReportConfig = z.strictObject({
   ground_truth: FileReference,
   /** Which of its subnets count: `held_out` are those that no epoch was chosen by. */
   subnets: z.enum(['all', 'held_out']).default('all'),
-  /** In the order of the table; null where a stage was skipped. */
-  supernets: z.array(SelectedSupernet.nullable()).min(1),
+  /** In the order of the table, lists of them among single ones; null where a stage was skipped. */
+  supernets: z.array(z.union([SelectedSupernet.nullable(), z.array(SelectedSupernet.nullable())])).min(1),
+  /** Rankings by the mean of several supernets or epochs, by the name of their rows. */
+  averages: z.record(z.string().min(1), Average).optional(),
   /** Null where nothing is ranked. */
   ranking: Ranking.nullable().default(null),
 });
@@ -34,22 +36,19 @@ export async function reportOf(root: string, config: ReportConfig): Promise<Repo
   const these = counted(await readGroundTruth(space, source), config);
   const { truth } = these;
   const ordered = baselineFigures(space, truth, classes);
-  const supernets = config.supernets.filter((supernet) => supernet !== null);
+  const supernets = config.supernets.flat().filter((supernet) => supernet !== null);
   return {
     groundTruth: { ...source, subnets: truth.subnets.length, heldOut: config.subnets === 'held_out' },
     ceiling: ceilingOf(truth),
     baselines: ordered.map(({ figures }) => figures),
     supernets: await Promise.all(supernets.map((supernet) => rowOf(root, supernet, these, ordered))),
+    averages: await Promise.all(
+      Object.entries(config.averages ?? {}).map(([name, of]) =>
+        averageRow(root, { name, of, space, classes }, these, ordered),
+      ),
+    ),
     ...(await rankingOf(root, ranking)),
   };
-}
-
-/** The subnets of a ground truth that count, and which those are. */
-interface Counted {
-  readonly truth: GroundTruth;
-  readonly positions: readonly number[];
-  /** How many the file has in all. */
-  readonly listed: number;
 }
 
 function counted(truth: GroundTruth, { subnets, ground_truth: { file } }: ReportConfig): Counted {
@@ -73,35 +72,11 @@ async function rankingOf(root: string, ranking: Ranking | null): Promise<Pick<Re
 
 async function rowOf(
   root: string,
-  { file, sha256, groups, epoch: chosen }: SelectedSupernet,
-  { truth, positions, listed }: Counted,
+  supernet: SelectedSupernet,
+  these: Counted,
   untrained: readonly Scored[],
 ): Promise<SupernetRow> {
-  const directory = path.posix.dirname(file);
-  const manifest = await readManifest(root, directory);
-  const epoch = manifest?.epochs.find((record) => record.epoch === chosen);
-  // Held out or not, every subnet of the file has its score.
-  if (epoch === undefined || epoch.groundTruth.length !== listed) {
-    throw new BadInput(
-      `${directory}: expected epoch ${chosen} with ${listed} accuracies in its manifest, got ${epoch?.groundTruth.length ?? 'none'}; train it on this ground truth`,
-    );
-  }
-  const { seed, score } = z
-    .object({ seed: z.number(), score: z.enum(['top1', 'cross_entropy']).optional() })
-    .parse(manifest?.config);
-  const scores = scoresOf(epoch, score)!;
-  const stage = directory.split('/').slice(1).join('/');
-  return {
-    stage,
-    groups,
-    epoch: chosen,
-    file,
-    sha256,
-    ...supernetFigures(
-      truth,
-      positions.map((position) => scores[position]!),
-      untrained,
-      seed,
-    ),
-  };
+  const { stage, seed, byEpoch } = await supernetScores(root, supernet, these);
+  const { file, sha256, groups, epoch } = supernet;
+  return { stage, groups, epoch, file, sha256, ...supernetFigures(these.truth, byEpoch[0]!, untrained, seed) };
 }

@@ -1,4 +1,5 @@
 import type { Interval } from '../nas/evaluation/agreement.ts';
+import type { AverageRow } from './averages.ts';
 import type { BaselineFigures, Ceiling, Prediction, SupernetFigures } from './figures.ts';
 
 export interface SupernetRow extends SupernetFigures {
@@ -24,6 +25,8 @@ export interface Report {
   /** The best first. */
   readonly baselines: readonly BaselineFigures[];
   readonly supernets: readonly SupernetRow[];
+  /** Rankings by the mean of several. */
+  readonly averages: readonly AverageRow[];
   /** Files in the original's form; null where nothing is ranked. */
   readonly ranking: { readonly top1: string; readonly top5: string; readonly subnets: number } | null;
   /** A predictor's part in the ranking; null where it had none, absent from reports of version 0.1.0. */
@@ -31,15 +34,27 @@ export interface Report {
 }
 
 /** The report as Markdown. */
-export function reportText({ groundTruth, ceiling, baselines, supernets, ranking, prediction }: Report): string {
+export function reportText({
+  groundTruth,
+  ceiling,
+  baselines,
+  supernets,
+  averages,
+  ranking,
+  prediction,
+}: Report): string {
   const hasBands = baselines.some(({ inside }) => inside !== null);
+  const rows = [
+    ...supernets.map(({ stage, groups, epoch, ...figures }) => ({ label: [stage, `${groups}`, `${epoch}`], figures })),
+    ...averages.map((row) => ({ label: [averageName(row), '', ''], figures: row })),
+  ];
   return [
     `Kendall's tau-b against ${subnetsOf(groundTruth)}, with 95 % bootstrap intervals.`,
-    supernetTable(supernets.map((row) => ({ ...row, figures: row }))),
+    supernetTable(rows),
     ...(hasBands
       ? [
           'Inside bands of equal size, the mean over the bands:',
-          supernetTable(supernets.map((row) => ({ ...row, figures: row.inside! }))),
+          supernetTable(rows.map(({ label, figures }) => ({ label, figures: figures.inside! }))),
         ]
       : []),
     'Without any training:',
@@ -64,15 +79,23 @@ function subnetsOf({ subnets, heldOut, file }: Report['groundTruth']): string {
   return `the ${subnets} ${heldOut ? 'held-out ' : ''}subnets of \`${file}\``;
 }
 
+/** A mean in words: `three seeds (3 supernets, 2 epochs each, with sizes)`. */
+export function averageName({ name, supernets, epochs, sizes }: AverageRow): string {
+  const of = [
+    supernets === 1 ? '1 supernet' : `${supernets} supernets`,
+    epochs === 1 ? '1 epoch each' : `${epochs} epochs each`,
+    ...(sizes ? ['with sizes'] : []),
+  ];
+  return `${name} (${of.join(', ')})`;
+}
+
 function supernetTable(
-  rows: readonly (Pick<SupernetRow, 'stage' | 'groups' | 'epoch'> & { figures: Omit<SupernetFigures, 'inside'> })[],
+  rows: readonly { readonly label: readonly string[]; readonly figures: Omit<SupernetFigures, 'inside'> }[],
 ): string {
   return table(
     ['supernet', 'K', 'epoch', 'tau', 'Spearman', 'Pearson', 'regret', 'tau over the best baseline'],
-    rows.map(({ stage, groups, epoch, figures: { tau, spearman, pearson, regret, overBaseline } }) => [
-      stage,
-      `${groups}`,
-      `${epoch}`,
+    rows.map(({ label, figures: { tau, spearman, pearson, regret, overBaseline } }) => [
+      ...label,
       ...[tau, spearman, pearson, regret, overBaseline].map(shown),
     ]),
   );

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { readManifest } from '../../artifacts/results.ts';
+import { plainTau } from '../support/plain-statistics.ts';
 import { jobOf, startStage } from '../support/stage-process.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { tinySupernet } from '../support/training-configs.ts';
@@ -52,5 +53,34 @@ test(
     const header = readFileSync(path.join(results, epoch!.file!), 'latin1').slice(8, 20_000);
     expect(header).toContain('"groups":"2"');
     expect(header).toContain('blocks.1.1.0.conv1.conv.weight');
+  },
+);
+
+test(
+  'a recipe of its own trains: smooth activations, a rank loss, large nets, epochs ranked by cross-entropy',
+  { timeout: 120_000 },
+  async () => {
+    const results = temporaryFolder();
+    const plain = tinySupernet();
+    const truth: Record<string, { acc: number }> = JSON.parse(readFileSync(plain.ground_truth.file, 'utf8'));
+    const config = tinySupernet({
+      epochs: 1,
+      space: { ...plain.space, activation: 'silu' },
+      rank_loss: { by: 'macs', weight: 1, rise_epochs: 0 },
+      sample_way: 'large',
+      sample_candidates: 3,
+      score: 'cross_entropy',
+    });
+    const [epoch] = (await train(results, 'run/recipe', config)).epochs;
+    const accuracies = Object.values(truth).map(({ acc }) => acc);
+    expect(epoch!.groundTruthLosses).toHaveLength(accuracies.length);
+    expect(epoch!.tau).toBeCloseTo(
+      plainTau(
+        accuracies,
+        epoch!.groundTruthLosses!.map((loss) => -loss),
+      ),
+      12,
+    );
+    expect(epoch!.tau).not.toBe(plainTau(accuracies, epoch!.groundTruth));
   },
 );

@@ -36,6 +36,7 @@ const written: Report = {
       inside: null,
     },
   ],
+  averages: [],
   ranking: { top1: 'r/ranking/top1_json_final.json', top5: 'x', subnets: 320 },
   prediction: {
     subnets: { evaluated: 100, predicted: 220 },
@@ -80,13 +81,25 @@ test('with bands, the summary says what each supernet knows where counting param
     ceiling: { ...report.ceiling!, inside: { reliability: 0.75, kendallTau: 0.667, pearson: 0.866 } },
     baselines: report.baselines.map((one) => ({ ...one, inside: of(0.09) })),
     supernets: report.supernets.map((one) => ({ ...one, inside: { ...of(0.35), overBaseline: over } })),
+    averages: [
+      {
+        name: 'three seeds',
+        supernets: 3,
+        epochs: 2,
+        sizes: true,
+        ...of(0.7),
+        overBaseline: over,
+        inside: { ...of(0.42), overBaseline: over },
+      },
+    ],
   };
   const text = stripVTControlCharacters(summary(banded, (file) => file));
   expect(text).toContain('against 30 held-out subnets');
   expect(text.slice(text.indexOf('inside bands of'), text.indexOf('30 subnets are ranked'))).toMatchInlineSnapshot(`
     "inside bands of equal size, where counting parameters ranks nothing
-    supernet  tau                   over the best baseline  lost by its best tenth
-    one-shot  0.350 [0.250, 0.450]  0.050 [-0.050, 0.150]   0.400 [0.300, 0.500] percent points
+    supernet                                              tau                   over the best baseline  lost by its best tenth
+    one-shot                                              0.350 [0.250, 0.450]  0.050 [-0.050, 0.150]   0.400 [0.300, 0.500] percent points
+    three seeds (3 supernets, 2 epochs each, with sizes)  0.420 [0.320, 0.520]  0.050 [-0.050, 0.150]   0.400 [0.300, 0.500] percent points
 
     without any training
     log parameters and depth  0.550 [0.450, 0.650]  inside bands 0.090 [-0.010, 0.190]

@@ -175,3 +175,19 @@ test("the benchmark's table takes every subnet of its lists once, those of a ban
     },
   });
 });
+
+test("what there is of the benchmark's table names its subnets' bands as the lists have them, a third of each band held out", async () => {
+  const truth = await readGroundTruth(space, source('configs/ground-truth/fashion-bench.json'));
+  const banded = configText('subnets/fashion-bench-bands.txt').trimEnd().split('\n');
+  const names = ['3000', '4500', '6700', '10000'].map((size) => `${size} parameters`);
+  const entries = z.record(z.string(), z.object({ arch: z.string(), acc: z.number(), runs: z.array(z.number()) }));
+  const listed = Object.values(entries.parse(JSON.parse(configText('ground-truth/fashion-bench.json'))));
+  for (const [at, { arch, acc, runs: own }] of listed.entries()) {
+    expect(own).toHaveLength(3);
+    expect(acc).toBeCloseTo(mean(own), 9);
+    const place = banded.indexOf(arch);
+    if (place < 0) continue;
+    expect(truth.bands[at]).toBe(names[Math.floor(place / 28)]);
+    expect(truth.heldOut[at]).toBe(((place % 28) + 1) % 3 === 0);
+  }
+});

@@ -1,0 +1,65 @@
+import { z } from 'zod';
+import { supernetFigures } from './figures.ts';
+import type { Scored, SupernetFigures } from './figures.ts';
+import { supernetScores } from './supernet-scores.ts';
+import type { Counted } from './supernet-scores.ts';
+import { SelectedSupernet } from '../artifacts/references.ts';
+import { withSizes } from '../nas/evaluation/baselines.ts';
+import { standardised } from '../nas/evaluation/correlation.ts';
+import type { Space } from '../nas/space/space.ts';
+
+// Rankings by the mean of several: of the last epochs of a supernet, of supernets that differ in their seed, with sizes or without.
+
+/** One such ranking, as `with.averages` of a report describes it. */
+export const Average = z.strictObject({
+  supernets: z.array(SelectedSupernet).min(1),
+  /** Of each supernet: the chosen epoch and so many less one before it. */
+  epochs: z.int().positive().default(1),
+  /** What each scores by; what its stage chose its epoch by unless told. */
+  score: z.enum(['top1', 'cross_entropy']).optional(),
+  /** Whether log parameters, log MACs and depth count too, with weights fitted on other bands, or on nine of ten subnets. */
+  sizes: z.boolean().default(false),
+});
+type Average = z.infer<typeof Average>;
+
+export interface AverageRow extends SupernetFigures {
+  readonly name: string;
+  readonly supernets: number;
+  readonly epochs: number;
+  readonly sizes: boolean;
+}
+
+const SEED = 1;
+
+/** The figures of a ranking by the mean of several, each in units of its own spread. */
+export async function averageRow(
+  root: string,
+  {
+    name,
+    of,
+    space,
+    classes,
+  }: { readonly name: string; readonly of: Average; readonly space: Space; readonly classes: number },
+  these: Counted,
+  untrained: readonly Scored[],
+): Promise<AverageRow> {
+  const { supernets, epochs, score, sizes } = of;
+  const each = await Promise.all(
+    supernets.map(async (supernet) => (await supernetScores(root, supernet, these, { epochs, score })).byEpoch),
+  );
+  const mean = meanOf(each.flat());
+  const scores = sizes ? withSizes(space, these.truth, classes, mean) : mean;
+  return {
+    name,
+    supernets: supernets.length,
+    epochs,
+    sizes,
+    ...supernetFigures(these.truth, scores, untrained, SEED),
+  };
+}
+
+/** The mean of several lists of scores of the same subnets, each standardised: a list of a wider spread counts no more. */
+export function meanOf(lists: readonly (readonly number[])[]): Float64Array {
+  const each = lists.map(standardised);
+  return each[0]!.map((_, at) => each.reduce((sum, list) => sum + list[at]!, 0) / each.length);
+}
