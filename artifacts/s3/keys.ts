@@ -10,7 +10,7 @@ import type { FileReference } from '../references.ts';
 //   runs/<run>/<stage>/older/<fingerprint>-<n>/manifest.json   what was set aside
 //   runs/<run>/<stage>/trainer.log
 //   files/<sha256>                                        every other file, by content
-//   index/<fingerprint>/<run>/<stage>                     finished work, by fingerprint: empty objects
+//   index/<fingerprint>/<run>/<stage>                     finished work, by fingerprint
 
 export const RUNS = 'runs/';
 

@@ -232,7 +232,8 @@ export class S3Store implements ArtifactStore {
   }
 
   async remember(fingerprint: string, directory: string): Promise<void> {
-    await this.bucket.write(indexKey(fingerprint, directory), '');
+    // The key says all; the SDK warns of a body that is empty.
+    await this.bucket.write(indexKey(fingerprint, directory), directory);
   }
 
   async recall(fingerprint: string): Promise<string[]> {
