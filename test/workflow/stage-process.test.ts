@@ -17,7 +17,7 @@ import { tinySupernet } from '../support/training-configs.ts';
 import { withPipelineServer } from '../support/with-pipeline-server.ts';
 import type { JsonObject } from '../../plan/json.ts';
 
-const fixture = path.resolve('test/support/fixture-trainer.ts');
+const fixture = 'test/support/fixture-trainer.ts';
 const LEAST_STALL_MS = 1000;
 const heavy = {
   taskQueue: 'gpu',
