@@ -5,10 +5,8 @@ import type { LedgerLine } from '../artifacts/ledger.ts';
 import { resultsRoot } from '../artifacts/paths.ts';
 import { withServer } from './server.ts';
 import type { Server } from './server.ts';
-import { forecast } from './forecast.ts';
 import type { Forecast } from './forecast.ts';
 import { defineForRun, output } from './options.ts';
-import { planOf } from './start.ts';
 import { columns } from './view/format.ts';
 import { forecastLines } from './view/plan.ts';
 import { statusTable } from './view/stages.ts';
@@ -42,6 +40,8 @@ export function define(command: Command): void {
 async function forecastsOf(server: Server, { id, stages }: RunStatus): Promise<Forecast[]> {
   const waiting = new Set(stages.filter(({ state }) => state === 'waiting').map((stage) => stage.id));
   if (waiting.size === 0) return [];
+  // Loaded for this alone: what every kind of stage may be told is long to load.
+  const [{ forecast }, { planOf }] = await Promise.all([import('./forecast.ts'), import('./start.ts')]);
   const all = await forecast(await planOf(server, id), resultsRoot());
   return all.filter(({ stage }) => waiting.has(parseActivityId(stage).stage));
 }

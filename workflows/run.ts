@@ -85,11 +85,11 @@ export class Run {
 
   /** Writes the page of the run anew. Whatever goes wrong with that must not stop the run. */
   show(): void {
+    const page = this.#page();
     try {
-      const status = statusOf(this.plan, this.records, this.#state(), MOST_ROWS);
-      setCurrentDetails(detailsOf(status, this.plan.stages.length));
-    } catch (error) {
-      setCurrentDetails(`This page could not be written: ${String(error)}`);
+      setCurrentDetails(page);
+    } catch {
+      // The worker has put the run away, so it has no page any more. An error here would end the worker.
     }
   }
 
@@ -116,6 +116,15 @@ export class Run {
   /** A quiet moment in a history that has grown long. */
   shouldContinueAsNew(): boolean {
     return this.gate.atWork.size === 0 && workflowInfo().continueAsNewSuggested;
+  }
+
+  #page(): string {
+    try {
+      const status = statusOf(this.plan, this.records, this.#state(), MOST_ROWS);
+      return detailsOf(status, this.plan.stages.length);
+    } catch (error) {
+      return `This page could not be written: ${String(error)}`;
+    }
   }
 
   #find(id: string): { readonly stage: PlanStage; readonly record: StageRecord } {
