@@ -1,6 +1,7 @@
 import path from 'node:path';
 import type { Client } from '@temporalio/client';
 import { projectFile } from '../artifacts/paths.ts';
+import { Argument } from 'commander';
 import type { Command } from 'commander';
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
@@ -23,8 +24,10 @@ import type { RunView } from '../runs/run.ts';
 import { serverHome } from '../runtime/layout.ts';
 
 export function define(command: Command): void {
-  const file = projectFile('pipelines/quickstart.yml');
-  defineForPipeline(command.argument('[pipeline]', 'a pipeline file (.yml)', file)).action(quickstart);
+  const file = 'pipelines/quickstart.yml';
+  // Help names it without the clone's path, so that it reads the same in every clone.
+  const pipeline = new Argument('[pipeline]', 'a pipeline file (.yml)').default(projectFile(file), file);
+  defineForPipeline(command.addArgument(pipeline)).action(quickstart);
 }
 
 /** What `npm start` does: server, workers, run, summary, and all of it down again. An unfinished run goes on. */
