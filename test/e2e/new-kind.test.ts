@@ -25,7 +25,7 @@ function addKind(): void {
   const after = before
     .replace(/^/, "import { SubnetCostsConfig, subnetCosts } from '../../nas/evaluation/subnet-costs.ts';\n")
     .replace('export const kinds', `${entry!}\nexport const kinds`)
-    .replace('[trainSupernet,', '[costing, trainSupernet,');
+    .replace(/\[\s*trainSupernet,/, '[costing, trainSupernet,');
   writeFileSync(catalogue, after);
 }
 
