@@ -252,10 +252,15 @@ async function resultOf(
   return { ...result, outputs: null, choices, chosen };
 }
 
-/** The fencing token of the activity at hand. */
-export function tokenOf({ stage, round, runStarted }: StageInput): Token {
+/** The fencing token of the activity at hand. @throws BadInput where a run names the folder of another one as its own */
+export function tokenOf({ stage, directory, round, runStarted }: StageInput): Token {
   const { workflowExecution, attempt, currentAttemptScheduledTimestampMs: scheduled } = activityInfo();
   const { workflowId = 'none', runId = 'none' } = workflowExecution ?? {};
+  if (runOf(directory) !== workflowId) {
+    throw new BadInput(
+      `${stage}: expected a folder of run ${workflowId}, got ${directory}; start it with \`nas start\``,
+    );
+  }
   const started = runStarted === undefined ? {} : { runStarted };
   return { workflowId, runId, stage, round, attempt, scheduled, ...started };
 }

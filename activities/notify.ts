@@ -1,6 +1,8 @@
 import { activityInfo } from '@temporalio/activity';
 import { execFile } from 'node:child_process';
 import { createTransport } from 'nodemailer';
+import { commandRefused } from './permissions.ts';
+import type { Permissions } from './permissions.ts';
 import { KnownError } from '../plan/endings.ts';
 import type { Notification, NotifyInput } from '../plan/notify.ts';
 import { serverHome } from '../runtime/layout.ts';
@@ -11,14 +13,19 @@ import { findServer } from '../runtime/temporal-server.ts';
 const PATIENCE_MS = 30_000;
 
 /**
- * Tells one message by one channel. Addresses and passwords come from this process's environment, and no error shows them.
- * @throws KnownError (Crashed: the server tries again) where nobody took the message
+ * What tells one message by one channel. Addresses and passwords come from this process's environment, and no error shows
+ * them. It throws KnownError (Crashed: the server tries again) where nobody took the message, as another worker may.
  */
-export async function notify({ channel, notification }: NotifyInput): Promise<void> {
-  const text = inWords(notification);
-  if ('webhook' in channel) return await post(channel.webhook, { ...notification, text, content: text.slice(0, 2000) });
-  if ('command' in channel) return await run(channel.command, notification, text);
-  return await mail(channel.mail, notification, text);
+export function notifier({ commands }: Permissions): (input: NotifyInput) => Promise<void> {
+  return async ({ channel, notification }) => {
+    const text = inWords(notification);
+    if ('webhook' in channel) {
+      return await post(channel.webhook, { ...notification, text, content: text.slice(0, 2000) });
+    }
+    if ('mail' in channel) return await mail(channel.mail, notification, text);
+    if (!commands) throw new KnownError('Crashed', commandRefused('notify').message);
+    return await run(channel.command, notification, text);
+  };
 }
 
 /** Slack and Mattermost read `text`, Discord `content`; programs read the rest. */

@@ -2,7 +2,9 @@ import { performStage } from './attempt.ts';
 import type { StageAttempt } from './attempt.ts';
 import { onDevices } from './device-pool.ts';
 import type { DevicePool } from './device-pool.ts';
-import { notify } from './notify.ts';
+import { notifier } from './notify.ts';
+import { checkPermitted } from './permissions.ts';
+import type { Permissions } from './permissions.ts';
 import { runProgram } from './program.ts';
 import { selectEpoch } from './select-epoch.ts';
 import { runTrainer } from './trainer.ts';
@@ -18,20 +20,21 @@ import type { StageInput, StageResult } from '../plan/results.ts';
 type StageActivity = (input: StageInput) => Promise<StageResult>;
 
 /** Stages of light work, which the worker does itself. */
-export const lightStages = activitiesOf(
-  'light',
-  (kind) => (input) => performStage(input, (attempt) => work(kind, attempt)),
-);
+export function lightStages(permissions: Permissions): Readonly<Record<string, StageActivity>> {
+  return activitiesOf('light', (kind) => (input) => performStage(input, (attempt) => work(kind, attempt, permissions)));
+}
 
 /** All that a worker does itself. */
-export const lightActivities = { ...lightStages, 'select-epoch': selectEpoch, notify };
+export function lightActivities(permissions: Permissions) {
+  return { ...lightStages(permissions), 'select-epoch': selectEpoch, notify: notifier(permissions) };
+}
 
 /** Heavy work, each stage on as many devices of the pool as it has ranks. */
-export function heavyActivities(pool: DevicePool): Readonly<Record<string, StageActivity>> {
+export function heavyActivities(pool: DevicePool, permissions: Permissions): Readonly<Record<string, StageActivity>> {
   return activitiesOf(
     'heavy',
     (kind) => (input) =>
-      onDevices(pool, input, (devices) => performStage(input, (attempt) => work(kind, attempt), devices)),
+      onDevices(pool, input, (devices) => performStage(input, (attempt) => work(kind, attempt, permissions), devices)),
   );
 }
 
@@ -41,7 +44,8 @@ function activitiesOf(sort: Kind['work'], activityOf: (kind: Kind) => StageActiv
 }
 
 /** Does what the catalogue says: the outputs of the stage. */
-async function work(kind: Kind, attempt: StageAttempt): Promise<JsonObject> {
+async function work(kind: Kind, attempt: StageAttempt, permissions: Permissions): Promise<JsonObject> {
+  checkPermitted(permissions, kind, attempt.input);
   try {
     return await run(attempt);
   } catch (error) {

@@ -9,31 +9,82 @@ import { columns } from './view/format.ts';
 import { bytes, duration, tau } from '../report/format.ts';
 import { cacheFolder } from '../runtime/layout.ts';
 import { ServerError } from '../runtime/temporal-server.ts';
+import { waitsForPeople } from '../plan/search.ts';
 import { listRuns } from '../runs/list.ts';
 import type { ListedRun, Wait } from '../runs/list.ts';
 
 const STATES = ['running', 'waiting', 'paused', 'done', 'failed', 'cancelled', 'unknown'] as const;
 
-interface Options {
+interface Options extends Conditions {
   readonly state?: ListedRun['state'];
   readonly json?: true;
+}
+
+/** What the server finds runs by, by their search attributes. */
+interface Conditions {
+  readonly pipeline?: string;
+  readonly stage?: string;
+  readonly waitsFor?: (typeof waitsForPeople)[number];
+  readonly minTau?: number;
+  readonly query?: string;
 }
 
 export function define(command: Command): void {
   command
     .addOption(new Option('--state <state>', 'only runs in that state').choices(STATES))
+    .option('--pipeline <name>', 'only runs of that pipeline, as far as the server knows them; so the options below')
+    .option('--stage <stage>', 'only runs that are at that stage')
+    .addOption(new Option('--waits-for <what>', 'only runs that wait for that').choices(waitsForPeople))
+    .option('--min-tau <tau>', 'only runs with a stage of that tau or a better one', Number)
+    .option('--query <condition>', 'any condition on search attributes, such as "NasTau > 0.8 AND NasState = \'done\'"')
     .addOption(jsonOption())
     .action(list);
 }
 
-async function list({ state, json }: Options): Promise<void> {
-  const { runs, missing } = await allRuns();
+async function list({ state, json, ...conditions }: Options): Promise<void> {
+  const query = queryOf(conditions);
+  const { runs, missing } = query === undefined ? await allRuns() : { runs: await runsThat(query), missing: null };
   const shown = runs.filter((run) => state === undefined || run.state === state);
   if (missing !== null && json !== true) process.stderr.write(`note: only the results folder is listed: ${missing}\n`);
   output(json, { results: resultsRoot(), serverMissing: missing, runs: shown }, () => {
     if (shown.length > 0) return runTable(shown, Date.now());
+    if (query !== undefined) return 'the server knows no such run';
     return runs.length > 0 ? `no run is ${state}` : 'no runs yet; `nas start PIPELINE` starts one';
   });
+}
+
+/** As the server writes conditions; undefined where none is given. */
+export function queryOf({ pipeline, stage, waitsFor, minTau, query }: Conditions): string | undefined {
+  const conditions = [
+    ...(pipeline === undefined ? [] : [`NasPipeline = ${quoted(pipeline)}`]),
+    ...(stage === undefined ? [] : [`NasStage = ${quoted(stage)}`]),
+    ...(waitsFor === undefined ? [] : [`NasWaitsFor = ${quoted(waitsFor)} AND ExecutionStatus = 'Running'`]),
+    ...(minTau === undefined ? [] : [`NasTau >= ${minTau}`]),
+    ...(query === undefined ? [] : [`(${query})`]),
+  ];
+  return conditions.length === 0 ? undefined : conditions.join(' AND ');
+}
+
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
+async function runsThat(query: string): Promise<readonly ListedRun[]> {
+  const places = { root: resultsRoot(), cache: cacheFolder(), query };
+  return await withServer(({ client }) => listRuns({ client, ...places })).catch((error: unknown) => {
+    throw wrongQuery(error) ?? error;
+  });
+}
+
+// The server has no such attributes, or the condition is none.
+function wrongQuery(error: unknown): Failure | null {
+  if (!(error instanceof Error) || error.name !== 'ServiceError' || !(error.cause instanceof Error)) return null;
+  const { message } = error.cause;
+  if (!message.includes('INVALID_ARGUMENT')) return null;
+  const remedy = /search attribute|column name/i.test(message)
+    ? 'run `nas server register` once'
+    : 'correct the condition';
+  return new Failure(`nas list: expected a condition that the server understands, got: ${message}; ${remedy}`, 2);
 }
 
 /** All runs, and why those of the server are missing if they are. */

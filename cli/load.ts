@@ -1,8 +1,9 @@
+import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
 import { load } from 'js-yaml';
 import { checkRunId } from '../artifacts/paths.ts';
 import { Failure } from './failure.ts';
-import { collected, jsonOption } from './options.ts';
+import { collected, jsonOption, positiveWhole } from './options.ts';
 import { loadPipeline } from '../pipelines/compile.ts';
 import { kinds } from '../pipelines/kinds/catalogue.ts';
 import { parseSettings } from '../pipelines/layers.ts';
@@ -20,6 +21,8 @@ export interface LoadOptions {
   readonly fresh?: true;
   readonly fromRun?: string;
   readonly fromStage?: string;
+  readonly priority?: number;
+  readonly fairnessKey?: string;
   readonly json?: true;
 }
 
@@ -35,6 +38,12 @@ export function defineForPipeline(command: Command): Command {
     .option('--fresh', 'take no work over from other runs')
     .option('--from-run <run>', 'take what comes before --from-stage from that run, as it is')
     .option('--from-stage <stage>', 'the first stage to run anew, with all that need it')
+    .option(
+      '--priority <1..5>',
+      'before whose work its own goes where both wait for a worker: 1 first, 3 by itself',
+      level,
+    )
+    .option('--fairness-key <name>', 'a team, say, which shares the workers with others')
     .addOption(jsonOption());
 }
 
@@ -44,7 +53,28 @@ export function loadPlan(file: string, options: LoadOptions): Plan {
   const plan = loadPipeline(file, { ...(id === undefined ? {} : { id }), ...(set === undefined ? {} : { set }) });
   const reuse = reuseIn(plan, options);
   const notify = plan.notify ?? usualNotify();
-  return { ...plan, ...(reuse === undefined ? {} : { reuse }), ...(notify === undefined ? {} : { notify }) };
+  const priority = priorityIn(plan, options);
+  return {
+    ...plan,
+    ...(reuse === undefined ? {} : { reuse }),
+    ...(notify === undefined ? {} : { notify }),
+    ...(priority === undefined ? {} : { priority }),
+  };
+}
+
+function level(text: string): number {
+  const value = positiveWhole(text);
+  if (value <= 5) return value;
+  throw new InvalidArgumentError('expected 1 to 5.');
+}
+
+/** What the command says wins over what the pipeline says. */
+function priorityIn({ priority: own }: Plan, { priority, fairnessKey }: LoadOptions): Plan['priority'] {
+  const said = {
+    ...(priority === undefined ? {} : { priorityKey: priority }),
+    ...(fairnessKey === undefined ? {} : { fairnessKey }),
+  };
+  return Object.keys(said).length === 0 ? own : { ...own, ...said };
 }
 
 /** Who is told of runs whose pipeline does not say it: `notify:` as YAML in NAS_NOTIFY. */

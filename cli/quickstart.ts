@@ -36,7 +36,7 @@ async function quickstart(pipeline: string, { json, ...options }: LoadOptions): 
   const signal = interruption();
   const tell = json === true ? () => {} : (line: string) => process.stdout.write(`${line}\n`);
   tell(`run ${plan.id}: bringing up a server and workers`);
-  await withEverythingUp({ signal, warn: toLog }, ({ place }) =>
+  await withEverythingUp({ signal, warn: toLog }, {}, ({ place }) =>
     withServer(async (server) => {
       const { client } = server;
       const outcome = await startOrAttach(server, plan);

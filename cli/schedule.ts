@@ -10,6 +10,7 @@ import { jsonOption, output } from './options.ts';
 import { withServer } from './server.ts';
 import { columns } from './view/format.ts';
 import { CONTROL_QUEUE, PIPELINE } from '../plan/names.ts';
+import { startAttributes } from '../workers/search.ts';
 
 // Schedules are Temporal's: the server starts the runs, whether anybody is logged in or not.
 
@@ -95,6 +96,7 @@ async function create(pipeline: string, options: CreateOptions): Promise<void> {
           taskQueue: CONTROL_QUEUE,
           args: [plan],
           staticSummary: `${plan.name}, scheduled`,
+          ...(await startAttributes(client, plan.name)),
         },
         policies: { overlap: OVERLAP[overlap], catchupWindow: '1 day' },
       })

@@ -16,6 +16,8 @@ export interface Server {
 /** Where a server is: named by the environment, or the embedded one of this clone. */
 export interface Place {
   readonly config: ServerConfig;
+  /** The server of this clone, which listens to this machine alone. */
+  readonly isEmbedded: boolean;
   /** Of the embedded server, or as NAS_UI says. */
   readonly ui: string | null;
 }
@@ -23,9 +25,9 @@ export interface Place {
 /** The server that verbs talk to. Throws Failure where there is none. */
 export async function findPlace(): Promise<Place> {
   const config = configuredServer();
-  if (config !== null) return { config, ui: process.env['NAS_UI']?.replace(/\/+$/, '') || null };
+  if (config !== null) return { config, isEmbedded: false, ui: process.env['NAS_UI']?.replace(/\/+$/, '') || null };
   const embedded = findServer(serverHome);
-  if (embedded !== null) return { config: embeddedServer(embedded.address), ui: embedded.ui };
+  if (embedded !== null) return { config: embeddedServer(embedded.address), isEmbedded: true, ui: embedded.ui };
   throw new Failure(
     'server: expected the one of this clone to run, got none; run `nas up` in another terminal, or set TEMPORAL_ADDRESS',
   );

@@ -1,20 +1,29 @@
 import type { Command } from 'commander';
 import { interruption } from './failure.ts';
 import { jsonOption, output } from './options.ts';
+import { withServer } from './server.ts';
 import type { Place } from './server.ts';
+import { definePermissions, permissionsIn } from './worker-permissions.ts';
+import type { PermissionOptions } from './worker-permissions.ts';
 import { toStderr, withWorkers } from './worker.ts';
 import type { Orders } from './worker.ts';
 import { serverHome } from '../runtime/layout.ts';
 import { keepServer } from '../runtime/server-keeper.ts';
 import { allDevices } from '../workers/devices.ts';
+import { registerAttributes } from '../workers/search.ts';
 import { configuredServer, embeddedServer } from '../workers/server.ts';
 
 export function define(command: Command): void {
-  command.addOption(jsonOption()).action(up);
+  definePermissions(command).addOption(jsonOption()).action(up);
 }
 
-async function up({ json }: { json?: true }): Promise<void> {
-  await withEverythingUp({ signal: interruption(), warn: toStderr }, async ({ place, devices, stopped }) => {
+interface Options extends PermissionOptions {
+  readonly json?: true;
+}
+
+async function up({ json, ...options }: Options): Promise<void> {
+  const orders = { signal: interruption(), warn: toStderr };
+  await withEverythingUp(orders, options, async ({ place, devices, stopped }) => {
     const { address } = place.config.connectionOptions;
     output(json, { address, ui: place.ui, devices }, () =>
       [
@@ -40,17 +49,26 @@ interface Up {
  * Brings up the embedded server (unless the environment names another) and workers of every kind for as long as `body`
  * runs. Then the workers stop at a checkpoint, and the server ends if this process is in charge of it.
  */
-export async function withEverythingUp<T>(orders: Orders, body: (up: Up) => Promise<T>): Promise<T> {
+export async function withEverythingUp<T>(
+  orders: Orders,
+  options: PermissionOptions,
+  body: (up: Up) => Promise<T>,
+): Promise<T> {
   const devices = await allDevices();
   const inPlace = async (place: Place): Promise<T> =>
-    await withWorkers(place, { roles: ['control', 'heavy'], devices }, orders, ({ stopped }) =>
-      body({ place, devices, stopped }),
+    await withWorkers(
+      place,
+      { roles: ['control', 'heavy'], devices, permissions: permissionsIn(options, place) },
+      orders,
+      ({ stopped }) => body({ place, devices, stopped }),
     );
   const configured = configuredServer();
-  if (configured !== null) return await inPlace({ config: configured, ui: null });
+  if (configured !== null) return await inPlace({ config: configured, isEmbedded: false, ui: null });
   const keeper = await keepServer(serverHome, orders.signal);
   try {
-    return await inPlace({ config: embeddedServer(keeper.address), ui: keeper.ui });
+    const place = { config: embeddedServer(keeper.address), isEmbedded: true, ui: keeper.ui };
+    await withServer(({ client }) => registerAttributes(client), place);
+    return await inPlace(place);
   } finally {
     await keeper.stop();
   }

@@ -9,13 +9,15 @@ import { Failure, interruption } from './failure.ts';
 import { jsonOption, output, wholeNumber } from './options.ts';
 import { findPlace } from './server.ts';
 import type { Place } from './server.ts';
+import { definePermissions, permissionsIn } from './worker-permissions.ts';
+import type { PermissionOptions } from './worker-permissions.ts';
 import { HEAVY_QUEUE } from '../plan/names.ts';
 import { isWritable } from '../runtime/layout.ts';
 import { allDevices, cardDevices, cpuSlots } from '../workers/devices.ts';
 import { startWorkers } from '../workers/workers.ts';
 import type { Role, RunningWorkers, WorkerOptions } from '../workers/workers.ts';
 
-interface Options {
+interface Options extends PermissionOptions {
   readonly role?: Role;
   readonly gpu?: readonly number[];
   readonly cpu?: number;
@@ -24,7 +26,7 @@ interface Options {
 }
 
 export function define(command: Command): void {
-  command
+  definePermissions(command)
     .addOption(
       new Option('--role <role>', 'workflows and light work, or heavy work; both where absent').choices([
         'control',
@@ -38,17 +40,18 @@ export function define(command: Command): void {
     .action(worker);
 }
 
-async function worker({ role, gpu = [], cpu = 0, queue, json }: Options): Promise<void> {
+async function worker({ role, gpu = [], cpu = 0, queue, json, ...options }: Options): Promise<void> {
   const roles = role === undefined ? (['control', 'heavy'] as const) : [role];
   const named = [...(gpu.length > 0 ? await cardDevices(gpu) : []), ...cpuSlots(cpu)];
   const devices = named.length > 0 ? named : await allDevices();
   const orders = { signal: interruption(), warn: toStderr };
   const place = await findPlace();
-  await withWorkers(place, { roles, devices, queue }, orders, async ({ stopped }) => {
+  const permissions = permissionsIn(options, place);
+  await withWorkers(place, { roles, devices, queue, permissions }, orders, async ({ stopped }) => {
     const { address } = place.config.connectionOptions;
     output(
       json,
-      { address, roles, devices, queue },
+      { address, roles, devices, queue, permissions },
       () => `workers for ${address}: ${roles.join(' and ')} on ${devices.join(', ')}`,
     );
     await stopped;

@@ -141,6 +141,7 @@ export function compilePipeline(source: Source, compiling: Compiling): Compiled 
     params: { ...params, ...compiling.deferred },
     stages,
     ...(file.notify === undefined ? {} : { notify: file.notify }),
+    ...(file.priority === undefined ? {} : { priority: file.priority }),
   };
   return { plan: problems.length > 0 ? null : plan, samples, problems };
 }

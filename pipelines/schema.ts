@@ -126,6 +126,28 @@ const Channel = z.union([
 /** `notify:` of a pipeline. */
 export const Notify = z.union([Channel.transform((channel) => [channel]), z.array(Channel)]);
 
+const Priority = z.union([
+  z
+    .int()
+    .min(1)
+    .max(5)
+    .transform((priorityKey) => ({ priorityKey })),
+  z
+    .strictObject({
+      /** 1 goes first, 5 last; 3 where absent. */
+      level: z.int().min(1).max(5).optional(),
+      /** A team, say: those with the same key share the workers with those of other keys. */
+      fairness_key: z.string().min(1).max(64).optional(),
+      /** The key's share, where others have 1. */
+      fairness_weight: z.number().min(0.001).max(1000).optional(),
+    })
+    .transform(({ level, fairness_key: key, fairness_weight: weight }) => ({
+      ...(level === undefined ? {} : { priorityKey: level }),
+      ...(key === undefined ? {} : { fairnessKey: key }),
+      ...(weight === undefined ? {} : { fairnessWeight: weight }),
+    })),
+]);
+
 export const PipelineFile = z.strictObject({
   name,
   /** Files of configs/, merged in order. */
@@ -136,6 +158,8 @@ export const PipelineFile = z.strictObject({
   with: z.record(z.string(), z.json()).default({}),
   /** Who is told of what. */
   notify: Notify.optional(),
+  /** Before whose work its own goes where both wait for a worker: 1 (first) to 5, or a map. */
+  priority: Priority.optional(),
   stages: z.record(name, z.json()).refine((stages) => Object.keys(stages).length > 0, 'expected at least one stage'),
 });
 export type PipelineFile = z.infer<typeof PipelineFile>;

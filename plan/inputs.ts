@@ -56,12 +56,14 @@ export function childPlanOf(plan: Plan, child: Plan, cell: Cell, outputs: Output
   if (!isObject(params)) throw new TypeError(`params: expected a map, got ${JSON.stringify(params)}`);
   const taken = reuseOfChild(reuse, (run) => childIdOf(run, cell.id));
   const notify = child.notify ?? plan.notify;
+  const priority = child.priority ?? plan.priority;
   return {
     ...child,
     id: childIdOf(plan.id, cell.id),
     params,
     ...(taken === undefined ? {} : { reuse: taken }),
     ...(notify === undefined ? {} : { notify }),
+    ...(priority === undefined ? {} : { priority }),
   };
 }
 

@@ -19,6 +19,18 @@ export interface Plan {
   readonly reuse?: PlanReuse;
   /** Who is told of what; absent: nobody. No part of what is computed. */
   readonly notify?: readonly Channel[];
+  /** Before whose work its own goes, where both wait for a worker. No part of what is computed. */
+  readonly priority?: Priority;
+}
+
+/** Temporal's words. */
+export interface Priority {
+  /** 1 (first) to 5; 3 where absent. */
+  readonly priorityKey?: number;
+  /** Those with the same key share what is done at a time with those of other keys. */
+  readonly fairnessKey?: string;
+  /** The key's share, beside 1 of others. */
+  readonly fairnessWeight?: number;
 }
 
 /** `nothing`: no other run's work. Else what comes before `stage` as `run` has it; of a sub-plan all where that is null. */

@@ -1,13 +1,14 @@
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import type { RunState, RunStatus } from '../plan/messages.ts';
 import { PIPELINE } from '../plan/names.ts';
+import type { WaitForPeople } from '../plan/search.ts';
 import { resultsByRun } from './results.ts';
 import type { RunResults } from './results.ts';
 import { endingOf, readRun } from './run.ts';
 
 /** What a run waits for: somebody's answer for a stage, a worker, or somebody who lets it go on. */
 export interface Wait {
-  readonly for: 'epoch' | 'parked stage' | 'worker' | 'resume';
+  readonly for: WaitForPeople | 'worker';
   /** Of a matrix stage `evaluate.3`, counted from 1; null where it is the whole run. */
   readonly stage: string | null;
 }
@@ -32,6 +33,8 @@ interface Places {
   readonly root: string;
   /** Folder for what is remembered of results; it may be deleted. */
   readonly cache: string;
+  /** A condition on what the server knows of runs, as Temporal writes it; those it does not know are left out then. */
+  readonly query?: string;
 }
 
 /**
@@ -39,22 +42,28 @@ interface Places {
  * the server tells which they are.
  * @throws ServiceError where the server does not answer
  */
-export async function listRuns({ client, root, cache }: Places): Promise<ListedRun[]> {
-  const [known, results] = await Promise.all([client === null ? [] : runsOfServer(client), resultsByRun(root, cache)]);
+export async function listRuns({ client, root, cache, query }: Places): Promise<ListedRun[]> {
+  const [known, results] = await Promise.all([
+    client === null ? [] : runsOfServer(client, query),
+    resultsByRun(root, cache),
+  ]);
   const all = await Promise.all(
     known
       .filter(({ parentExecution }) => parentExecution === undefined)
       .map(async (info) => ({ ...(await ofServer(client, info)), results: results.get(info.workflowId) ?? null })),
   );
   const ids = new Set(known.map(({ workflowId }) => workflowId));
-  const others = [...results].filter(([id]) => !ids.has(id)).map(([id, found]) => ofResults(id, found));
+  const others = [...(query === undefined ? results : [])]
+    .filter(([id]) => !ids.has(id))
+    .map(([id, found]) => ofResults(id, found));
   return [...all, ...others].toSorted((a, b) => (b.startedAt ?? 0) - (a.startedAt ?? 0));
 }
 
 /** An id that was used again is listed once, as it is now. */
-async function runsOfServer(client: Client): Promise<WorkflowExecutionInfo[]> {
+async function runsOfServer(client: Client, query?: string): Promise<WorkflowExecutionInfo[]> {
+  const wanted = [`WorkflowType = '${PIPELINE}'`, ...(query === undefined ? [] : [`(${query})`])].join(' AND ');
   const latest = new Map<string, WorkflowExecutionInfo>();
-  for await (const info of client.workflow.list({ query: `WorkflowType = '${PIPELINE}'` })) {
+  for await (const info of client.workflow.list({ query: wanted })) {
     const other = latest.get(info.workflowId);
     if (other === undefined || other.startTime < info.startTime) latest.set(info.workflowId, info);
   }

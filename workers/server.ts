@@ -8,6 +8,7 @@ import { CONTROL_QUEUE, PIPELINE } from '../plan/names.ts';
 import type { Plan } from '../plan/plan.ts';
 import { ServerError, withoutProxy } from '../runtime/temporal-server.ts';
 import type { pipeline } from '../workflows/pipeline.ts';
+import { startAttributes } from './search.ts';
 
 export interface ServerConfig {
   readonly namespace: string;
@@ -73,8 +74,8 @@ export async function usable<Made extends Connection | NativeConnection>(
  * cancelled is started anew, and takes over what its manifests say is done.
  */
 export async function startRun(client: Client, plan: Plan): Promise<StartedRun> {
-  // Who is told makes no other run of it.
-  const { notify: _, ...rest } = plan;
+  // Who is told, and before whom it goes, make no other run of it.
+  const { notify: _, priority: __, ...rest } = plan;
   const hash = hashOf(rest);
   try {
     const handle = await client.workflow.start<typeof pipeline>(PIPELINE, {
@@ -84,6 +85,7 @@ export async function startRun(client: Client, plan: Plan): Promise<StartedRun> 
       workflowIdReusePolicy: 'ALLOW_DUPLICATE_FAILED_ONLY',
       workflowIdConflictPolicy: 'FAIL',
       memo: { plan: hash },
+      ...(await startAttributes(client, plan.name)),
       staticSummary: `${plan.name}, ${plan.stages.length} stages`,
       staticDetails: describePlan(plan),
     });
@@ -96,7 +98,7 @@ export async function startRun(client: Client, plan: Plan): Promise<StartedRun> 
   }
 }
 
-function hashOf(plan: Omit<Plan, 'notify'>): string {
+function hashOf(plan: Omit<Plan, 'notify' | 'priority'>): string {
   return createHash('sha256').update(JSON.stringify(plan)).digest('hex');
 }
 

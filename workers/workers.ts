@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { bundleWorkflowCode, NativeConnection, Worker } from '@temporalio/worker';
 import type { ActivitySlotInfo, CustomSlotSupplier, WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import { DevicePool } from '../activities/device-pool.ts';
+import type { Permissions } from '../activities/permissions.ts';
 import { heavyActivities, lightActivities } from '../activities/stages.ts';
 import { CONTROL_QUEUE, HEAVY_QUEUE, queueOf } from '../plan/names.ts';
 import { programFile } from '../runtime/layout.ts';
@@ -18,6 +19,8 @@ export interface WorkerOptions {
   readonly devices: readonly string[];
   /** Task queue of the heavy worker; HEAVY_QUEUE where absent. */
   readonly queue?: string;
+  /** What plans may ask of it. */
+  readonly permissions: Permissions;
 }
 
 export interface RunningWorkers {
@@ -32,8 +35,9 @@ export async function startWorkers(server: ServerConfig, options: WorkerOptions)
   const connection = await usable(server, NativeConnection.connect(server.connectionOptions));
   const workers: Worker[] = [];
   for (const role of new Set(options.roles)) {
-    if (role === 'control') workers.push(await createControlWorker(connection, server.namespace));
-    else workers.push(...(await createHeavyWorkers(connection, server.namespace, options)));
+    const { namespace } = server;
+    if (role === 'control') workers.push(await createControlWorker(connection, namespace, options.permissions));
+    else workers.push(...(await createHeavyWorkers(connection, namespace, options)));
   }
   const shutdown = (): void => {
     for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
@@ -49,13 +53,17 @@ async function runAll(workers: readonly Worker[], shutdown: () => void, connecti
 }
 
 /** The worker of workflows and light activities: any number of them may run. */
-async function createControlWorker(connection: NativeConnection, namespace: string): Promise<Worker> {
+async function createControlWorker(
+  connection: NativeConnection,
+  namespace: string,
+  permissions: Permissions,
+): Promise<Worker> {
   return await Worker.create({
     connection,
     namespace,
     taskQueue: CONTROL_QUEUE,
     workflowBundle: await workflowBundle(),
-    activities: lightActivities,
+    activities: lightActivities(permissions),
     maxConcurrentActivityTaskExecutions: 10,
     // Light work ends within it.
     shutdownGraceTime: '10 seconds',
@@ -71,11 +79,11 @@ async function createControlWorker(connection: NativeConnection, namespace: stri
 export async function createHeavyWorkers(
   connection: NativeConnection,
   namespace: string,
-  { devices, queue = HEAVY_QUEUE }: Pick<WorkerOptions, 'devices' | 'queue'>,
-  activitiesOn: (pool: DevicePool) => object = heavyActivities,
+  { devices, queue = HEAVY_QUEUE, permissions }: Pick<WorkerOptions, 'devices' | 'queue' | 'permissions'>,
+  activitiesOn: (pool: DevicePool, permissions: Permissions) => object = heavyActivities,
 ): Promise<Worker[]> {
   const pool = new DevicePool(devices);
-  const activities = activitiesOn(pool);
+  const activities = activitiesOn(pool, permissions);
   const needs = Array.from({ length: pool.size }, (_, at) => at + 1);
   return await Promise.all(
     needs.map(async (need) => {

@@ -2,15 +2,16 @@ import { ActivityCancellationType, proxyActivities } from '@temporalio/workflow'
 import type { ActivityOptions } from '@temporalio/workflow';
 import { endsForGood, longestWaitMs } from '../plan/endings.ts';
 import { CONTROL_QUEUE, devicesOf, queueOf } from '../plan/names.ts';
-import type { PlanStage } from '../plan/plan.ts';
+import type { PlanStage, Priority } from '../plan/plan.ts';
 import type { SelectInput, StageInput, StageResult } from '../plan/results.ts';
 
 /** How the interpreter calls activities: queues, time limits, attempts. */
 
-/** What an activity is called in its run, and what people read on its bar in the timeline. */
+/** What an activity is called in its run, what people read on its bar in the timeline, and before whose work it goes. */
 interface Label {
   readonly activityId: string;
   readonly summary: string;
+  readonly priority?: Priority;
 }
 
 /** Of work whose stage names none. */

@@ -11,6 +11,7 @@ import { Gate } from './gate.ts';
 import { Notifier } from './notify.ts';
 import { isOver, outputsIn, stateOf } from './records.ts';
 import type { CellRecord, Records, StageRecord } from './records.ts';
+import { SearchAttributes } from './search.ts';
 import { statusOf } from './status.ts';
 
 /** The one changeable thing of the interpreter: records, the gate before new work, and what runs just now. */
@@ -25,6 +26,7 @@ export class Run {
   // Looked up thousands of times where there are thousands of stages.
   readonly #stages: ReadonlyMap<string, { readonly stage: PlanStage; readonly record: StageRecord }>;
   readonly #outputs: Record<string, JsonObject | null> = {};
+  readonly #searchAttributes = new SearchAttributes();
 
   constructor(plan: Plan, records: Records) {
     this.plan = plan;
@@ -83,11 +85,12 @@ export class Run {
     this.show();
   }
 
-  /** Writes the page of the run anew. Whatever goes wrong with that must not stop the run. */
+  /** Writes the page of the run and its search attributes anew. Whatever goes wrong with that must not stop the run. */
   show(): void {
     const page = this.#page();
     try {
       setCurrentDetails(page);
+      this.#searchAttributes.tell(this.records, this.#state());
     } catch {
       // The worker has put the run away, so it has no page any more. An error here would end the worker.
     }

@@ -22,12 +22,14 @@ import { activityIdOf, cellsOf, CONTROL_QUEUE, PIPELINE } from '../plan/names.ts
 import type { Cell } from '../plan/names.ts';
 import type { Plan, PlanStage } from '../plan/plan.ts';
 import type { StageInput, StageResult } from '../plan/results.ts';
+import { pipelineValue } from '../plan/search.ts';
 import { performSelection, performStage } from './activities.ts';
 import { summaryOf } from './details.ts';
 import type { OnPause } from './gate.ts';
 import { isOver, stateOf } from './records.ts';
 import type { CellRecord, StageRecord } from './records.ts';
 import type { Run } from './run.ts';
+import { isSearchable } from './search.ts';
 
 /**
  * Runs a stage to its end once its needs have ended: skipped if its condition does not hold, else all cells side by
@@ -105,6 +107,7 @@ async function perform(run: Run, stage: PlanStage, cell: Cell, record: CellRecor
     const label = {
       activityId: activityIdOf(cell.id, round),
       summary: summaryOf(cell.id, input.with, cell.values),
+      ...priorityOf(run.plan),
     };
     return await performStage(stage, input, label);
   });
@@ -128,6 +131,7 @@ async function choose(run: Run, stage: PlanStage, cell: Cell, record: CellRecord
       return await performSelection(stage, input, {
         activityId: `select:${activityIdOf(cell.id, record.rounds)}`,
         summary: `${cell.id} · epoch ${chosen.epoch} · ${chosen.who}`,
+        ...priorityOf(run.plan),
       });
     });
     run.mark(record, { state: 'done', outputs });
@@ -157,6 +161,10 @@ async function decide(run: Run, { select }: PlanStage, record: CellRecord): Prom
   return record.chosen ?? byRule;
 }
 
+function priorityOf({ priority }: Plan): Pick<Plan, 'priority'> {
+  return priority === undefined ? {} : { priority };
+}
+
 /** The order of attempts goes by when their run began. */
 function ofThisRun(input: StageInput): StageInput {
   return { ...input, runStarted: workflowInfo().runStartTime.getTime() };
@@ -168,6 +176,7 @@ async function performPipeline(run: Run, child: Plan): Promise<StageResult> {
     workflowId: child.id,
     taskQueue: CONTROL_QUEUE,
     staticSummary: `${child.name}, a part of ${run.plan.id}`,
+    ...(isSearchable() ? { typedSearchAttributes: [pipelineValue(child.name)] } : {}),
   });
   return { outputs, choices: null, chosen: null, attempt: 1, reused: null };
 }

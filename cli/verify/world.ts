@@ -93,15 +93,19 @@ export class World {
 
   #startWorker(): ChildProcess {
     const log = openSync(path.join(this.#home, 'worker.log'), 'a');
-    const worker = spawn(process.execPath, [path.join(root, 'cli/nas.mjs'), 'worker', '--cpu', `${SLOTS}`], {
-      env: {
-        ...process.env,
-        TEMPORAL_ADDRESS: this.#keeper.address,
-        NAS_RESULTS: this.results,
-        [traceVariable]: this.trace.folder,
+    const worker = spawn(
+      process.execPath,
+      [path.join(root, 'cli/nas.mjs'), 'worker', '--cpu', `${SLOTS}`, '--allow-command'],
+      {
+        env: {
+          ...process.env,
+          TEMPORAL_ADDRESS: this.#keeper.address,
+          NAS_RESULTS: this.results,
+          [traceVariable]: this.trace.folder,
+        },
+        stdio: ['ignore', log, log],
       },
-      stdio: ['ignore', log, log],
-    });
+    );
     worker.once('exit', (code) => {
       // It may end by itself too: begun while the server is down, it says so and ends.
       if (code !== null) this.#endedByThemselves++;

@@ -27,6 +27,7 @@ export default defineConfig({
           page('trust a resumed run', '/durability'),
         ],
       },
+      { text: 'For a team', items: [page('Run it for months', '/production'), page('Security', '/security')] },
       {
         text: 'Reference',
         items: [page('Pipelines', '/reference/pipelines'), page('Commands', '/reference/commands')],

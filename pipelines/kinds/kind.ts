@@ -126,6 +126,8 @@ export interface Kind {
   readonly endings: readonly Ending[];
   /** Checks the `with` of one cell at load, every reference replaced by a value or a sample. */
   examine(config: JsonObject, lists: Lists): { readonly issues: readonly z.core.$ZodIssue[] } | Examined;
+  /** What a cell with a checked config costs, told without its lists: memory, and disk of what it trains. Null where it computes nothing on images. */
+  costOf(config: JsonObject): Cost | null;
   /**
    * Checks `with` when its work is to begin; the only place where it is.
    * @param where what messages call it: `few-shot-3.with`
@@ -186,6 +188,7 @@ export function defineKind<Schema extends z.ZodObject>(description: Description<
         return { samples: JsonMap.parse(samples(parsed.data)), cost: cost?.(parsed.data, lists) ?? null };
       return { issues: wrong.map(({ key, message }) => ({ code: 'custom', path: [key], message, input: undefined })) };
     },
+    costOf: (config) => cost?.(schema.parse(config), {}) ?? null,
     taskOf(config, where) {
       const parsed = schema.safeParse(config);
       if (parsed.success) return { config: JsonMap.parse(parsed.data), runs: bound(runs, parsed.data) };

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { unlimited } from '../../activities/permissions.ts';
 import { lightActivities } from '../../activities/stages.ts';
 import { sha256File } from '../../artifacts/files.ts';
 import { readManifest } from '../../artifacts/results.ts';
@@ -13,11 +14,11 @@ import { embeddedServer } from '../../workers/server.ts';
 import { startWorkers } from '../../workers/workers.ts';
 import type { RunningWorkers } from '../../workers/workers.ts';
 
-const server = withPipelineServer(lightActivities);
+const server = withPipelineServer(lightActivities(unlimited));
 let workers: RunningWorkers;
 beforeAll(async () => {
   const address = embeddedServer(server.environment.address);
-  workers = await startWorkers(address, { roles: ['heavy'], devices: ['cpu', 'cpu'] });
+  workers = await startWorkers(address, { roles: ['heavy'], devices: ['cpu', 'cpu'], permissions: unlimited });
 });
 afterAll(async () => {
   workers.shutdown();

@@ -2,6 +2,7 @@ import path from 'node:path';
 import { readFileSync, statfsSync } from 'node:fs';
 import { freemem, tmpdir } from 'node:os';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { unlimited } from '../../activities/permissions.ts';
 import { lightActivities } from '../../activities/stages.ts';
 import { spaceNamed } from '../../bench/train-task.ts';
 import type { ImageListConfig } from '../../configs/dataset-schema.ts';
@@ -16,11 +17,11 @@ import type { RunningWorkers } from '../../workers/workers.ts';
 
 // npm run test:full-width: the competition's own pipeline with all its weights, on 200 pictures.
 
-const server = withPipelineServer(lightActivities);
+const server = withPipelineServer(lightActivities(unlimited));
 let workers: RunningWorkers;
 beforeAll(async () => {
   const address = embeddedServer(server.environment.address);
-  workers = await startWorkers(address, { roles: ['heavy'], devices: ['cpu'] });
+  workers = await startWorkers(address, { roles: ['heavy'], devices: ['cpu'], permissions: unlimited });
 });
 afterAll(async () => {
   workers.shutdown();

@@ -85,7 +85,11 @@ test('a plan made where the lists are not has no hashes, and the worker takes th
   const input = { stage: 'alone', uses: 'train-standalone', directory: 'run/alone', round: 1, with: config };
   const once = async () => await performStage(input, work);
   const perform = async () => {
-    const { outputs } = await new MockActivityEnvironment().run<[], StageResult, typeof once>(once);
+    const { outputs } = await new MockActivityEnvironment({ workflowExecution: { workflowId: 'run', runId: '1' } }).run<
+      [],
+      StageResult,
+      typeof once
+    >(once);
     return outputs;
   };
   expect(await perform()).toEqual({ times: 1 });

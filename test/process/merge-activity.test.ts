@@ -3,6 +3,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test, vi } from 'vitest';
 import { z } from 'zod';
+import { unlimited } from '../../activities/permissions.ts';
 import { lightStages } from '../../activities/stages.ts';
 import { sha256File } from '../../artifacts/files.ts';
 import { JsonMap } from '../../artifacts/json.ts';
@@ -26,11 +27,9 @@ async function merge(budget: number | null, smooth: boolean, skipped?: number) {
     round: 1,
     with: JsonMap.parse({ parts, smooth }),
   };
-  const activity = lightStages['merge-results']!;
-  const { outputs } = await new MockActivityEnvironment().run<[StageInput], StageResult, typeof activity>(
-    activity,
-    input,
-  );
+  const activity = lightStages(unlimited)['merge-results']!;
+  const ofRun = new MockActivityEnvironment({ workflowExecution: { workflowId: 'run', runId: '1' } });
+  const { outputs } = await ofRun.run<[StageInput], StageResult, typeof activity>(activity, input);
   const files = (await readManifest(root, 'run/ranking'))?.files ?? [];
   for (const { file, sha256 } of files) expect(await sha256File(path.join(root, file))).toBe(sha256);
   const { ranking } = z.object({ ranking: Ranking }).parse(outputs);

@@ -1,4 +1,5 @@
 import type { WorkflowHandle } from '@temporalio/client';
+import { registerAttributes } from '../../workers/search.ts';
 import { asked, planOf, TestRun } from '../support/pipeline-server.ts';
 import type { PipelineServer } from '../support/pipeline-server.ts';
 
@@ -142,6 +143,18 @@ export const shapes: Readonly<Record<string, (server: PipelineServer) => Promise
     await run.handle.executeUpdate('selectEpoch', { args: [{ stage: 'one-shot', epoch: 1 }] });
     await run.handle.result();
     return server.client.workflow.getHandle(run.handle.workflowId, first);
+  },
+  // The last one: the server keeps the search attributes.
+  async searchable(server) {
+    await registerAttributes(server.client);
+    const run = await server.start(
+      planOf({ id: 'one-shot', uses: 'epochs', select: asked }, { id: 'broken', uses: 'brittle', with: { fails: 1 } }),
+    );
+    await run.until(({ state }) => state === 'waiting');
+    await run.handle.executeUpdate('retryStage', { args: [{ stage: 'broken' }] });
+    await run.handle.executeUpdate('selectEpoch', { args: [{ stage: 'one-shot', epoch: 1 }] });
+    await run.handle.result();
+    return run.handle;
   },
 };
 

@@ -4,9 +4,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { onDevices } from '../../activities/device-pool.ts';
 import type { DevicePool } from '../../activities/device-pool.ts';
-import type { PlanStage } from '../../plan/plan.ts';
+import { CONTROL_QUEUE } from '../../plan/names.ts';
+import type { PlanStage, Priority } from '../../plan/plan.ts';
 import type { StageInput } from '../../plan/results.ts';
 import { readRun } from '../../runs/run.ts';
+import { unlimited } from '../../activities/permissions.ts';
 import { createHeavyWorkers } from '../../workers/workers.ts';
 import { plainActivities } from '../support/plain-activities.ts';
 import { planOf } from '../support/pipeline-server.ts';
@@ -49,7 +51,14 @@ async function withWorkers(
   );
   const all: Worker[] = [];
   for (const [at, [name, devices]] of Object.entries(workers).entries()) {
-    all.push(...(await createHeavyWorkers(connections[at]!, 'default', { devices, queue }, diary.activitiesOn(name))));
+    all.push(
+      ...(await createHeavyWorkers(
+        connections[at]!,
+        'default',
+        { devices, queue, permissions: unlimited },
+        diary.activitiesOn(name),
+      )),
+    );
   }
   const ended = Promise.all(all.map((worker) => worker.run()));
   try {
@@ -117,4 +126,29 @@ test('work that no worker has devices for says so, and is begun when one comes t
   expect(diary.begun).toEqual([]);
   await withWorkers(diary, { large: ['cpu', 'cpu', 'cpu'] }, async () => void (await run.handle.result()), queue);
   expect(diary.begun).toMatchObject([{ stage: 'wider', worker: 'large' }]);
+});
+
+test('work of a run with a higher priority goes before that which has waited longer', async () => {
+  const [queue, diary] = ['crowded', new Diary()];
+  const waiting = async (name: string, priority: Priority | undefined) => {
+    const plan = planOf({ id: name, uses: 'echo', queue, work: 'heavy', matrix: [{ part: 1 }, { part: 2 }] });
+    const run = await server.start({ ...plan, ...(priority === undefined ? {} : { priority }) });
+    await run.untilStage(name, 'running');
+    return run;
+  };
+  const runs = [await waiting('late', { priorityKey: 5 }), await waiting('plain', undefined)];
+  const inner = planOf({ id: 'first', uses: 'echo', queue, work: 'heavy', matrix: [{ part: 1 }, { part: 2 }] });
+  const outer = planOf({ id: 'outer', uses: 'pipeline', plan: inner, queue: CONTROL_QUEUE });
+  runs.push(await server.start({ ...outer, priority: { priorityKey: 1 } }));
+  const queued = async (): Promise<number> =>
+    (await readRun(server.client, `${runs[2]!.handle.workflowId}.outer`)).work.length;
+  await expect.poll(async () => await queued().catch(() => 0), { timeout: 20_000 }).toBe(2);
+  await withWorkers(
+    diary,
+    { one: ['cpu'] },
+    async () => void (await Promise.all(runs.map((run) => run.handle.result()))),
+    queue,
+  );
+  const order = diary.begun.map(({ stage }) => stage.split('.')[0]);
+  expect(order).toEqual(['first', 'first', 'plain', 'plain', 'late', 'late']);
 });

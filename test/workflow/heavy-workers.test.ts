@@ -1,13 +1,14 @@
 import path from 'node:path';
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { unlimited } from '../../activities/permissions.ts';
 import { lightActivities } from '../../activities/stages.ts';
 import { planOf } from '../support/pipeline-server.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { withPipelineServer } from '../support/with-pipeline-server.ts';
 import { createHeavyWorkers } from '../../workers/workers.ts';
 
-const server = withPipelineServer(lightActivities);
+const server = withPipelineServer(lightActivities(unlimited));
 
 test('a worker of two cards runs one process on each', async () => {
   const root = temporaryFolder();
@@ -23,7 +24,10 @@ test('a worker of two cards runs one process on each', async () => {
     work: 'heavy',
   });
   const { nativeConnection } = server.environment;
-  const workers = await createHeavyWorkers(nativeConnection, 'default', { devices: ['gpu:0', 'gpu:1'] });
+  const workers = await createHeavyWorkers(nativeConnection, 'default', {
+    devices: ['gpu:0', 'gpu:1'],
+    permissions: unlimited,
+  });
   const ended = Promise.all(workers.map((worker) => worker.run()));
   try {
     await (await server.start(plan)).handle.result();

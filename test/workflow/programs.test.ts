@@ -1,10 +1,12 @@
 import path from 'node:path';
 import { createHash } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { DevicePool } from '../../activities/device-pool.ts';
+import { unlimited } from '../../activities/permissions.ts';
 import { heavyActivities, lightActivities } from '../../activities/stages.ts';
 import { readManifest } from '../../artifacts/results.ts';
+import type { RunStatus } from '../../plan/messages.ts';
 import type { PlanStage } from '../../plan/plan.ts';
 import { planOf } from '../support/pipeline-server.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -12,11 +14,11 @@ import { withPipelineServer } from '../support/with-pipeline-server.ts';
 
 const heavy = {
   taskQueue: 'gpu',
-  activities: heavyActivities(new DevicePool(['cpu', 'cpu'])),
+  activities: heavyActivities(new DevicePool(['cpu', 'cpu']), unlimited),
   maxConcurrentActivityTaskExecutions: 2,
   maxHeartbeatThrottleInterval: 100,
 } as const;
-const server = withPipelineServer(lightActivities);
+const server = withPipelineServer(lightActivities(unlimited));
 
 let stop = async (): Promise<void> => undefined;
 beforeAll(async () => void (stop = await server.work(heavy)));
@@ -107,4 +109,34 @@ test('a run started again takes over what is done, and makes anew what was damag
   );
   expect(readFileSync(path.join(root, plan.id, 'damaged/out.txt'), 'utf8')).toBe(`${plan.id}/damaged x`);
   await second.handle.cancel();
+});
+
+test('a worker that runs no programs of plans parks a command, with nothing run', async () => {
+  const strict = {
+    ...heavy,
+    taskQueue: 'strict',
+    activities: heavyActivities(new DevicePool(['cpu']), { ...unlimited, commands: false }),
+  };
+  const end = await server.work(strict);
+  try {
+    const plan = { ...planOf(), stages: [{ ...making({ out: 'out.txt' }), queue: 'strict' }] };
+    const run = await server.start(plan);
+    expect((await run.untilStage('make', 'parked')).error).toMatch(/--allow-command/);
+    expect(existsSync(path.join(root, plan.id, 'make/out.txt'))).toBe(false);
+    await run.handle.cancel();
+  } finally {
+    await end();
+  }
+});
+
+test('a run that names the folder of another one as its own is refused', async () => {
+  const plan = { ...planOf(), stages: [making({ out: 'out.txt' })] };
+  const { workflow } = server.client;
+  await workflow.start('pipeline', { workflowId: `not-${plan.id}`, taskQueue: 'control', args: [plan] });
+  const status = async () => await workflow.getHandle(`not-${plan.id}`).query<RunStatus>('status');
+  await expect
+    .poll(async () => (await status()).stages[0], { timeout: 30_000 })
+    .toMatchObject({ state: 'parked', error: expect.stringContaining(`expected a folder of run not-${plan.id}`) });
+  expect(existsSync(path.join(root, plan.id))).toBe(false);
+  await workflow.getHandle(`not-${plan.id}`).terminate();
 });

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { NativeConnection } from '@temporalio/worker';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { unlimited } from '../../activities/permissions.ts';
 import { lightActivities } from '../../activities/stages.ts';
 import { readManifest } from '../../artifacts/results.ts';
 import type { Plan } from '../../plan/plan.ts';
@@ -13,7 +14,7 @@ import { temporaryFolder } from '../support/temporary-folder.ts';
 import { tinySupernet } from '../support/training-configs.ts';
 import { withPipelineServer } from '../support/with-pipeline-server.ts';
 
-const server = withPipelineServer(lightActivities);
+const server = withPipelineServer(lightActivities(unlimited));
 let root = '';
 beforeEach(() => {
   root = temporaryFolder();
@@ -23,7 +24,7 @@ beforeEach(() => {
 let stop = async (): Promise<void> => undefined;
 beforeAll(async () => {
   const connection = await NativeConnection.connect({ address: server.environment.address });
-  const workers = await createHeavyWorkers(connection, 'default', { devices: ['cpu', 'cpu'] });
+  const workers = await createHeavyWorkers(connection, 'default', { devices: ['cpu', 'cpu'], permissions: unlimited });
   const ended = Promise.all(workers.map((worker) => worker.run()));
   stop = async () => {
     for (const worker of workers) worker.shutdown();

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { unlimited } from '../../activities/permissions.ts';
 import { lightActivities } from '../../activities/stages.ts';
 import { performStage } from '../../activities/attempt.ts';
 import { runTrainer } from '../../activities/trainer.ts';
@@ -21,7 +22,7 @@ const trainer = {
     'train-supernet': (input: StageInput) => performStage(input, (attempt) => runTrainer(attempt, fixture)),
   },
 };
-const server = withPipelineServer(lightActivities);
+const server = withPipelineServer(lightActivities(unlimited));
 
 let stop = async (): Promise<void> => undefined;
 beforeAll(async () => void (stop = await server.work(trainer)));

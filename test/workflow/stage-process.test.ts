@@ -2,6 +2,7 @@ import path from 'node:path';
 import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, expect, test } from 'vitest';
+import { unlimited } from '../../activities/permissions.ts';
 import { lightActivities } from '../../activities/stages.ts';
 import { performStage } from '../../activities/attempt.ts';
 import { StallWatch } from '../../activities/progress.ts';
@@ -27,7 +28,7 @@ const heavy = {
   },
   maxHeartbeatThrottleInterval: 100,
 } as const;
-const server = withPipelineServer(lightActivities);
+const server = withPipelineServer(lightActivities(unlimited));
 const steps = (epochs: number) =>
   Array.from({ length: epochs }, (_, epoch) => [0, 1, 2, 3, 4].map((step) => `${epoch}.${step}`)).flat();
 

@@ -3,6 +3,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
+import { unlimited } from '../../activities/permissions.ts';
 import { lightActivities } from '../../activities/stages.ts';
 import type { Plan } from '../../plan/plan.ts';
 import { readManifest } from '../../artifacts/results.ts';
@@ -11,7 +12,7 @@ import { planOf } from '../support/pipeline-server.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { withPipelineServer } from '../support/with-pipeline-server.ts';
 
-const server = withPipelineServer(lightActivities);
+const server = withPipelineServer(lightActivities(unlimited));
 let root = '';
 beforeEach(() => (root = temporaryFolder()));
 

@@ -69,7 +69,7 @@ const SEED = 0;
 
 /** Positions of the subnets that a stage evaluates: those that its budget buys, all where there is none. */
 export function evaluatedPositions(space: Space, subnets: readonly Subnet[], budget: number | null): number[] {
-  return chooseSubnets(space, subnets, budget ?? subnets.length, SEED);
+  return budget === null ? [...subnets.keys()] : chooseSubnets(space, subnets, budget, SEED);
 }
 
 /**
