@@ -6,11 +6,12 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 2,
     include: ['test/**/*.test.ts'],
-    // They take minutes, a browser or a gateway to S3: npm run test:full-width, test:browser and test:s3 ask for them.
+    // They take minutes, a browser or a gateway to S3: npm run test:full-width, test:browser, test:s3 and test:s3-kills ask for them.
     exclude: [
       ...(process.env['NAS_FULL_WIDTH'] === '1' ? [] : ['test/full-width/**']),
       ...(process.env['NAS_BROWSER'] === '1' ? [] : ['test/browser/**']),
       ...(process.env['NAS_TEST_S3'] ? [] : ['test/s3/**']),
+      ...(process.env['NAS_S3_KILLS'] === '1' ? [] : ['test/s3/kills.test.ts']),
     ],
     testTimeout: 120_000,
     hookTimeout: 120_000,

@@ -92,7 +92,7 @@ export async function performStage(
       phases: new PhaseClock(),
       report,
     };
-    const working = withKeptLog(stage, async () => await carryOut(claimed, decision, work));
+    const working = withKeptLogs(stage, async () => await carryOut(claimed, decision, work));
     const made = await working.finally(() => (ledger = stage.manifest.attempts));
     await store.remember(made.fingerprint, input.directory);
     return await resultOf(store, made, attempt, made.reused?.why ?? null);
@@ -205,16 +205,16 @@ async function carryOut(attempt: StageAttempt, decision: Decision, work: StageWo
   }
 }
 
-const KEEP_LOG_EVERY_MS = 60_000;
+const KEEP_LOGS_EVERY_MS = 60_000;
 
-/** Keeps the stage's log where others find it, now and then while it grows, and at the end. */
-async function withKeptLog<T>({ store, directory }: HeldStage, body: () => Promise<T>): Promise<T> {
+/** Keeps the stage's logs where others find them, now and then while they grow, and at the end. */
+async function withKeptLogs<T>({ store, directory }: HeldStage, body: () => Promise<T>): Promise<T> {
   const keep = async (): Promise<void> => {
-    await store.keepLog(directory).catch((error: unknown) => {
-      log.warn('the log of the stage could not be kept in the store', { cause: String(error) });
+    await store.keepLogs(directory).catch((error: unknown) => {
+      log.warn('the logs of the stage could not be kept in the store', { cause: String(error) });
     });
   };
-  const keeping = setInterval(() => void keep(), KEEP_LOG_EVERY_MS);
+  const keeping = setInterval(() => void keep(), KEEP_LOGS_EVERY_MS);
   try {
     return await body();
   } finally {

@@ -7,7 +7,7 @@ import { GRACE_MS, superviseProcess } from './process.ts';
 import { atomicWrite } from '../artifacts/files.ts';
 import { catalogue, runOf } from '../artifacts/catalogue.ts';
 import { allFilesOf } from '../artifacts/manifest.ts';
-import { fileNames, placeOf } from '../artifacts/paths.ts';
+import { fileNames, logName, placeOf } from '../artifacts/paths.ts';
 import type { HeldStage } from '../artifacts/stage.ts';
 import type { Program } from '../pipelines/kinds/kind.ts';
 import { KnownError } from '../plan/endings.ts';
@@ -21,7 +21,8 @@ export async function runProgram(attempt: StageAttempt, program: Program): Promi
   const [device = 'cpu'] = devices;
   const order = path.join(folder, fileNames.job);
   await atomicWrite(order, `${JSON.stringify({ run: program.run }, null, 1)}\n`);
-  const log = await stage.store.log(stage.directory);
+  await stage.store.logs(stage.directory);
+  const log = path.join(folder, logName(0));
   const workRoot = folder.slice(0, -`/${stage.directory}`.length);
   await fetchInputs(stage, program, workRoot);
   phases.enter('running');
@@ -37,7 +38,7 @@ export async function runProgram(attempt: StageAttempt, program: Program): Promi
   phases.enter('hashing');
   if (end.interruption !== null) throw new InterruptedError(end.interruption, 'it begins anew');
   if (end.code !== 0) {
-    throw errorOfDeath({ ...end, lastSeen: null, log: `${stage.directory}/${fileNames.trainerLog}` });
+    throw errorOfDeath({ ...end, lastSeen: null, log: `${stage.directory}/${logName(0)}` });
   }
   const files = await promisedFiles(attempt, program.outputs, workRoot);
   phases.enter(null);

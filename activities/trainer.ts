@@ -6,7 +6,7 @@ import type { ProcessEnd } from './process.ts';
 import { placeOf, StallWatch } from './progress.ts';
 import { atomicWrite } from '../artifacts/files.ts';
 import { JsonMap } from '../artifacts/json.ts';
-import { fileNames } from '../artifacts/paths.ts';
+import { fileNames, logName } from '../artifacts/paths.ts';
 import { Job, TrainerMessage } from '../nas/process/protocol.ts';
 import { KnownError } from '../plan/endings.ts';
 import type { JsonObject } from '../plan/json.ts';
@@ -38,7 +38,7 @@ export async function runTrainer(
   await atomicWrite(file, `${JSON.stringify(job, null, 1)}\n`);
   const addresses = devices.length > 1 ? await freeAddresses(devices.length) : [];
   // With what attempts on other machines have written.
-  await stage.store.log(stage.directory);
+  await stage.store.logs(stage.directory);
   const messages = new Map<number, TrainerMessage[]>(devices.map((_, rank) => [rank, []]));
   let lastSeen: string | null = null;
   const end = await superviseProcess(
@@ -73,11 +73,6 @@ export async function runTrainer(
   // What was promised as done is done, also if the word to stop came in the same moment.
   if (done !== undefined && end.code === 0) return JsonMap.parse(done.outputs);
   throw errorOf(end, messages.get(end.rank)!, lastSeen, `${stage.directory}/${logName(end.rank)}`);
-}
-
-/** The output of each rank, the first under the name that every stage has. */
-function logName(rank: number): string {
-  return rank === 0 ? fileNames.trainerLog : `trainer.${rank}.log`;
 }
 
 // The first reason counts: what we did to it, then what it said of itself, then how the system saw it die.

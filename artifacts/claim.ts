@@ -1,6 +1,5 @@
 import { hostname } from 'node:os';
-import type { Attempt, Manifest } from './manifest.ts';
-import type { ManifestContent } from './store.ts';
+import type { Attempt, Manifest, ManifestContent } from './manifest.ts';
 import { sameToken } from './token.ts';
 import type { Token } from './token.ts';
 

@@ -1,10 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { constants, createReadStream } from 'node:fs';
 import { copyFile, link, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BadInput, FileFault, isErrno } from '../plan/endings.ts';
+import { logName, rankOfLog } from './paths.ts';
 
 // Files that survive a crash: whatever was acknowledged is on disk, whole, under its name.
 
@@ -87,6 +88,17 @@ export async function linkFirst(source: string, target: string): Promise<boolean
   }
 }
 
+/** Copies a file, which has its new name when all of it is there. */
+export async function copyWhole(from: string, to: string): Promise<void> {
+  const temporary = temporaryName(to);
+  try {
+    await copyFile(from, temporary, constants.COPYFILE_FICLONE);
+    await rename(temporary, to);
+  } finally {
+    await rm(temporary, { force: true });
+  }
+}
+
 /** Gives a file's bytes a second name, durably: not every user may link every other's files. */
 export async function linkOrCopy(source: string, target: string): Promise<void> {
   await link(source, target).catch(async () => await copyFile(source, target));
@@ -110,6 +122,12 @@ export async function entriesOf(folder: string): Promise<string[]> {
     if (isNoFile(error)) return [];
     throw error;
   }
+}
+
+/** The logs of a stage's processes in its folder, by rank. */
+export async function logsIn(folder: string): Promise<string[]> {
+  const ranks = (await entriesOf(folder)).map(rankOfLog).filter((rank) => rank !== null);
+  return ranks.toSorted((a, b) => a - b).map((rank) => path.join(folder, logName(rank)));
 }
 
 /** The sha256 of a file as hex, read as a stream so that large supernets cost no memory. */

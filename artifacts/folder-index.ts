@@ -7,6 +7,9 @@ import type { ArtifactStore } from './store.ts';
 
 /** Runs lie below the root, stages below them; a program's own folders may lie deeper still and hold anything. */
 const DEEPEST = 6;
+/** In bytes; a file system takes 255, and while it is written the name is longer. */
+const LONGEST_NAME = 200;
+const HASH = /^[0-9a-f]{64}$/;
 const withoutStages: ReadonlySet<string> = new Set([
   fileNames.setAside,
   fileNames.checkpoints,
@@ -16,9 +19,9 @@ const withoutStages: ReadonlySet<string> = new Set([
 
 /**
  * Which stages a results folder holds. Finished ones are known by fingerprint, so that looking for one reads one folder
- * and not every run: in `.index/<fingerprint>/` a small file for each stage says its directory. Runs of release 0.1.0, or
- * copied here from elsewhere, have no such files: every run is walked through once, and `.index/runs/` says which were.
- * All of `.index` may be deleted and comes again.
+ * and not every run: in `.index/<fingerprint>/` the name of a file is a stage's directory, or where that is too long its
+ * hash, and the file says it. Runs of release 0.1.0, or copied here from elsewhere, have no such files: every run is walked
+ * through once, and `.index/runs/` says which were. All of `.index` may be deleted and comes again.
  */
 export class FolderIndex {
   readonly #root: string;
@@ -39,13 +42,24 @@ export class FolderIndex {
   }
 
   async add(fingerprint: string, directory: string): Promise<void> {
-    await atomicWrite(path.join(this.#folder, fingerprint, sha256Of(directory)), directory);
+    const name = encodeURIComponent(directory);
+    const folder = path.join(this.#folder, fingerprint);
+    if (name.length <= LONGEST_NAME) await atomicWrite(path.join(folder, name), '');
+    else await atomicWrite(path.join(folder, sha256Of(directory)), directory);
   }
 
-  async find(fingerprint: string): Promise<string[]> {
+  async find(fingerprints: readonly string[]): Promise<string[][]> {
     await this.#walkNewRuns();
-    const folder = path.join(this.#folder, fingerprint);
-    const found = await Promise.all((await entriesOf(folder)).map((name) => textOf(path.join(folder, name))));
+    return await Promise.all(
+      fingerprints.map((fingerprint) => this.#directoriesIn(path.join(this.#folder, fingerprint))),
+    );
+  }
+
+  async #directoriesIn(folder: string): Promise<string[]> {
+    const names = (await entriesOf(folder)).filter((name) => !name.endsWith('.tmp'));
+    const found = await Promise.all(
+      names.map((name) => (HASH.test(name) ? textOf(path.join(folder, name)) : decodeURIComponent(name))),
+    );
     return found.filter((directory) => directory !== null).toSorted();
   }
 

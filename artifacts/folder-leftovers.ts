@@ -9,13 +9,13 @@ import { fileNames, placeOf } from './paths.ts';
 export async function leftoversIn(root: string, directories: readonly string[]): Promise<Leftover[]> {
   const found: Leftover[] = [];
   for (const directory of directories) {
-    for (const [what, name, youngest] of [
-      ['set aside', fileNames.setAside, Infinity],
-      ['unnamed', fileNames.pending, Date.now() - GRACE_MS],
+    for (const [what, name, youngest, stage] of [
+      ['set aside', fileNames.setAside, Infinity, directory],
+      ['unnamed', fileNames.pending, Date.now() - GRACE_MS, null],
     ] as const) {
       for (const entry of await entriesBelow(placeOf(root, `${directory}/${name}`))) {
         const { bytes, changed } = await sizeOf(entry);
-        if (changed < youngest) found.push({ what, place: path.relative(root, entry), bytes });
+        if (changed < youngest) found.push({ what, place: path.relative(root, entry), stage, bytes });
       }
     }
   }
@@ -36,7 +36,7 @@ async function entriesBelow(folder: string): Promise<string[]> {
 }
 
 /** Of a file, or of all below a folder; and when it changed last, ms. */
-async function sizeOf(entry: string): Promise<{ bytes: number; changed: number }> {
+export async function sizeOf(entry: string): Promise<{ bytes: number; changed: number }> {
   const found = await stat(entry);
   if (!found.isDirectory()) return { bytes: found.size, changed: found.mtimeMs };
   const inside = await Promise.all((await entriesBelow(entry)).map(sizeOf));

@@ -4,11 +4,13 @@ import { link, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { BadInput, FileFault, isErrno } from '../plan/endings.ts';
 import {
+  copyWhole,
   entriesOf,
   fillNew,
   isNoFile,
   linkFirst,
   linkOrCopy,
+  logsIn,
   sha256File,
   sync,
   temporaryName,
@@ -19,10 +21,10 @@ import { clearFrom, leftoversIn } from './folder-leftovers.ts';
 import { FolderIndex } from './folder-index.ts';
 import { FolderManifests, KEPT, newestIn, sweepManifests } from './folder-manifests.ts';
 import type { Leftover } from './leftovers.ts';
-import { allFilesOf, checkedManifest } from './manifest.ts';
-import type { Manifest } from './manifest.ts';
+import { allFilesOf, nextManifest } from './manifest.ts';
+import type { Manifest, ManifestContent } from './manifest.ts';
 import { fileNames, manifestName, manifestNumber, placeOf } from './paths.ts';
-import type { ArtifactStore, ManifestContent, NewFile, StoredFile } from './store.ts';
+import type { ArtifactStore, NewFile, StoredFile } from './store.ts';
 
 /**
  * Results in a folder that all workers see, on a disk or on NFS: `<run>/<stage>/` with its files under the names that
@@ -72,13 +74,8 @@ export class FolderStore implements ArtifactStore {
     files: readonly StoredFile[] = [],
   ): Promise<Manifest | null> {
     const folder = placeOf(this.root, directory);
-    const sequence = (seen?.sequence ?? 0) + 1;
-    const manifest = checkedManifest(directory, {
-      ...next,
-      version: 2,
-      sequence,
-      nonce: randomBytes(8).toString('hex'),
-    });
+    const manifest = nextManifest(directory, seen, next);
+    const { sequence } = manifest;
     const pending = await this.#pendingFolder(directory);
     const temporary = path.join(pending, `manifest.${manifest.nonce}`);
     await writeNew(temporary, `${JSON.stringify(manifest, null, 1)}\n`);
@@ -183,18 +180,26 @@ export class FolderStore implements ArtifactStore {
     return await verifiedFile(placeOf(this.root, file.file), file, 'run the stage that makes it again');
   }
 
+  async publish({ file }: FileReference, from: string): Promise<void> {
+    const place = placeOf(this.root, file);
+    await mkdir(path.dirname(place), { recursive: true });
+    await copyWhole(from, place);
+    await sync(place);
+    await sync(path.dirname(place));
+  }
+
   async workFolder(directory: string): Promise<string> {
     const folder = placeOf(this.root, directory);
     await mkdir(folder, { recursive: true });
     return folder;
   }
 
-  async log(directory: string): Promise<string> {
-    return path.join(await this.workFolder(directory), fileNames.trainerLog);
+  async logs(directory: string): Promise<string[]> {
+    return await logsIn(placeOf(this.root, directory));
   }
 
-  async keepLog(): Promise<void> {
-    // It is where it is kept.
+  async keepLogs(): Promise<void> {
+    // They are where they are kept.
   }
 
   async stages(run?: string): Promise<string[]> {
@@ -213,8 +218,8 @@ export class FolderStore implements ArtifactStore {
     await this.#index.add(fingerprint, directory);
   }
 
-  async recall(fingerprint: string): Promise<string[]> {
-    return await this.#index.find(fingerprint);
+  async recall(fingerprints: readonly string[]): Promise<string[][]> {
+    return await this.#index.find(fingerprints);
   }
 
   async #pendingFolder(directory: string): Promise<string> {

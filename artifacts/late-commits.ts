@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { endingOf, isTriedAgain } from '../plan/endings.ts';
-import type { Manifest } from './manifest.ts';
-import type { ManifestContent, StoredFile } from './store.ts';
+import type { Manifest, ManifestContent } from './manifest.ts';
+import type { StoredFile } from './store.ts';
 
 /** A commit that is to be carried out. */
 export interface LateCommit {

@@ -4,10 +4,15 @@ import type { FileReference } from './references.ts';
 
 /** Something in a store that no result rests on, and that may be removed. */
 export interface Leftover {
-  /** `set aside`: made by a stage before its config changed. `unnamed`: no manifest names it. `upload`: begun, never ended. */
-  readonly what: 'set aside' | 'unnamed' | 'upload';
+  /**
+   * `set aside`: made by a stage before its config changed. `unnamed`: no manifest names it. `upload`: begun, never ended.
+   * `verification`: of a `nas verify-resume` that was broken off, or found differences.
+   */
+  readonly what: 'set aside' | 'unnamed' | 'upload' | 'verification';
   /** Where it lies, as the store knows it. */
   readonly place: string;
+  /** The directory of the stage that set it aside; null for all else. */
+  readonly stage: string | null;
   readonly bytes: number;
 }
 

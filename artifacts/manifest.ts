@@ -1,8 +1,10 @@
-import { BadInput } from '../plan/endings.ts';
+import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
+import { BadInput } from '../plan/endings.ts';
 import { JsonMap, JsonValue } from './json.ts';
 import { Token } from './token.ts';
 import type { Json } from '../plan/json.ts';
+import { keepable } from '../plan/plan.ts';
 import type { FileReference } from './references.ts';
 import { sha256 } from './references.ts';
 
@@ -100,9 +102,14 @@ export const Manifest = z.strictObject({
   config: JsonValue,
   /** Node.js, platform, TensorFlow, device, instruction set, threads of the last attempt; `notices` tell where earlier ones had others. */
   environment: Environment,
-  /** Which pipeline its run was made of, and what `--set` changed; null from release 0.1.0, which did not write it down. */
+  /** Which pipeline its run was made of, what `--set` changed, what `nas clean` leaves; null from release 0.1.0, which did not write it down. */
   origin: z
-    .strictObject({ pipeline: z.string(), params: JsonMap, set: z.array(z.string()).readonly() })
+    .strictObject({
+      pipeline: z.string(),
+      params: JsonMap,
+      set: z.array(z.string()).readonly(),
+      keep: z.array(z.enum(keepable)).readonly().exactOptional(),
+    })
     .nullable()
     .default(null),
   epochs: z.array(EpochRecord),
@@ -123,6 +130,9 @@ export const Manifest = z.strictObject({
 });
 export type Manifest = z.infer<typeof Manifest>;
 
+/** What a manifest says, without what the store says of it. */
+export type ManifestContent = Omit<Manifest, 'version' | 'sequence' | 'nonce'>;
+
 /** A manifest that is no JSON or breaks the schema. */
 export class ManifestError extends BadInput {}
 
@@ -141,9 +151,10 @@ export function parseManifest(text: string, where: string): Manifest {
   throw new ManifestError(`${where}: ${issues.join('; ')}; ${remedy}`);
 }
 
-/** A manifest that is about to be written. @throws ManifestError where it breaks the schema */
-export function checkedManifest(directory: string, manifest: Manifest): Manifest {
-  const parsed = Manifest.safeParse(manifest);
+/** The manifest that comes after the one that was seen. @throws ManifestError where it breaks the schema */
+export function nextManifest(directory: string, seen: Manifest | null, next: ManifestContent): Manifest {
+  const sequence = (seen?.sequence ?? 0) + 1;
+  const parsed = Manifest.safeParse({ ...next, version: 2, sequence, nonce: randomBytes(8).toString('hex') });
   if (parsed.success) return parsed.data;
   throw new ManifestError(`${directory}: refusing to write a manifest that breaks its schema: ${parsed.error.message}`);
 }
@@ -157,7 +168,7 @@ export function filesOf({ outputs, epochs, files }: Pick<Manifest, 'outputs' | '
 }
 
 /** Every file that the manifest names, whatever for. */
-export function allFilesOf(manifest: Omit<Manifest, 'version' | 'sequence' | 'nonce'>): FileReference[] {
+export function allFilesOf(manifest: ManifestContent): FileReference[] {
   return [...filesOf(manifest), ...manifest.checkpoints, ...manifest.chunks, ...manifest.extras];
 }
 

@@ -20,6 +20,9 @@ export const fileNames = {
   reportPage: 'report.html',
 } as const;
 
+/** How the folders of `nas verify-resume` begin, and the names below which it keeps results in a bucket. */
+export const VERIFICATION = 'verify-resume-';
+
 /** The file of a stage's manifest with that number. */
 export function manifestName(sequence: number): string {
   return sequence === 0 ? fileNames.firstManifest : `manifest.${sequence}.json`;
@@ -28,6 +31,18 @@ export function manifestName(sequence: number): string {
 /** The number of a manifest by its file's name; 0 for every other name, and for that of release 0.1.0. */
 export function manifestNumber(name: string): number {
   return Number(/^manifest\.([1-9]\d*)\.json$/.exec(name)?.[1] ?? 0);
+}
+
+/** The file of what a process of a stage writes out; `rank` tells those apart that do a stage together. */
+export function logName(rank: number): string {
+  return rank === 0 ? fileNames.trainerLog : `trainer.${rank}.log`;
+}
+
+/** The rank of the process whose log has that name; null for every other name. */
+export function rankOfLog(name: string): number | null {
+  if (name === fileNames.trainerLog) return 0;
+  const found = /^trainer\.([1-9]\d*)\.log$/.exec(name);
+  return found === null ? null : Number(found[1]);
 }
 
 /** A path that was refused: it names something outside of the results root, or is no legal id. */

@@ -1,4 +1,4 @@
-import { copyFile, readFile } from 'node:fs/promises';
+import { copyFile, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { FileReference } from './references.ts';
 import { FolderStore } from './folder-store.ts';
@@ -24,6 +24,12 @@ export function openStore(root: string): ArtifactStore {
 /** The same for a process whose own thread is busy for seconds at a time. */
 export function openStoreAside(root: string): ArtifactStore {
   return isS3(root) ? new ThreadedStore(root) : openStore(root);
+}
+
+/** Removes a store with all that is in it, and what lies of it on this machine. */
+export async function removeStore(root: string): Promise<void> {
+  if (isS3(root)) await new S3Store(root).removeAll();
+  else await rm(path.resolve(root), { recursive: true, force: true });
 }
 
 /** The text of a result. @throws BadInput where there is none, or one with other bytes than it is named for */

@@ -51,15 +51,24 @@ export const byHash =
 
 export const byName: Check = async (store, file) => ((await store.has(file)) ? null : `no file ${file.file}`);
 
-/** Whether a stage is worked at, and if not, where its result comes from. Changes nothing. @throws ManifestError */
-export async function decide(store: ArtifactStore, wanted: Wanted, check: Check): Promise<Decision> {
+/**
+ * Whether a stage is worked at, and if not, where its result comes from. Changes nothing.
+ * @param known what `recall` says of its fingerprint, where that was asked for already
+ * @throws ManifestError
+ */
+export async function decide(
+  store: ArtifactStore,
+  wanted: Wanted,
+  check: Check,
+  known?: readonly string[],
+): Promise<Decision> {
   const own = await store.read(wanted.directory);
   const before = own?.fingerprint === wanted.fingerprint ? own : null;
   if (before?.state === 'done' && (await isUsable(store, before, check))) {
     return { to: 'keep', manifest: before, why: before.reused?.why ?? becauseSame(wanted.directory, before, wanted) };
   }
   if (typeof wanted.reuse === 'object') return await takenAsItIs(store, wanted, wanted.reuse.run, check);
-  const others = wanted.reuse === 'nothing' || !wanted.isReusable ? [] : await sameWork(store, wanted);
+  const others = wanted.reuse === 'nothing' || !wanted.isReusable ? [] : await sameWork(store, wanted, known);
   for (const from of others) {
     if ((await damageOf(store, from.manifest, check)) !== null) continue;
     return { to: 'take over', from, why: becauseSame(from.directory, from.manifest, wanted) };
@@ -86,9 +95,13 @@ async function takenAsItIs(
 }
 
 /** Stages of other runs that are done with that fingerprint, those that did the work themselves first, then the latest. */
-async function sameWork(store: ArtifactStore, { fingerprint, directory }: Wanted): Promise<CataloguedStage[]> {
-  const known = await store.recall(fingerprint);
-  const stages = await Promise.all(known.map((one) => stageAt(store, one)));
+async function sameWork(
+  store: ArtifactStore,
+  { fingerprint, directory }: Wanted,
+  known?: readonly string[],
+): Promise<CataloguedStage[]> {
+  const directories = known ?? (await store.recall([fingerprint]))[0] ?? [];
+  const stages = await Promise.all(directories.map((one) => stageAt(store, one)));
   return stages
     .filter((stage) => stage !== null)
     .filter(({ manifest }) => manifest.state === 'done' && manifest.fingerprint === fingerprint)

@@ -6,8 +6,8 @@ import type { Claim } from './claim.ts';
 import { LateCommits } from './late-commits.ts';
 import type { LateCommit } from './late-commits.ts';
 import { allFilesOf, noticeOf } from './manifest.ts';
-import type { Attempt, Manifest } from './manifest.ts';
-import type { ArtifactStore, ListedAs, ManifestContent, NewFile, StageFiles, StoredFile } from './store.ts';
+import type { Attempt, Manifest, ManifestContent } from './manifest.ts';
+import type { ArtifactStore, ListedAs, NewFile, StageFiles, StoredFile } from './store.ts';
 import { compareTokens, describeToken, sameToken } from './token.ts';
 import type { Token } from './token.ts';
 

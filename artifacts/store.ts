@@ -1,5 +1,5 @@
 import type { Leftover } from './leftovers.ts';
-import type { Manifest } from './manifest.ts';
+import type { Manifest, ManifestContent } from './manifest.ts';
 import type { FileReference } from './references.ts';
 
 /** A file that is to become part of a stage's results; `file` is its place below the results root. */
@@ -19,9 +19,6 @@ export interface StoredFile extends FileReference {
   /** Where the bytes wait for that, as the store knows it; null where they are in place. */
   readonly waitsAt: string | null;
 }
-
-/** What a manifest says, without what the store says of it. */
-export type ManifestContent = Omit<Manifest, 'version' | 'sequence' | 'nonce'>;
 
 /**
  * Where results lie. A stage is named by its directory (`<run>/<stage>`) and has one manifest, which alone says what its
@@ -86,17 +83,23 @@ export interface ArtifactStore {
    */
   fetch(file: FileReference): Promise<string>;
 
+  /** Puts a file of this machine outside of all runs, where other tools find it by its name. No manifest names it. */
+  publish(file: FileReference, from: string): Promise<void>;
+
   /**
    * The folder on this machine where an attempt at the stage works; programs may write what they like there. Below its
    * root, which `workRoot` names, files of other stages have the places that their names say, once they are fetched there.
    */
   workFolder(directory: string): Promise<string>;
 
-  /** The path on this machine of the stage's log, with what attempts elsewhere have written, to be added to. */
-  log(directory: string): Promise<string>;
+  /**
+   * The paths on this machine of the logs of the stage's processes, those that there are, with what attempts elsewhere have
+   * written, to be added to. They lie in the folder that `workFolder` names.
+   */
+  logs(directory: string): Promise<string[]>;
 
-  /** Keeps what the log says by now where every machine finds it. */
-  keepLog(directory: string): Promise<void>;
+  /** Keeps what the logs say by now where every machine finds it. */
+  keepLogs(directory: string): Promise<void>;
 
   /** The directories of all stages that have a manifest, of one run or of all, sorted. */
   stages(run?: string): Promise<string[]>;
@@ -110,8 +113,8 @@ export interface ArtifactStore {
   /** Remembers that a finished stage has that fingerprint. */
   remember(fingerprint: string, directory: string): Promise<void>;
 
-  /** The directories of finished stages with that fingerprint; some may be gone or changed since. */
-  recall(fingerprint: string): Promise<string[]>;
+  /** Of each fingerprint the directories of finished stages that have it; some may be gone or changed since. */
+  recall(fingerprints: readonly string[]): Promise<string[][]>;
 }
 
 /** `files` belong to the result; `extras` are for people and their tools, and no part of it. */

@@ -83,8 +83,10 @@ async function lookups(store: ArtifactStore): Promise<number> {
     for (let at = 0; at < fingerprints.length; at += 64) await Promise.all(fingerprints.slice(at, at + 64).map(body));
   };
   await inGroups((fingerprint) => store.remember(fingerprint, `run/${fingerprint.slice(0, 8)}`));
-  await store.recall(fingerprints[0]!);
-  return await seconds(() => inGroups((fingerprint) => store.recall(fingerprint)));
+  return await seconds(async () => {
+    const found = await store.recall(fingerprints);
+    if (found.some(({ length }) => length !== 1)) throw new Error('expected one stage for each fingerprint');
+  });
 }
 
 const STEP_MS = 250;

@@ -12,7 +12,9 @@ import type { ImageListConfig } from '../configs/dataset-schema.ts';
 import { CLASS_NAMES } from '../nas/data/class-names.ts';
 import { prepareImageNet } from '../nas/data/imagenet/prepare.ts';
 import type { Prepared } from '../nas/data/imagenet/prepare.ts';
-import { projectFile, projectRoot } from '../artifacts/paths.ts';
+import { isS3, projectFile, projectRoot } from '../artifacts/paths.ts';
+import { openStore } from '../artifacts/results.ts';
+import { writeShards } from '../nas/data/shards/write.ts';
 
 interface DataOptions {
   readonly root: string;
@@ -27,6 +29,7 @@ interface DataOptions {
   readonly quick?: true;
   readonly skipBroken?: true;
   readonly config?: string;
+  readonly shards?: string;
   readonly json?: true;
 }
 
@@ -46,6 +49,7 @@ export function define(command: Command): void {
     .option('--quick', 'look at the beginning of each file only')
     .option('--skip-broken', 'leave broken images out')
     .option('--config <file>', 'write a data set config too, such as configs/datasets/mine.yml')
+    .option('--shards <place>', 'put lists and images there too, as tar files: a folder, or s3://… (docs/imagenet.md)')
     .addOption(jsonOption())
     .action(imagenet);
 }
@@ -64,16 +68,31 @@ async function imagenet(options: DataOptions): Promise<void> {
     seed: options.seed,
     look: options.quick === true ? 'header' : 'whole',
     skipBroken: options.skipBroken === true,
-    onProgress: (done, all) => {
-      if (process.stderr.isTTY) process.stderr.write(`\r${done} of ${all} images read${done === all ? '\n' : ''}`);
-    },
+    onProgress: progress('read'),
   });
   const { template, usualCalibration } = await shipped();
-  const dataset = { ...template, ...prepared.place, name: name ?? template.name };
+  const listed = ImageList.parse({ ...template, ...prepared.place, name: name ?? template.name });
+  const shards = options.shards === undefined ? null : await inShards(listed, options.shards);
+  const dataset: ImageListConfig = { ...listed, ...(shards === null ? {} : { shards }) };
   const note = '# Written by nas data imagenet; what its keys mean stands in configs/datasets/imagenet.yml.\n';
   if (options.config !== undefined) await atomicWrite(options.config, note + dump(dataset));
   const next = options.config === undefined ? [] : usedBy(options.config, dataset, usualCalibration);
-  output(options.json, { ...prepared, dataset, next }, () => [...inWords(prepared, out), ...next].join('\n'));
+  output(options.json, { ...prepared, dataset, next }, () => {
+    const where = shards === null ? [] : [`lists and images are in ${shards.at} as shards`];
+    return [...inWords(prepared, out), ...where, ...next].join('\n');
+  });
+}
+
+function progress(what: string): (done: number, all: number) => void {
+  return (done, all) => {
+    if (process.stderr.isTTY) process.stderr.write(`\r${done} of ${all} images ${what}${done === all ? '\n' : ''}`);
+  };
+}
+
+/** Writes the shards; what the config says of them. */
+async function inShards(dataset: ImageListConfig, place: string): Promise<NonNullable<ImageListConfig['shards']>> {
+  const at = isS3(place) ? place : path.resolve(place);
+  return { at, sha256: await writeShards(dataset, openStore(at), progress('put into shards')) };
 }
 
 function absolute(file: string | undefined): string | null {

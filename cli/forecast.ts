@@ -97,20 +97,21 @@ async function forecastStage(
   const cells = cellsOf(stage);
   const wanted = isWanted(stage, looking);
   const before = firstUnknown(references([stage.with, stage.plan?.params ?? {}]), looking);
-  const inner: Forecast[] = [];
-  const found: CellForecast[] = [];
-  for (const cell of cells) {
-    if (wanted === false) found.push(cellWill('be skipped', whySkipped(stage, looking)));
-    else if (before !== undefined) found.push(cellWill('run', `because ${before} will`));
-    else {
-      const { forecasts = [], ...own } = await forecastCell(stage, cell, looking).catch((error: unknown) => {
-        if (error instanceof BadInput) return { ...cellWill('park', error.message), forecasts: [] };
+  const isOpen = wanted !== false && before === undefined;
+  const finished = isOpen ? await finishedWork(stage, cells, looking) : new Map<string, string[]>();
+  const found = await Promise.all(
+    cells.map(async (cell): Promise<CellForecast & { readonly forecasts?: readonly Forecast[] }> => {
+      if (wanted === false) return cellWill('be skipped', whySkipped(stage, looking));
+      if (before !== undefined) return cellWill('run', `because ${before} will`);
+      return await forecastCell(stage, cell, looking, finished).catch((error: unknown) => {
+        if (error instanceof BadInput) return cellWill('park', error.message);
         throw error;
       });
-      inner.push(...forecasts.map((one) => ({ ...one, stage: `${cell.id}.${one.stage}` })));
-      found.push(own);
-    }
-  }
+    }),
+  );
+  const inner = found.flatMap(({ forecasts = [] }, at) =>
+    forecasts.map((one) => ({ ...one, stage: `${cells[at]!.id}.${one.stage}` })),
+  );
   const unless = wanted === null ? ', if its condition holds' : '';
   return { cells: found.map((one) => ({ ...one, why: one.why + unless })), inner };
 }
@@ -135,23 +136,48 @@ function firstUnknown(found: readonly Reference[], { outputs }: Looking): string
   return stages.find((id) => outputs[id] === undefined);
 }
 
+/** The work of a cell. @throws BadInput */
+function workOf(stage: PlanStage, cell: Cell, { plan, reuseOf, outputs }: Looking) {
+  const input = inputOf(plan, stage, cell, outputs, { reuse: reuseOf(stage.id) });
+  const { config } = kindOf(input.uses).taskOf(input.with, `${stage.id}.with`);
+  return { uses: input.uses, directory: input.directory, config, fingerprint: fingerprintOf(input.uses, config) };
+}
+
+/** Of the cells' fingerprints the directories of finished stages that have them, asked for all at once. */
+async function finishedWork(
+  stage: PlanStage,
+  cells: readonly Cell[],
+  looking: Looking,
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  if (stage.plan !== null) return new Map();
+  const fingerprints = cells.flatMap((cell) => {
+    try {
+      return [workOf(stage, cell, looking).fingerprint];
+    } catch (error) {
+      // It is told where the cell is looked at.
+      if (error instanceof BadInput) return [];
+      throw error;
+    }
+  });
+  const found = await looking.store.recall(fingerprints);
+  return new Map(fingerprints.map((fingerprint, at) => [fingerprint, found[at] ?? []]));
+}
+
 async function forecastCell(
   stage: PlanStage,
   cell: Cell,
-  { plan, store, known, reuseOf, outputs }: Looking,
+  looking: Looking,
+  finished: ReadonlyMap<string, readonly string[]>,
 ): Promise<CellForecast & { readonly forecasts?: readonly Forecast[] }> {
+  const { plan, store, known, reuseOf, outputs } = looking;
   const reuse = reuseOf(stage.id);
   if (stage.plan !== null) {
     return await forecastChild(childPlanOf(plan, stage.plan, cell, outputs, { reuse }), store, known);
   }
-  const input = inputOf(plan, stage, cell, outputs, { reuse });
-  const { uses, directory } = input;
-  const kind = kindOf(uses);
-  const { anewBecause } = kind;
-  const { config } = kind.taskOf(input.with, `${stage.id}.with`);
-  const fingerprint = fingerprintOf(uses, config);
+  const { uses, directory, config, fingerprint } = workOf(stage, cell, looking);
+  const { anewBecause } = kindOf(uses);
   const wanted = { uses, directory, fingerprint, reuse, isReusable: anewBecause === null, here: here() };
-  const decision = await decide(store, wanted, byName);
+  const decision = await decide(store, wanted, byName, finished.get(fingerprint));
   if (decision.to === 'keep') return await reused(decision.manifest, decision.why, stage, store);
   if (decision.to === 'take over') return await reused(decision.from.manifest, decision.why, stage, store);
   if (decision.to === 'refuse') return cellWill('park', decision.why);

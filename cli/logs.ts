@@ -1,10 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pc from 'picocolors';
 import type { Command } from 'commander';
 import { catalogue, runOf } from '../artifacts/catalogue.ts';
 import type { CataloguedStage } from '../artifacts/catalogue.ts';
-import { checkRunId, resultsRoot } from '../artifacts/paths.ts';
+import { checkRunId, rankOfLog, resultsRoot } from '../artifacts/paths.ts';
 import { openStore } from '../artifacts/results.ts';
 import { Failure, interruption } from './failure.ts';
 
@@ -17,13 +18,13 @@ export function define(command: Command): void {
     .argument('<run>', 'id of the run')
     .argument('[stage]', 'a stage, or <stage>.<n> for one cell of it; all stages where absent')
     .option('-f, --follow', 'go on with what is written from now on, until Ctrl-C')
-    .action(logs);
+    .action(showLogs);
 }
 
 const LOOK_EVERY_MS = 500;
 
 /** The logs of a run's processes as they lie in the results folder; of several stages each line with the stage before it. */
-async function logs(run: string, stage: string | undefined, { follow }: Options): Promise<void> {
+async function showLogs(run: string, stage: string | undefined, { follow }: Options): Promise<void> {
   const root = resultsRoot();
   checkRunId(run);
   const signal = interruption();
@@ -31,10 +32,13 @@ async function logs(run: string, stage: string | undefined, { follow }: Options)
   for (let isFirst = true; !signal.aborted; isFirst = false) {
     const stages = named(run, await catalogue(root, run), stage, follow === true);
     for (const one of stages) {
-      const log = await openStore(root).log(one.directory);
-      const before = shown.get(log) ?? 0;
-      const name = stages.length > 1 || stage === undefined ? one.manifest.stage : null;
-      shown.set(log, print(log, before, name, follow === true));
+      const logs = await openStore(root).logs(one.directory);
+      for (const log of logs) {
+        const rank = rankOfLog(path.basename(log)) ?? 0;
+        const name = rank === 0 ? one.manifest.stage : `${one.manifest.stage} rank ${rank}`;
+        const isOnlyOne = stages.length === 1 && stage !== undefined && logs.length === 1;
+        shown.set(log, print(log, shown.get(log) ?? 0, isOnlyOne ? null : name, follow === true));
+      }
     }
     if (isFirst && follow !== true && [...shown.values()].every((size) => size === 0)) {
       process.stderr.write(`${run}: no process of it has written a log here; light stages write none\n`);

@@ -1,11 +1,10 @@
-import { constants } from 'node:fs';
-import { copyFile, mkdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { catalogue } from '../artifacts/catalogue.ts';
-import { atomicWrite, isNoFile, sha256File, temporaryName } from '../artifacts/files.ts';
+import { atomicWrite, copyWhole, isNoFile, sha256File } from '../artifacts/files.ts';
 import { allFilesOf } from '../artifacts/manifest.ts';
-import { checkRunId, fileNames, manifestName, placeOf, resultsRoot } from '../artifacts/paths.ts';
+import { checkRunId, manifestName, placeOf, resultsRoot } from '../artifacts/paths.ts';
 import type { FileReference } from '../artifacts/references.ts';
 import { openStore } from '../artifacts/results.ts';
 import { Failure } from './failure.ts';
@@ -47,7 +46,9 @@ async function pull(run: string, { to, only, json }: Options): Promise<void> {
   let copied = 0;
   for (const file of wanted) copied += await bring(to, file, async () => await store.fetch(file));
   for (const { directory, manifest } of whole) {
-    await bringLog(to, directory, await store.log(directory));
+    for (const log of await store.logs(directory)) {
+      await bringWhole(log, placeOf(path.resolve(to), `${directory}/${path.basename(log)}`));
+    }
     const place = placeOf(path.resolve(to), `${directory}/${manifestName(manifest.sequence)}`);
     await atomicWrite(place, `${JSON.stringify(manifest, null, 1)}\n`);
   }
@@ -63,26 +64,12 @@ async function bring(to: string, { file, sha256 }: FileReference, fetch: () => P
     if (isNoFile(error)) return null;
     throw error;
   });
-  return here === sha256 ? 0 : await copyWhole(await fetch(), place);
+  return here === sha256 ? 0 : await bringWhole(await fetch(), place);
 }
 
-async function bringLog(to: string, directory: string, log: string): Promise<void> {
-  await copyWhole(log, placeOf(path.resolve(to), `${directory}/${fileNames.trainerLog}`)).catch((error: unknown) => {
-    // Work of the worker itself has no log.
-    if (!isNoFile(error)) throw error;
-  });
-}
-
-/** Copies a file, which has its new name when all of it is there; its size. */
-async function copyWhole(from: string, to: string): Promise<number> {
-  const { size } = await stat(from);
+/** Copies a file; its size. */
+async function bringWhole(from: string, to: string): Promise<number> {
   await mkdir(path.dirname(to), { recursive: true });
-  const temporary = temporaryName(to);
-  try {
-    await copyFile(from, temporary, constants.COPYFILE_FICLONE);
-    await rename(temporary, to);
-  } finally {
-    await rm(temporary, { force: true });
-  }
-  return size;
+  await copyWhole(from, to);
+  return (await stat(to)).size;
 }

@@ -8,6 +8,8 @@ import { compareResults, killsByPhase, killTable, phaseTable, stageTable } from 
 import { drawKills } from './verify/kills.ts';
 import { resultsOf } from './verify/world.ts';
 import { carryOut, unattended } from './verify/side.ts';
+import { VERIFICATION } from '../artifacts/paths.ts';
+import { removeStore } from '../artifacts/results.ts';
 import { loadPipeline } from '../pipelines/compile.ts';
 import { cacheFolder } from '../runtime/layout.ts';
 
@@ -34,17 +36,21 @@ export function define(command: Command): void {
  */
 async function verifyResume(pipeline: string, { kills, seed, set, json }: Options): Promise<void> {
   const plan = unattended(loadPipeline(pipeline, set === undefined ? {} : { set }));
-  const folder = path.join(cacheFolder(), `verify-resume-${randomBytes(4).toString('hex')}`);
+  const folder = path.join(cacheFolder(), `${VERIFICATION}${randomBytes(4).toString('hex')}`);
   const [straight, killed] = [path.join(folder, 'straight'), path.join(folder, 'killed')];
+  const sides = [resultsOf(straight), resultsOf(killed)] as const;
   const signal = interruption();
   const { pieces } = await carryOut(plan, straight, [], told('straight'), signal);
   const planned = drawKills(pieces, kills, seed);
   const { kills: made, missed: notMade } = await carryOut(plan, killed, planned, told('with kills'), signal);
-  const stages = await compareResults(resultsOf(straight), resultsOf(killed));
+  const stages = await compareResults(sides[0], sides[1]);
   const differences = stages.flatMap(({ different }) => different).length;
   const missed = kills - made.length;
   if (differences > 0 || missed > 0) process.exitCode = 1;
-  if (differences === 0) await rm(folder, { recursive: true, force: true });
+  if (differences === 0) {
+    await Promise.all(sides.map(removeStore));
+    await rm(folder, { recursive: true, force: true });
+  }
   const phases = killsByPhase(made);
   output(
     json,
@@ -62,7 +68,7 @@ async function verifyResume(pipeline: string, { kills, seed, set, json }: Option
         }),
         differences === 0
           ? `${made.length} kills, ${stages.length} stages and cells, no difference`
-          : `${differences} differences; both runs are in ${path.relative('', folder)}`,
+          : `${differences} differences; both runs are kept: ${sides.join(' and ')}`,
       ].join('\n'),
   );
 }

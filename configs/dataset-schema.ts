@@ -108,7 +108,17 @@ export const ImageList = z
       ),
     /** How many unreadable images are left out before one is an error. */
     broken_images: z.int().nonnegative(),
+    /** Where lists and images lie as tar files, for workers that have no `root`: a folder or `s3://…`, and the sha256 of `index.json` there. */
+    shards: z.strictObject({ at: z.string().min(1), sha256 }).exactOptional(),
   })
+  .refine(
+    ({ shards, parts }) => shards === undefined || Object.values(parts).every((part) => part.sha256 !== undefined),
+    {
+      path: ['parts'],
+      error:
+        'expected the sha256 of each list, by which its shards are found; `nas data imagenet --config` writes them',
+    },
+  )
   .refine(({ resolution, transforms }) => transforms.evaluation.crop === resolution, {
     path: ['transforms', 'evaluation', 'crop'],
     error: 'expected the resolution of the data set',

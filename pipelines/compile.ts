@@ -142,6 +142,7 @@ export function compilePipeline(source: Source, compiling: Compiling): Compiled 
     stages,
     ...(file.notify === undefined ? {} : { notify: file.notify }),
     ...(file.priority === undefined ? {} : { priority: file.priority }),
+    ...(file.keep === undefined ? {} : { keep: file.keep }),
   };
   return { plan: problems.length > 0 ? null : plan, samples, problems };
 }

@@ -7,6 +7,8 @@ import type { Json, JsonObject } from '../plan/json.ts';
 
 /** Beside a sha256 they say where a file lies, not what it is. */
 const PLACES: ReadonlySet<string> = new Set(['file', 'origin']);
+/** Images are the same wherever they come from: the hashes of their lists count. */
+const SOURCE_OF_IMAGES = 'shards';
 
 /**
  * sha256 over the kind, its code version and the fully resolved `with` of one cell. A file counts by its sha256 and not by
@@ -48,7 +50,9 @@ function withoutPlaces(map: JsonObject): JsonObject {
     if (Array.isArray(value)) return value.map((item: Json) => inner(item));
     return isObject(value) ? withoutPlaces(value) : value;
   };
-  const entries = Object.entries(map).filter(([key]) => !('sha256' in map && PLACES.has(key)));
+  const entries = Object.entries(map).filter(
+    ([key]) => key !== SOURCE_OF_IMAGES && !('sha256' in map && PLACES.has(key)),
+  );
   return Object.fromEntries(entries.map(([key, value]) => [key, inner(value)]));
 }
 

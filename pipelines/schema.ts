@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Label, Word } from './words.ts';
 import { notifyEvents } from '../plan/notify.ts';
+import { keepable } from '../plan/plan.ts';
 
 /** The vocabulary of a pipeline file: shapes alone. What names refer to is checked by links.ts and freeze.ts. */
 
@@ -160,6 +161,8 @@ export const PipelineFile = z.strictObject({
   notify: Notify.optional(),
   /** Before whose work its own goes where both wait for a worker: 1 (first) to 5, or a map. */
   priority: Priority.optional(),
+  /** What `nas clean` leaves of its runs, though no result needs it. */
+  keep: z.union([z.enum(keepable).transform((one) => [one]), z.array(z.enum(keepable)).min(1)]).optional(),
   stages: z.record(name, z.json()).refine((stages) => Object.keys(stages).length > 0, 'expected at least one stage'),
 });
 export type PipelineFile = z.infer<typeof PipelineFile>;

@@ -45,7 +45,12 @@ export function inputOf(
     with: withValues(config, set),
     reuse,
     retry: stage.retry,
-    origin: { pipeline: plan.source, params: plan.params, set: plan.set ?? [] },
+    origin: {
+      pipeline: plan.source,
+      params: plan.params,
+      set: plan.set ?? [],
+      ...(plan.keep === undefined ? {} : { keep: plan.keep }),
+    },
   };
 }
 
@@ -57,6 +62,7 @@ export function childPlanOf(plan: Plan, child: Plan, cell: Cell, outputs: Output
   const taken = reuseOfChild(reuse, (run) => childIdOf(run, cell.id));
   const notify = child.notify ?? plan.notify;
   const priority = child.priority ?? plan.priority;
+  const keep = child.keep ?? plan.keep;
   return {
     ...child,
     id: childIdOf(plan.id, cell.id),
@@ -64,6 +70,7 @@ export function childPlanOf(plan: Plan, child: Plan, cell: Cell, outputs: Output
     ...(taken === undefined ? {} : { reuse: taken }),
     ...(notify === undefined ? {} : { notify }),
     ...(priority === undefined ? {} : { priority }),
+    ...(keep === undefined ? {} : { keep }),
   };
 }
 

@@ -21,6 +21,8 @@ export interface Plan {
   readonly notify?: readonly Channel[];
   /** Before whose work its own goes, where both wait for a worker. No part of what is computed. */
   readonly priority?: Priority;
+  /** What `nas clean` leaves of the run; absent: only what a result needs. No part of what is computed. */
+  readonly keep?: readonly Keepable[];
 }
 
 /** Temporal's words. */
@@ -33,6 +35,10 @@ export interface Priority {
   readonly fairnessWeight?: number;
 }
 
+/** What `nas clean` frees of a run that is over, unless its pipeline keeps it. */
+export const keepable = ['checkpoints', 'epochs', 'set-aside'] as const;
+export type Keepable = (typeof keepable)[number];
+
 /** `nothing`: no other run's work. Else what comes before `stage` as `run` has it; of a sub-plan all where that is null. */
 export type PlanReuse = 'nothing' | { readonly run: string; readonly stage: string | null };
 
@@ -41,6 +47,8 @@ export interface Origin {
   readonly pipeline: string;
   readonly params: Readonly<Record<string, Json>>;
   readonly set: readonly string[];
+  /** What `nas clean` leaves; absent: only what a result needs. */
+  readonly keep?: readonly Keepable[];
 }
 
 export interface PlanStage {

@@ -9,6 +9,8 @@ import { faultOf, statusOf } from './faults.ts';
 
 type Sdk = typeof sdk;
 
+const AT_ONCE = 16;
+
 /** What is written only if nothing has that key, or only over the object with that tag. */
 export type Condition = 'new' | { readonly tag: string };
 
@@ -116,24 +118,44 @@ export class Bucket {
   /** Removes objects; one that is gone already is no error. */
   async remove(keys: readonly string[]): Promise<void> {
     const { sdk, client } = await this.connected();
-    for (const key of keys) {
-      await client.send(new sdk.DeleteObjectCommand(this.named(key))).catch((error: unknown) => {
-        if (statusOf(error) !== 404) throw faultOf(this.address, key, error);
-      });
-    }
+    const row = keys.values();
+    const removeNext = async (): Promise<void> => {
+      // All draw from one row.
+      for (const key of row) {
+        await client.send(new sdk.DeleteObjectCommand(this.named(key))).catch((error: unknown) => {
+          if (statusOf(error) !== 404) throw faultOf(this.address, key, error);
+        });
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(AT_ONCE, keys.length) }, removeNext));
   }
 
   /** Uploads of many parts that were begun and not ended, with the size of what has arrived. */
   async uploads(): Promise<{ key: string; id: string; begun: Date; bytes: number }[]> {
     const { sdk, client } = await this.connected();
     const { prefix, bucket } = this.address;
-    const page = await client.send(new sdk.ListMultipartUploadsCommand({ Bucket: bucket, Prefix: prefix }));
-    return await Promise.all(
-      (page.Uploads ?? []).map(async ({ Key = '', UploadId: id = '', Initiated: begun = new Date() }) => {
-        const { Parts = [] } = await client.send(new sdk.ListPartsCommand({ Bucket: bucket, Key, UploadId: id }));
-        return { key: Key.slice(prefix.length), id, begun, bytes: Parts.reduce((sum, { Size = 0 }) => sum + Size, 0) };
-      }),
-    );
+    const found: { key: string; id: string; begun: Date; bytes: number }[] = [];
+    let next: { KeyMarker?: string; UploadIdMarker?: string } = {};
+    for (;;) {
+      const asked = { Bucket: bucket, Prefix: prefix, ...next };
+      const page = await client.send(new sdk.ListMultipartUploadsCommand(asked)).catch((error: unknown) => {
+        throw faultOf(this.address, '', error);
+      });
+      for (const { Key = '', UploadId: id = '', Initiated: begun = new Date() } of page.Uploads ?? []) {
+        const parts = await client
+          .send(new sdk.ListPartsCommand({ Bucket: bucket, Key, UploadId: id }))
+          .catch((error: unknown) => {
+            // It may have ended meanwhile.
+            if (statusOf(error) === 404) return null;
+            throw faultOf(this.address, Key, error);
+          });
+        const bytes = (parts?.Parts ?? []).reduce((sum, { Size = 0 }) => sum + Size, 0);
+        found.push({ key: Key.slice(prefix.length), id, begun, bytes });
+      }
+      const { IsTruncated, NextKeyMarker: KeyMarker, NextUploadIdMarker: UploadIdMarker } = page;
+      if (IsTruncated !== true || KeyMarker === undefined) return found;
+      next = { KeyMarker, ...(UploadIdMarker === undefined ? {} : { UploadIdMarker }) };
+    }
   }
 
   /** Gives up an upload that was begun. */
@@ -173,7 +195,24 @@ async function connect({ endpoint, region, pathStyle }: S3Address): Promise<{ sd
     // A connection that says nothing for so long is dead, however many minutes the whole transfer takes.
     requestHandler: { connectionTimeout: 5000, socketTimeout: 60_000, socketAcquisitionWarningTimeout: 600_000 },
   });
+  client.middlewareStack.add(
+    (next) => async (asked) => {
+      if (hasHeaders(asked.request)) signGivenSum(asked.request.headers);
+      return await next(asked);
+    },
+    { step: 'build' },
+  );
   return { sdk, client };
+}
+
+function hasHeaders(request: unknown): request is { readonly headers: Record<string, string> } {
+  return typeof request === 'object' && request !== null && 'headers' in request;
+}
+
+/** Where the body's sha256 is given by hand, the signature takes it from there: the SDK would compute it once more. */
+function signGivenSum(headers: Record<string, string>): void {
+  const sum = headers['x-amz-checksum-sha256'];
+  if (sum !== undefined) headers['x-amz-content-sha256'] = Buffer.from(sum, 'base64').toString('hex');
 }
 
 function isNoBucket(error: unknown): boolean {

@@ -8,8 +8,8 @@ import type { FileReference } from '../references.ts';
 //   runs/<run>/<stage>/manifest.json                      what is true of a stage
 //   runs/<run>/<stage>/checkpoints/<name>.<sha256>        what it would go on from
 //   runs/<run>/<stage>/older/<fingerprint>-<n>/manifest.json   what was set aside
-//   runs/<run>/<stage>/trainer.log
-//   files/<sha256>                                        every other file, by content
+//   runs/<run>/<stage>/trainer.log, trainer.1.log …
+//   files/<sha256>                                        every other file of a run, by content
 //   index/<fingerprint>/<run>/<stage>                     finished work, by fingerprint
 
 export const RUNS = 'runs/';
@@ -28,6 +28,11 @@ export function isAside(key: string): boolean {
   return isManifest(key) && key.split('/').includes(fileNames.setAside);
 }
 
+/** The stage whose manifest was set aside under that key. */
+export function stageOfAside(key: string): string {
+  return key.slice(RUNS.length, key.lastIndexOf(`/${fileNames.setAside}/`));
+}
+
 const END = `/${fileNames.firstManifest}`;
 
 function isManifest(key: string): boolean {
@@ -38,13 +43,11 @@ export function asideKey(directory: string, { fingerprint, sequence }: Manifest)
   return manifestKey(`${directory}/${fileNames.setAside}/${fingerprint.slice(0, 12)}-${sequence}`);
 }
 
-export function logKey(directory: string): string {
-  return manifestKey(directory, fileNames.trainerLog);
-}
-
-/** Where the bytes of a file lie. */
+/** Where the bytes of a file lie; one outside of all runs has its own name, for other tools. */
 export function keyOf({ file, sha256 }: FileReference): string {
-  const isCheckpoint = segmentsOf(file).at(-2) === fileNames.checkpoints;
+  const segments = segmentsOf(file);
+  if (segments.length === 1) return file;
+  const isCheckpoint = segments.at(-2) === fileNames.checkpoints;
   return isCheckpoint ? `${RUNS}${file}.${sha256}` : `files/${sha256}`;
 }
 

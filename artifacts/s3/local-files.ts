@@ -30,7 +30,7 @@ export class LocalFiles {
 
   /** @throws BadInput where nothing can be written, or the limit is no number */
   async probe(): Promise<void> {
-    limit();
+    cacheLimit();
     await mkdir(this.#cache, { recursive: true }).catch((cause: unknown) => {
       throw new BadInput(
         `${this.#cache}: expected a folder for files on this machine, got ${String(cause)}; name another by NAS_CACHE`,
@@ -79,6 +79,11 @@ export class LocalFiles {
     await rm(placeOf(this.work, directory), { recursive: true, force: true });
   }
 
+  /** Removes all of it. */
+  async remove(): Promise<void> {
+    await rm(path.dirname(this.work), { recursive: true, force: true });
+  }
+
   /** The cached file with that hash, which counts as used just now; null where there is none. */
   async cached(sha256: string): Promise<string | null> {
     const place = path.join(this.#cache, sha256);
@@ -118,14 +123,15 @@ export class LocalFiles {
     );
     let held = files.flat().reduce((sum, { bytes }) => sum + bytes, 0);
     for (const { place, bytes, used } of files.flat().toSorted((a, b) => a.used - b.used)) {
-      if (held <= limit() || used > Date.now() - IN_USE_MS) return;
+      if (held <= cacheLimit() || used > Date.now() - IN_USE_MS) return;
       await rm(place, { force: true });
       held -= bytes;
     }
   }
 }
 
-function limit(): number {
+/** How many bytes the cache of each store may hold. @throws BadInput where NAS_CACHE_GB is no number */
+export function cacheLimit(): number {
   const said = process.env['NAS_CACHE_GB'];
   if (said === undefined || said === '') return USUAL_LIMIT;
   if (/^\d+(\.\d+)?$/.test(said)) return Number(said) * GIGABYTE;

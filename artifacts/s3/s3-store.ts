@@ -1,21 +1,20 @@
-import { randomBytes } from 'node:crypto';
-import { copyFile, rm, stat } from 'node:fs/promises';
-import path from 'node:path';
+import { rm } from 'node:fs/promises';
 import { BadInput } from '../../plan/endings.ts';
-import { isNoFile, temporaryName } from '../files.ts';
+import { logsIn } from '../files.ts';
 import { GRACE_MS } from '../leftovers.ts';
 import type { Leftover } from '../leftovers.ts';
-import { allFilesOf, checkedManifest, parseManifest } from '../manifest.ts';
-import type { Manifest } from '../manifest.ts';
-import { fileNames } from '../paths.ts';
+import { allFilesOf, nextManifest, parseManifest } from '../manifest.ts';
+import type { Manifest, ManifestContent } from '../manifest.ts';
 import type { FileReference } from '../references.ts';
-import type { ArtifactStore, ManifestContent, NewFile, StoredFile } from '../store.ts';
+import type { ArtifactStore, NewFile, StoredFile } from '../store.ts';
 import { parseS3Address } from './address.ts';
 import { Bucket, pause } from './bucket.ts';
 import { S3Fault } from './faults.ts';
-import { asideKey, directoryOf, indexKey, keyOf, logKey, manifestKey } from './keys.ts';
-import { clearFrom, leftoversIn } from './leftovers.ts';
+import { recall, remember } from './finished.ts';
+import { asideKey, directoryOf, keyOf, manifestKey } from './keys.ts';
+import { clearFrom, leftoversIn, removeBelow } from './leftovers.ts';
 import { LocalFiles } from './local-files.ts';
+import { bringLogs, sendLogs } from './logs.ts';
 import { probeBucket } from './probe.ts';
 import { download, upload } from './transfer.ts';
 
@@ -63,9 +62,7 @@ export class S3Store implements ArtifactStore {
     next: ManifestContent,
     files: readonly StoredFile[] = [],
   ): Promise<Manifest | null> {
-    const sequence = (seen?.sequence ?? 0) + 1;
-    const nonce = randomBytes(8).toString('hex');
-    const manifest = checkedManifest(directory, { ...next, version: 2, sequence, nonce });
+    const manifest = nextManifest(directory, seen, next);
     const named = new Set(allFilesOf(manifest).map(({ sha256 }) => sha256));
     for (const file of files) if (named.has(file.sha256)) await this.#send(file);
     if (!(await this.#written(directory, seen, manifest))) return null;
@@ -179,39 +176,24 @@ export class S3Store implements ArtifactStore {
     }
   }
 
+  async publish(file: FileReference, from: string): Promise<void> {
+    // Else an older one of the same size could be taken for it, where an answer is lost.
+    await this.bucket.remove([keyOf(file)]);
+    await upload(this.bucket, keyOf(file), from, file.sha256);
+  }
+
   async workFolder(directory: string): Promise<string> {
     return await this.#local.workFolder(directory);
   }
 
-  async log(directory: string): Promise<string> {
-    const place = path.join(await this.workFolder(directory), fileNames.trainerLog);
-    const kept = await this.bucket.look(logKey(directory));
-    const here = await stat(place).catch((error: unknown) => {
-      if (isNoFile(error)) return { size: 0 };
-      throw error;
-    });
-    if (kept !== null && kept.bytes > here.size) {
-      const incoming = temporaryName(place);
-      await download(this.bucket, logKey(directory), incoming);
-      await copyFile(incoming, place);
-      await rm(incoming);
-    }
-    return place;
+  async logs(directory: string): Promise<string[]> {
+    const folder = await this.workFolder(directory);
+    await bringLogs(this.bucket, directory, folder);
+    return await logsIn(folder);
   }
 
-  async keepLog(directory: string): Promise<void> {
-    const place = path.join(await this.workFolder(directory), fileNames.trainerLog);
-    const snapshot = temporaryName(place);
-    try {
-      // It grows while it is read.
-      await copyFile(place, snapshot);
-      await upload(this.bucket, logKey(directory), snapshot);
-    } catch (error) {
-      // Work of the worker itself has no log.
-      if (!isNoFile(error)) throw error;
-    } finally {
-      await rm(snapshot, { force: true });
-    }
+  async keepLogs(directory: string): Promise<void> {
+    await sendLogs(this.bucket, directory, await this.workFolder(directory));
   }
 
   async stages(run?: string): Promise<string[]> {
@@ -232,15 +214,17 @@ export class S3Store implements ArtifactStore {
   }
 
   async remember(fingerprint: string, directory: string): Promise<void> {
-    // The key says all; the SDK warns of a body that is empty.
-    await this.bucket.write(indexKey(fingerprint, directory), directory);
+    await remember(this.bucket, fingerprint, directory);
   }
 
-  async recall(fingerprint: string): Promise<string[]> {
-    const found: string[] = [];
-    const folder = indexKey(fingerprint, '');
-    for await (const { key } of this.bucket.list(folder)) found.push(key.slice(folder.length));
-    return found.toSorted();
+  async recall(fingerprints: readonly string[]): Promise<string[][]> {
+    return await recall(this.bucket, fingerprints);
+  }
+
+  /** Removes all that is in it, and what lies of it on this machine. */
+  async removeAll(): Promise<void> {
+    await removeBelow(this.bucket, '');
+    await this.#local.remove();
   }
 }
 

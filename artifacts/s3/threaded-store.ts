@@ -2,9 +2,9 @@ import { Worker } from 'node:worker_threads';
 import { BadInput, KnownError } from '../../plan/endings.ts';
 import type { Ending } from '../../plan/endings.ts';
 import type { Leftover } from '../leftovers.ts';
-import type { Manifest } from '../manifest.ts';
+import type { Manifest, ManifestContent } from '../manifest.ts';
 import type { FileReference } from '../references.ts';
-import type { ArtifactStore, ManifestContent, NewFile, StoredFile } from '../store.ts';
+import type { ArtifactStore, NewFile, StoredFile } from '../store.ts';
 import { LocalFiles } from './local-files.ts';
 
 type Method = Exclude<keyof ArtifactStore, 'root' | 'isFar'>;
@@ -99,16 +99,20 @@ export class ThreadedStore implements ArtifactStore {
     return await this.#call('fetch', file);
   }
 
+  async publish(file: FileReference, from: string): Promise<void> {
+    await this.#call('publish', file, from);
+  }
+
   async workFolder(directory: string): Promise<string> {
     return await this.#call('workFolder', directory);
   }
 
-  async log(directory: string): Promise<string> {
-    return await this.#call('log', directory);
+  async logs(directory: string): Promise<string[]> {
+    return await this.#call('logs', directory);
   }
 
-  async keepLog(directory: string): Promise<void> {
-    await this.#call('keepLog', directory);
+  async keepLogs(directory: string): Promise<void> {
+    await this.#call('keepLogs', directory);
   }
 
   async stages(run?: string): Promise<string[]> {
@@ -127,8 +131,8 @@ export class ThreadedStore implements ArtifactStore {
     await this.#call('remember', fingerprint, directory);
   }
 
-  async recall(fingerprint: string): Promise<string[]> {
-    return await this.#call('recall', fingerprint);
+  async recall(fingerprints: readonly string[]): Promise<string[][]> {
+    return await this.#call('recall', fingerprints);
   }
 
   #call<M extends Method>(

@@ -1,7 +1,6 @@
-import { createHash } from 'node:crypto';
+import { createHash, webcrypto } from 'node:crypto';
 import { open, stat } from 'node:fs/promises';
 import type { CompletedPart, Part } from '@aws-sdk/client-s3';
-import { sha256Of } from '../files.ts';
 import type { Bucket } from './bucket.ts';
 import { pause } from './bucket.ts';
 import { faultOf, S3Fault, statusOf } from './faults.ts';
@@ -22,7 +21,7 @@ const TRIES = 5;
 export async function upload(bucket: Bucket, key: string, file: string, sha256?: string): Promise<void> {
   const { size } = await stat(file);
   const handle = await open(file, 'r');
-  const readAt = async (from: number, length: number): Promise<Buffer> => {
+  const readAt: ReadAt = async (from, length) => {
     const bytes = Buffer.allocUnsafe(length);
     const { bytesRead } = await handle.read(bytes, 0, length, from);
     if (bytesRead === length) return bytes;
@@ -36,7 +35,7 @@ export async function upload(bucket: Bucket, key: string, file: string, sha256?:
   }
 }
 
-type ReadAt = (from: number, length: number) => Promise<Buffer>;
+type ReadAt = (from: number, length: number) => Promise<Buffer<ArrayBuffer>>;
 
 async function uploadParts(bucket: Bucket, key: string, size: number, readAt: ReadAt): Promise<void> {
   const { sdk, client } = await bucket.connected();
@@ -54,7 +53,7 @@ async function uploadParts(bucket: Bucket, key: string, size: number, readAt: Re
       // All senders draw from one row.
       for (const at of wanted) {
         const body = await readAt(at * partSize, Math.min(partSize, size - at * partSize));
-        const ChecksumSHA256 = Buffer.from(sha256Of(body), 'hex').toString('base64');
+        const ChecksumSHA256 = await sumOf(body);
         const there = arrived.get(at + 1);
         const isThere = there?.Size === body.length && there.ChecksumSHA256 === ChecksumSHA256;
         const part = { ...named, UploadId, PartNumber: at + 1, Body: body, ChecksumSHA256 };
@@ -69,6 +68,11 @@ async function uploadParts(bucket: Bucket, key: string, size: number, readAt: Re
     // The answer may be lost, and another attempt may have finished the same upload.
     if ((await bucket.look(key))?.bytes !== size) throw faultOf(bucket.address, key, error);
   }
+}
+
+/** The sha256 of bytes as S3 writes it, computed beside what this thread does: other parts go out meanwhile. */
+async function sumOf(bytes: Buffer<ArrayBuffer>): Promise<string> {
+  return Buffer.from(await webcrypto.subtle.digest('SHA-256', bytes)).toString('base64');
 }
 
 /** The upload of that key that was begun and not ended, the latest one; null where there is none. */

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import type { ImageListConfig } from '../../configs/dataset-schema.ts';
 import { BadInput, FileFault, refuse, isErrno } from '../../plan/endings.ts';
 import { dataRoot } from './lists.ts';
+import { classNamesFile, hasShards } from './shards/read.ts';
 
 // What the classes of images are called: class_names.txt, a class a line in the order of the labels.
 
@@ -15,10 +16,7 @@ export const CLASS_NAMES = 'class_names.txt';
  * @throws BadInput for a file of another number of classes
  */
 export async function namesOfImageList(config: ImageListConfig): Promise<readonly string[] | null> {
-  const root = dataRoot(config.root);
-  const besideLists = path.dirname(path.resolve(root, config.parts.test.list));
-  for (const folder of new Set([besideLists, root])) {
-    const file = path.join(folder, CLASS_NAMES);
+  for (const file of await filesOfNames(config)) {
     const names = await linesOf(file);
     if (names === null) continue;
     if (names.length === config.classes && !names.includes('')) return names;
@@ -26,6 +24,22 @@ export async function namesOfImageList(config: ImageListConfig): Promise<readonl
     throw new BadInput(`${file}: expected ${config.classes} lines, a class each, got ${got}; correct the file`);
   }
   return null;
+}
+
+/** Where they may stand; the first that is there counts. */
+async function filesOfNames(config: ImageListConfig): Promise<string[]> {
+  if (hasShards(config)) {
+    const file = await classNamesFile(config);
+    return file === null ? [] : [file];
+  }
+  return usualFiles(config);
+}
+
+/** Beside the lists, and in the root. */
+export function usualFiles(config: ImageListConfig): string[] {
+  const root = dataRoot(config.root);
+  const besideLists = path.dirname(path.resolve(root, config.parts.test.list));
+  return [...new Set([besideLists, root])].map((folder) => path.join(folder, CLASS_NAMES));
 }
 
 export interface ClassNames {

@@ -2,27 +2,41 @@ import { BadInput, FileFault } from '../../plan/endings.ts';
 import path from 'node:path';
 import type { ImageListConfig, PartName } from '../../configs/dataset-schema.ts';
 import type { Dataset, Part } from './dataset.ts';
+import type { FilePiece } from './images/decode.ts';
 import { ImageLoader } from './images/loader.ts';
+import type { ImageListFile } from './list-file.ts';
 import { checkLists, dataRoot, listOfPart } from './lists.ts';
+import { hasShards, Shards } from './shards/read.ts';
+
+/** Where the images of a data set come from. */
+interface ImageSource {
+  /** @throws BadInput where it is not the one that the config names */
+  list(part: PartName): ImageListFile;
+  /** How errors name the image of a line. */
+  nameOf(list: ImageListFile, line: number): string;
+  /** The bytes of those images on this machine, each a file or a piece of one. */
+  places(list: ImageListFile, lines: readonly number[]): Promise<(string | FilePiece)[]>;
+}
 
 /** What the parts of one data set share. */
 interface Opened {
   readonly config: ImageListConfig;
+  readonly source: ImageSource;
   readonly loader: ImageLoader;
-  /** Files of broken images. */
+  /** Names of broken images. */
   readonly broken: Set<string>;
 }
 
 /**
- * Opens a data set of image files by their lists. All lists that are at hand are checked; one that is not is missed when
- * its part is asked for. Images are read, decoded and transformed by threads.
+ * Opens a data set of images by their lists. Where they are files, all lists that are at hand are checked; one that is not
+ * is missed when its part is asked for. Images are read, decoded and transformed by threads.
  * @throws BadInput where lists are wrong or share images, FileFault where one could not be read
  */
-export function openImageList(config: ImageListConfig): Dataset {
-  checkLists(config);
+export async function openImageList(config: ImageListConfig): Promise<Dataset> {
+  const source = hasShards(config) ? await Shards.open(config) : filesOf(config);
   const { name, classes, channels, resolution, normalise, transforms } = config;
   const loader = new ImageLoader({ resolution, normalise, resize: transforms.evaluation.resize });
-  const opened: Opened = { config, loader, broken: new Set() };
+  const opened: Opened = { config, source, loader, broken: new Set() };
   const parts = new Map<PartName, Part>();
   const part = (partName: PartName): Part => {
     const found = parts.get(partName) ?? openPart(partName, opened);
@@ -32,10 +46,21 @@ export function openImageList(config: ImageListConfig): Dataset {
   return { name, classes, channels, resolution, normalise, part };
 }
 
-function openPart(name: PartName, opened: Opened): Part {
-  const { config, loader } = opened;
+/** Images that are files below the root of the data set. */
+function filesOf(config: ImageListConfig): ImageSource {
+  checkLists(config);
   const root = dataRoot(config.root);
-  const list = listOfPart(config, name);
+  const nameOf = (list: ImageListFile, line: number): string => path.resolve(root, list.path(line));
+  return {
+    list: (part) => listOfPart(config, part),
+    nameOf,
+    places: async (list, lines) => lines.map((line) => nameOf(list, line)),
+  };
+}
+
+function openPart(name: PartName, opened: Opened): Part {
+  const { config, source, loader } = opened;
+  const list = source.list(name);
   const lines = inTurns(list.labels, config.classes);
   const isAlone = name === 'ground-truth-training';
   const transforms = isAlone ? config.transforms.ground_truth_training : config.transforms.training;
@@ -46,12 +71,14 @@ function openPart(name: PartName, opened: Opened): Part {
     sha256: list.sha256,
     labels: Uint16Array.from(lines, (line) => list.labels[line]!),
     async read(positions, draw, target, signal) {
-      const files = Array.from(positions, (position) => path.resolve(root, list.path(lines[position]!)));
+      const wanted = Array.from(positions, (position) => lines[position]!);
+      const files = await source.places(list, wanted);
       const training = draw && { transforms, ...draw, positions };
       const failed = await loader.load({ files, training, images: target }, signal);
       for (const { index, reason, isBroken } of failed) {
-        if (!isBroken) throw new FileFault(files[index]!, reason);
-        countBroken(files[index]!, reason, opened);
+        const image = source.nameOf(list, wanted[index]!);
+        if (!isBroken) throw new FileFault(image, reason);
+        countBroken(image, reason, opened);
       }
       return new Set(failed.map(({ index }) => positions[index]!));
     },

@@ -28,7 +28,8 @@ export function listOfPart(config: ImageListConfig, part: PartName): ImageListFi
   return list;
 }
 
-function checkPart(config: ImageListConfig, part: PartName, file: string, list: ImageListFile): void {
+/** @throws BadInput where a list is not the one that the part names */
+export function checkPart(config: ImageListConfig, part: PartName, file: string, list: ImageListFile): void {
   const { images, sha256 } = config.parts[part];
   const says = `as parts.${part} of the data set ${config.name} says`;
   if (sha256 !== undefined && list.sha256 !== sha256) {
@@ -91,6 +92,8 @@ export function hasUnpinnedLists(config: JsonObject): boolean {
  * @throws BadInput naming the lines
  */
 export function checkLists(config: ImageListConfig): void {
+  // Shards were written of lists that had been checked.
+  if (config.shards !== undefined) return;
   const root = dataRoot(config.root);
   const files = new Map<string, { readonly list: ImageListFile; readonly parts: PartName[] }>();
   for (const part of PartName.options) {

@@ -6,7 +6,7 @@ import { openImageList } from './image-list.ts';
 
 /** Opens a data set. Throws BadInput where its files are missing or not what they should be. */
 export async function openDataset(config: DatasetConfig): Promise<Dataset> {
-  return config.kind === 'fashion-mnist' ? await openFashionMnist(config) : openImageList(config);
+  return config.kind === 'fashion-mnist' ? await openFashionMnist(config) : await openImageList(config);
 }
 
 /**

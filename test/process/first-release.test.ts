@@ -24,7 +24,7 @@ test('a finished stage is found by its fingerprint, checked by its hashes and ex
   const store = opened();
   const manifest = (await store.read('old/one-shot'))!;
   expect(manifest).toMatchObject({ version: 2, sequence: 0, state: 'done', selection: { epoch: 0 }, notices: [] });
-  expect(await store.recall(manifest.fingerprint)).toEqual(['old/one-shot']);
+  expect(await store.recall([manifest.fingerprint])).toEqual([['old/one-shot']]);
   for (const file of filesOf(manifest)) expect(await store.hashOf(file)).toBe(file.sha256);
   const tree = stripVTControlCharacters(lineageTree(await lineageOf(store.root, 'old/one-shot')));
   expect(tree).toMatch(/✓ old\/one-shot\/0\.8944_0\.safetensors .*\n +made by old\/one-shot \(train-supernet\)/);

@@ -55,11 +55,11 @@ describe('a folder', () => {
       await stage.end({ ending: 'done', phases: null }, { state: 'done', outputs: {} });
     };
     await finish('one/stage');
-    expect(await store.recall(claim.fingerprint)).toEqual(['one/stage']);
+    expect(await store.recall([claim.fingerprint])).toEqual([['one/stage']]);
     await finish('one/later');
     await store.remember(claim.fingerprint, 'one/later');
     await finish('two/deep/cell');
-    expect(await store.recall(claim.fingerprint)).toEqual(['one/later', 'one/stage', 'two/deep/cell']);
+    expect(await store.recall([claim.fingerprint])).toEqual([['one/later', 'one/stage', 'two/deep/cell']]);
   });
 
   test('a killed writer that had named a file and not placed it has its file placed by the next attempt', async () => {

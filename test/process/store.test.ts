@@ -102,14 +102,17 @@ describe.each(implementations)('%s', (_, open) => {
 
   test('finished work is found by its fingerprint, and stages by their run', async () => {
     const store = await open();
-    for (const of of ['two/deep/cell', 'one/later', 'one/stage']) {
+    const long = `two/${'x'.repeat(220)}`;
+    for (const of of ['two/deep/cell', long, 'one/later', 'one/stage']) {
       const stage = await HeldStage.claim(store, of, tokenOf(), claim);
       await stage.end({ ending: 'done', phases: null }, { state: 'done', outputs: {} });
       await store.remember(claim.fingerprint, of);
     }
-    expect(await store.recall(claim.fingerprint)).toEqual(['one/later', 'one/stage', 'two/deep/cell']);
-    expect(await store.recall('0'.repeat(64))).toEqual([]);
-    expect(await store.stages()).toEqual(['one/later', 'one/stage', 'two/deep/cell']);
-    expect(await store.stages('two')).toEqual(['two/deep/cell']);
+    const known = ['one/later', 'one/stage', 'two/deep/cell', long];
+    expect(await store.recall([claim.fingerprint, '0'.repeat(64)])).toEqual([known, []]);
+    const many = Array.from({ length: 100 }, (__, at) => sha256Of(`${at}`));
+    expect(await store.recall([...many, claim.fingerprint])).toEqual([...many.map(() => []), known]);
+    expect(await store.stages()).toEqual(known);
+    expect(await store.stages('two')).toEqual(['two/deep/cell', long]);
   });
 });

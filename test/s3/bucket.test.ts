@@ -1,11 +1,12 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { sha256Of } from '../../artifacts/files.ts';
-import { openStoreAside } from '../../artifacts/results.ts';
+import { rootBelow } from '../../artifacts/paths.ts';
+import { openStoreAside, removeStore } from '../../artifacts/results.ts';
 import { Bucket } from '../../artifacts/s3/bucket.ts';
 import { parseS3Address } from '../../artifacts/s3/address.ts';
 import { S3Store } from '../../artifacts/s3/s3-store.ts';
@@ -198,6 +199,40 @@ test('a checkpoint goes when no manifest names it any more, and what another run
     '0-2',
     '0-3',
   ]);
+});
+
+test('logs of all ranks are read elsewhere, and gone on with there', async () => {
+  const name = root();
+  const here = elsewhere(name);
+  const folder = await here.workFolder(directory);
+  for (const log of ['trainer.log', 'trainer.1.log', 'trainer.10.log'])
+    writeFileSync(path.join(folder, log), `${log}\n`);
+  writeFileSync(path.join(folder, 'trainer.json'), '{}');
+  await here.keepLogs(directory);
+  const there = elsewhere(name);
+  const logs = await there.logs(directory);
+  expect(logs.map((log) => [path.basename(log), readFileSync(log, 'utf8')])).toEqual([
+    ['trainer.log', 'trainer.log\n'],
+    ['trainer.1.log', 'trainer.1.log\n'],
+    ['trainer.10.log', 'trainer.10.log\n'],
+  ]);
+  appendFileSync(logs[1]!, 'of another machine\n');
+  await there.keepLogs(directory);
+  const [, second] = await here.logs(directory);
+  expect(readFileSync(second!, 'utf8')).toBe('trainer.1.log\nof another machine\n');
+});
+
+test('a store that is removed leaves nothing, here and there, and nothing of its neighbours goes', async () => {
+  const name = root();
+  const neighbour = elsewhere(name.replace('?', '/beside?'));
+  await HeldStage.claim(neighbour, directory, tokenOf(), claim);
+  const below = elsewhere(rootBelow(name, 'verify-resume-0/straight'));
+  const stage = await HeldStage.claim(below, directory, tokenOf(), claim);
+  await stage.put({ 'a.csv': 'a,b\n' });
+  await removeStore(below.root);
+  expect(readdirSync(path.join(process.env['NAS_CACHE'] ?? '', 'stores'))).toEqual([]);
+  const all = new S3Store(name);
+  expect(await keysOf(all)).toEqual([`beside/runs/${directory}/manifest.json`]);
 });
 
 test('late commits return at once, are seen by the attempt, and arrive together, of checkpoints only the newest', async () => {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the tests that need S3. The gateway is versitygw: the one that NAS_TEST_S3 names, or it is built here with Go.
+# Runs the tests that need S3, or those that are given. The gateway is versitygw: the one that NAS_TEST_S3 names, or it is built here with Go.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -10,4 +10,5 @@ if [[ -z ${NAS_TEST_S3:-} ]]; then
     CGO_ENABLED=0 GOBIN="$PWD/.cache/bin" go install -ldflags='-s -w' github.com/versity/versitygw/cmd/versitygw@v1.8.0
   fi
 fi
-exec npx vitest run test/s3 test/process/store.test.ts test/process/fencing.test.ts "$@"
+(( $# > 0 )) || set -- test/s3 test/process/{store,fencing,clean,shards}.test.ts
+exec npx vitest run "$@"

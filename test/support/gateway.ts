@@ -72,10 +72,14 @@ async function answers(port: number): Promise<boolean> {
   );
 }
 
-/** Stands before a gateway and, at random, breaks a connection instead of giving an answer to what was carried out. */
+/**
+ * Stands before a gateway and, at random, breaks a connection instead of giving an answer to what was carried out.
+ * @param onUpload is called while the bytes of an object are on their way
+ */
 export async function lossyProxy(
   to: number,
   share: number,
+  onUpload: () => void = () => undefined,
 ): Promise<{ port: number; lost: () => number; server: Server }> {
   let lost = 0;
   const server = createServer((asked, answer) => {
@@ -90,6 +94,7 @@ export async function lossyProxy(
       answered.pipe(answer);
     });
     passed.on('error', () => asked.socket.destroy());
+    if (method === 'PUT') asked.once('data', onUpload);
     asked.pipe(passed);
   });
   const port = await freePort('127.0.0.1');

@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
+import path from 'node:path';
 import { temporaryFolder } from './temporary-folder.ts';
 import { FolderStore } from '../../artifacts/folder-store.ts';
 import { S3Store } from '../../artifacts/s3/s3-store.ts';
 import { allFilesOf } from '../../artifacts/manifest.ts';
+import type { ManifestContent } from '../../artifacts/manifest.ts';
 import type { HeldStage } from '../../artifacts/stage.ts';
-import type { ArtifactStore, ManifestContent } from '../../artifacts/store.ts';
+import type { ArtifactStore } from '../../artifacts/store.ts';
 import { Gateway, gatewayProgram, keys } from './gateway.ts';
 
 let gateway: Promise<Gateway> | undefined;
@@ -23,6 +25,11 @@ export async function endGateway(): Promise<void> {
 
 const inBucket: readonly [string, () => Promise<ArtifactStore>][] =
   gatewayProgram === null ? [] : [['a bucket', emptyBucket]];
+
+/** The folder on this machine that holds all that the store does. */
+export async function filesBelow(store: ArtifactStore): Promise<string> {
+  return store instanceof S3Store ? path.join((await gateway)?.folder ?? '', 'data') : store.root;
+}
 
 /** Every implementation of the store, each opened empty: what one promises, all do. Buckets only with `npm run test:s3`. */
 export const implementations: readonly [name: string, open: () => Promise<ArtifactStore>][] = [

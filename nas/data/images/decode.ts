@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -39,16 +39,36 @@ sharp.cache(false);
  * Reads and decodes an image file, as `decodeImage` does.
  * @throws ImageError for bytes that are no image; FileFault where the file could not be read
  */
-export async function readImage(file: string, allocate?: Allocate): Promise<Pixels> {
-  return await decodeImage(readBytes(file), allocate);
+export async function readImage(image: string | FilePiece, allocate?: Allocate): Promise<Pixels> {
+  return await decodeImage(readBytes(image), allocate);
+}
+
+/** An image that is a piece of a larger file. */
+export interface FilePiece {
+  /** Absolute path. */
+  readonly file: string;
+  readonly offset: number;
+  readonly bytes: number;
 }
 
 /** Synchronously: a thread that reads images has nothing else to do meanwhile. */
-function readBytes(file: string): Uint8Array {
+function readBytes(image: string | FilePiece): Uint8Array {
   try {
-    return readFileSync(file);
+    return typeof image === 'string' ? readFileSync(image) : readPiece(image);
   } catch (cause) {
-    throw new FileFault(file, cause);
+    throw new FileFault(typeof image === 'string' ? image : image.file, cause);
+  }
+}
+
+function readPiece({ file, offset, bytes }: FilePiece): Uint8Array {
+  const piece = Buffer.alloc(bytes);
+  const handle = openSync(file, 'r');
+  try {
+    const read = readSync(handle, piece, 0, bytes, offset);
+    if (read === bytes) return piece;
+    throw new Error(`expected ${bytes} bytes at ${offset}, got ${read}`);
+  } finally {
+    closeSync(handle);
   }
 }
 

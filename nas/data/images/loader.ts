@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { ImageListConfig, TrainingTransforms } from '../../../configs/dataset-schema.ts';
+import type { FilePiece } from './decode.ts';
 import { isBuilt, programFile } from '../../../runtime/layout.ts';
 
 // In the clone a thread needs help to read TypeScript.
@@ -122,8 +123,8 @@ export interface LoaderSettings {
 /** Images to make. Every thread is given the whole job, and takes the next image from it until none is left. */
 export interface LoaderJob {
   readonly id: number;
-  /** Absolute paths. */
-  readonly files: readonly string[];
+  /** Absolute paths, or pieces of files. */
+  readonly files: readonly (string | FilePiece)[];
   /** How they are augmented in training; null for test images. */
   readonly training: {
     readonly transforms: TrainingTransforms;
