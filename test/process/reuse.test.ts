@@ -1,8 +1,9 @@
 import path from 'node:path';
 import { rmSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { openStore } from '../../artifacts/results.ts';
-import { byHash, byName, decide } from '../../artifacts/reuse.ts';
+import { byHash, byName, decide, takeOver } from '../../artifacts/reuse.ts';
 import type { Check, Wanted } from '../../artifacts/reuse.ts';
 import { HeldStage } from '../../artifacts/stage.ts';
 import type { ArtifactStore } from '../../artifacts/store.ts';
@@ -94,4 +95,24 @@ test('what computes changes between two attempts: a notice says so where work is
   expect(second.manifest.notices).toEqual([
     'went on where instructions was AVX2 and is AVX512_CORE, threads was 2 and is 4: the rest may have other bits than without the change',
   ]);
+});
+
+test('of several runs with the work, the latest that did it itself is taken, and never the same run', async () => {
+  const store = openStore(temporaryFolder());
+  await finished(store, 'new/other');
+  await store.remember(claim.fingerprint, 'new/other');
+  expect(await decision(store)).toEqual(['work']);
+  for (const run of ['first', 'second', 'third']) {
+    await sleep(5);
+    await finished(store, `${run}/stage`);
+  }
+  expect(await decision(store)).toEqual(['take over', 'third/stage']);
+  // A later one that only took it over.
+  await sleep(5);
+  const late = await HeldStage.claim(store, 'late/stage', tokenOf(), claim);
+  const from = { directory: 'first/stage', manifest: (await store.read('first/stage'))! };
+  await takeOver(late, from, 'as asked');
+  await late.end({ ending: 'reused', phases: null });
+  await store.remember(claim.fingerprint, 'late/stage');
+  expect(await decision(store)).toEqual(['take over', 'third/stage']);
 });

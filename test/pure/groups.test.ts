@@ -1,8 +1,10 @@
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { supernetParameterCount } from '../../nas/space/cost.ts';
 import { groupMaxima, groupOf, stageGroups } from '../../nas/space/groups.ts';
 import { parameterLayout } from '../../nas/space/layout.ts';
-import { committedSpace } from '../support/spaces.ts';
+import { subnetOf, widths } from '../../nas/space/space.ts';
+import { anyArchitectures, committedSpace } from '../support/spaces.ts';
 
 const space = committedSpace('imagenet');
 const shapes = (groups: number): string[] =>
@@ -25,6 +27,34 @@ describe('groups', () => {
       [176, 192, 208, 216, 232, 240, 256],
       [360, 384, 408, 432, 464, 488, 512],
     ]);
+  });
+
+  test('of any space part the widths of each stage among themselves, and every subnet has one group a stage', () => {
+    const any = anyArchitectures({ minLength: 1, maxLength: 4 });
+    fc.assert(
+      fc.property(any, fc.nat(8), ({ space: other, architectures }, more) => {
+        const K = 1 + (more % other.ratios.length);
+        const maxima = groupMaxima(other, K);
+        maxima.forEach((own, at) => {
+          const all = widths(other, at);
+          expect(own).toEqual(all.slice(Math.max(0, all.length - K)));
+          for (const width of all) {
+            const group = groupOf(own, width);
+            expect(own[group]).toBeGreaterThanOrEqual(width);
+            if (group > 0) expect(own[group - 1]).toBeLessThan(width);
+          }
+        });
+        for (const architecture of architectures) {
+          const subnet = subnetOf(other, architecture);
+          const groups = stageGroups(maxima, subnet);
+          subnet.stages.forEach((blocks, at) => {
+            const own = blocks.map(({ out }) => groupOf(maxima[at]!, out));
+            expect(groups[at]).toBe(Math.max(...own));
+          });
+        }
+      }),
+      { numRuns: 200 },
+    );
   });
 
   test('refuse a K that is not an integer from 1 to the number of ratios', () => {

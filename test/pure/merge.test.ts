@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { readFileSync, writeFileSync } from 'node:fs';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { sha256Of } from '../../artifacts/files.ts';
 import { mergeParts, mergeResults, MergeResultsConfig } from '../../nas/evaluation/merge.ts';
@@ -56,6 +57,35 @@ test('parts come together by the numbers of their subnets, whatever order they c
   const merged = mergeParts(set, [partWith(3), partWith(1), partWith(2)]);
   expect(merged.map(({ id }) => id)).toEqual(ids);
   expect(merged[3]).toEqual({ ...rowsOf(['x', 'arch10'])[1], id: 'arch10' });
+});
+
+test('however a set is cut into parts, and whatever order they come in, they merge into it; with one row more or less they do not', () => {
+  const cut = fc.array(fc.integer({ min: 1, max: 4 }), { minLength: ids.length, maxLength: ids.length });
+  const inOrder = rowsOf(ids.toSorted((a, b) => Number(a.slice(4)) - Number(b.slice(4))));
+  fc.assert(
+    fc.property(cut, fc.shuffledSubarray([1, 2, 3, 4], { minLength: 4 }), fc.nat(99), (partAt, order, at) => {
+      const parts = order.map((part) => ({ part, rows: inOrder.filter((_, row) => partAt[row] === part) }));
+      expect(mergeParts(setOf(ids, 4), parts)).toEqual(inOrder);
+      const changed = (change: (rows: readonly TableRow[]) => TableRow[]): PartTable[] =>
+        parts.map(({ part, rows }, index) => ({ part, rows: index === at % 4 ? change(rows) : rows }));
+      const more = inOrder[at % inOrder.length]!;
+      expect(() =>
+        mergeParts(
+          setOf(ids, 4),
+          changed((rows) => [...rows, more]),
+        ),
+      ).toThrow('merge: expected');
+      if (parts[at % 4]!.rows.length > 0) {
+        expect(() =>
+          mergeParts(
+            setOf(ids, 4),
+            changed((rows) => rows.slice(1)),
+          ),
+        ).toThrow('merge: expected');
+      }
+    }),
+    { numRuns: 40 },
+  );
 });
 
 test('a part that is missing, doubled or foreign is refused by its number', () => {

@@ -120,6 +120,11 @@ stages:
   test('keeps an arch code a text, and takes nothing for the empty text', () => {
     const code = '1252233313000000223212122253130000000000006515000000';
     expect(planOf(text, { set: [`word=${code}`] }).params).toEqual({ word: code });
+    // As short as a code of the smallest space may be; a number with fewer digits is exact.
+    for (const digits of ['1234567890123456', '123456789012345678']) {
+      expect(planOf(text, { set: [`word=${digits}`] }).params).toEqual({ word: digits });
+    }
+    expect(planOf(text, { set: ['word=123456789012345'] }).params).toEqual({ word: 123456789012345 });
     expect(planOf(text, { set: ['word='] }).params).toEqual({ word: '' });
   });
 

@@ -95,6 +95,17 @@ describe('stratified sampling', () => {
     });
   });
 
+  test('reaches both neighbours of its level, and its nets are those that it has always given', () => {
+    const steps = nets.flatMap(({ stages }, index) => stages.flat().map(({ mid }) => mid - 1 - (index % 7)));
+    for (const step of [-1, 0, 1]) expect(steps.filter((one) => one === step).length).toBeGreaterThan(steps.length / 5);
+    // What was trained and measured of them holds for these nets alone.
+    expect(archCodes(fashion, nets.slice(0, 3))).toEqual([
+      '1246311111000000111111110011112121211100001111210000',
+      '1554331333332313222232323212321222000000003212120000',
+      '1453322242224200422222224242424200000000004242420000',
+    ]);
+  });
+
   test('spreads sizes several times further than random sampling does', () => {
     const random = randomOf(5, 'test');
     const plain = Array.from({ length: 210 }, () => randomArchitecture(fashion, random));

@@ -29,3 +29,22 @@ test('a phase that has not shown its pace yet has half an hour', () => {
   expect(watch.stalledMs(29 * MINUTE)).toBeNull();
   expect(watch.stalledMs(31 * MINUTE)).not.toBeNull();
 });
+
+test('subnets that are done are progress, also within one step', () => {
+  const watch = new StallWatch(0);
+  const report = { phase: 'evaluating', epoch: 0, step: 0 } as const;
+  for (let subnets = 0; subnets < 10; subnets++) watch.take({ ...report, subnets }, subnets * 10_000);
+  expect(watch.stalledMs(90_000 + 199_000)).toBeNull();
+  expect(watch.stalledMs(90_000 + 201_000)).toBe(201_000);
+});
+
+test('the time between two phases is the pace of neither', () => {
+  const watch = new StallWatch(0);
+  for (let step = 0; step < 10; step++) {
+    watch.take(at(step), 20 * step);
+    watch.take({ phase: 'saving', epoch: 0, step }, 20 * step + 10);
+  }
+  // Neither has ever made a step of its own, so both have half an hour.
+  expect(watch.stalledMs(29 * MINUTE)).toBeNull();
+  expect(watch.stalledMs(31 * MINUTE)).not.toBeNull();
+});

@@ -1,0 +1,68 @@
+import * as fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { JsonMap } from '../../artifacts/json.ts';
+import { changesOf, fingerprintOf } from '../../pipelines/fingerprint.ts';
+import { kindOf } from '../../pipelines/kinds/catalogue.ts';
+import type { Json, JsonObject } from '../../plan/json.ts';
+
+const uses = 'command';
+const of = (config: JsonObject): string => fingerprintOf(uses, config);
+const input = (file: JsonObject): string => of({ list: [{ input: file }] });
+const training = (more: JsonObject): string => fingerprintOf('train-supernet', { epochs: 3, ...more });
+
+const json = fc.jsonValue({ maxDepth: 3 }).map((value): Json => JSON.parse(JSON.stringify(value)));
+const config = fc.dictionary(fc.stringMatching(/^[a-e]{1,2}$/), json, { maxKeys: 4 });
+
+/** The same with the keys of every map the other way round. */
+function turned(value: Json): Json {
+  if (Array.isArray(value)) return value.map((item: Json) => turned(item));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .toReversed()
+      .map(([key, item]) => [key, turned(item)]),
+  );
+}
+
+test('two configs have one fingerprint where they are equal, and only there, in whatever order their keys stand', () => {
+  fc.assert(
+    fc.property(config, config, (a, b) => {
+      const same = JsonMap.parse(turned(a));
+      expect(of(same)).toBe(of(a));
+      let isEqual = true;
+      try {
+        expect(a).toEqual(b);
+      } catch {
+        isEqual = false;
+      }
+      expect(of(a) === of(b)).toBe(isEqual);
+      expect(changesOf(uses, a, same)).toEqual([]);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('a file counts by what is in it, not by where it lies; a path that is no file counts itself', () => {
+  const sha256 = 'a'.repeat(64);
+  const one = input({ file: 'one', sha256 });
+  expect(input({ file: 'two', sha256 })).toBe(one);
+  expect(input({ file: 'one', origin: 'project', sha256 })).toBe(one);
+  expect(input({ file: 'one', sha256: 'b'.repeat(64) })).not.toBe(one);
+  expect(input({ file: 'one', sha256, groups: 2 })).not.toBe(one);
+  expect(input({ file: 'one' })).not.toBe(input({ file: 'two' }));
+  expect(input({ origin: 'one' })).not.toBe(input({ origin: 'two' }));
+});
+
+test('the kind and its code count, keys that only steer the work do not, and it is said what differs', () => {
+  const { neutral } = kindOf('train-supernet');
+  expect(neutral).toContain('checkpoint_every_steps');
+  for (const key of neutral) expect(training({ [key]: 1 }), key).toBe(training({ [key]: 2 }));
+  expect(training({ epochs: 4 })).not.toBe(training({}));
+  expect(fingerprintOf('train-standalone', { epochs: 3 })).not.toBe(training({}));
+  const before = { epochs: 3, checkpoint_every_steps: 1, optimizer: { momentum: 0.9, nesterov: true } };
+  const now = { epochs: 3, checkpoint_every_steps: 2, optimizer: { momentum: 0.8, nesterov: true }, seed: 1 };
+  expect(changesOf('train-supernet', before, now)).toEqual([
+    { key: 'optimizer.momentum', before: '0.9', now: '0.8' },
+    { key: 'seed', before: null, now: '1' },
+  ]);
+});

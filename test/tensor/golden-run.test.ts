@@ -1,0 +1,52 @@
+import { expect, test } from 'vitest';
+import { differencesOf, goldenRuns, runGolden, waysOf } from '../support/golden-run.ts';
+
+// The stage itself against numbers that PyTorch has made in float64: test/fixtures/golden-run/make.py says how.
+
+test.each(['nesterov', 'heavy ball'] as const)(
+  'thirty steps of training with %s have the losses and gradients of PyTorch, and the epochs its scores',
+  async (name) => {
+    const golden = goldenRuns[name];
+    const seen = await runGolden(golden.config);
+    const differences = differencesOf(golden, seen);
+    expect(differences.length).toBeGreaterThanOrEqual(30);
+    for (const [step, { loss, gradient }] of differences.entries()) {
+      expect(loss, `loss of step ${step}`).toBeLessThan(1e-5);
+      // Float32 rounds by 1e-6 of a gradient, and where that moves a value over the edge of a ReLU it grows: to 1e-4 here.
+      expect(gradient, `gradient of step ${step}`).toBeLessThan(2e-3);
+    }
+    for (const way of waysOf(golden, seen)) expect(way).toBeLessThan(1e-3);
+    expect(seen.epochs).toHaveLength(golden.epochs.length);
+    for (const [epoch, { loss, lr, train, min, max, truth, tau }] of golden.epochs.entries()) {
+      const record = seen.epochs[epoch]!;
+      expect(record.loss).toBeCloseTo(loss, 5);
+      expect(record.tau).toBeCloseTo(tau, 10);
+      expect(record.groundTruth).toEqual(truth.map(({ top1 }) => top1));
+      record.groundTruthLosses!.forEach((one, at) => expect(one).toBeCloseTo(truth[at]!.crossEntropy, 4));
+      const accuracies = { min: { top1: min.top1, top5: min.top5 }, max: { top1: max.top1, top5: max.top5 } };
+      expect(record).toMatchObject(accuracies);
+      expect(seen.log[epoch]).toMatchObject({
+        epoch,
+        train,
+        lr: expect.closeTo(lr, 12),
+        ...accuracies,
+        crossEntropy: { min: expect.closeTo(min.crossEntropy, 4), max: expect.closeTo(max.crossEntropy, 4) },
+      });
+    }
+  },
+);
+
+test('in bf16 the same epoch is trained, as far as seven bits can tell', async () => {
+  const golden = goldenRuns['heavy ball'];
+  // Its cosine does not depend on how many epochs there are.
+  const seen = await runGolden({ ...golden.config, precision: 'bf16', epochs: 1 });
+  const differences = differencesOf(golden, seen);
+  expect(differences).toHaveLength(16);
+  for (const { loss, gradient } of differences) {
+    expect(loss).toBeLessThan(0.01);
+    // Neither that of float32, nor of other images, masks or nets.
+    expect(gradient).toBeGreaterThan(1e-3);
+    expect(gradient).toBeLessThan(0.5);
+  }
+  expect(differences[0]!.gradient).toBeLessThan(0.05);
+});
