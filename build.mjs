@@ -10,7 +10,7 @@ const compiled = spawnSync('npx', ['tsc', '-p', 'tsconfig.build.json'], { stdio:
 if (compiled.status !== 0) process.exit(1);
 
 cpSync('package.json', 'dist/package.json');
-const isCode = (file) => ['.ts', '.tsx', '.as'].includes(extname(file)) || file.endsWith('-thread.mjs');
+const isCode = (file) => ['.ts', '.tsx', '.as'].includes(extname(file));
 for (const folder of readdirSync('dist').filter((name) => statSync(join('dist', name)).isDirectory())) {
   cpSync(folder, join('dist', folder), { recursive: true, filter: (file) => !isCode(file) });
 }

@@ -5,6 +5,8 @@ export default defineConfig({
   test: {
     pool: 'forks',
     maxWorkers: 2,
+    // What tests start runs from JavaScript.
+    globalSetup: ['runtime/compile.mjs'],
     include: ['test/**/*.test.ts'],
     // They take minutes, a browser or a gateway to S3: npm run test:full-width, test:browser, test:s3 and test:s3-kills ask for them.
     exclude: [

@@ -8,7 +8,6 @@ import { availableParallelism } from 'node:os';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { interruptionOf } from './attempt.ts';
 import type { Death, Interruption } from './endings.ts';
-import { nodeArguments } from '../runtime/layout.ts';
 import { allocatorEnvironment } from '../runtime/machine.ts';
 import { endProcesses, machineMemory, memoryOf } from '../runtime/processes.ts';
 
@@ -75,7 +74,7 @@ export async function superviseProcess(program: Program, supervision: Supervisio
     const children = program.processes.map((one, rank) => {
       const { fd } = logs[rank]!;
       return fork(program.file, one.arguments, {
-        execArgv: [...nodeArguments],
+        execArgv: [],
         env: {
           UV_THREADPOOL_SIZE: POOL_SIZE,
           ...allocatorEnvironment,

@@ -49,7 +49,8 @@ export function rankOfLog(name: string): number | null {
 export class PathError extends BadInput {}
 
 /** What is shipped: the clone, or the installed package. */
-const shippedRoot = path.resolve(import.meta.dirname, '..');
+const here = path.resolve(import.meta.dirname, '..');
+const shippedRoot = path.basename(here) === '.compiled' ? path.dirname(here) : here;
 
 /** The folder that a person works in, with pipelines, configs and results: the one that NAS_PROJECT names, else the clone. */
 export const projectRoot = path.resolve(process.env['NAS_PROJECT'] || shippedRoot);

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { withServer } from './server.ts';
 import { jsonOption, output } from './options.ts';
 import { PIPELINE } from '../plan/names.ts';
-import { workflowBundle } from '../workers/workers.ts';
+import { workflowBundle } from '../workers/workflow-bundle.ts';
 
 interface Replay {
   readonly run: string;

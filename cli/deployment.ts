@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { Message } from '../nas/deployment/request.ts';
 import type { Done, Request } from '../nas/deployment/request.ts';
-import { nodeArguments, programFile } from '../runtime/layout.ts';
+import { programFile } from '../runtime/layout.ts';
 import { Failure } from './failure.ts';
 
 /**
@@ -12,7 +12,7 @@ import { Failure } from './failure.ts';
  */
 export async function deploy(request: Request): Promise<Done> {
   const child = fork(programFile('nas/deployment/main.ts'), {
-    execArgv: [...nodeArguments],
+    execArgv: [],
     stdio: ['pipe', 'ignore', 'pipe', 'ipc'],
   });
   const said: Message[] = [];

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // The command `nas`, of a clone or of the installed package: plain JavaScript, so that it can install what is missing
-// before TypeScript can be loaded.
+// before TypeScript can be compiled.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
@@ -16,7 +16,7 @@ const [verb = '', ...rest] = process.argv.slice(2);
 const needsRuntime = ['up', 'worker', 'quickstart', 'verify-resume', 'export', 'predict'].includes(verb);
 const isHelp = rest.includes('--help') || rest.includes('-h');
 
-const lacksPackages = isClone && !existsSync(path.join(root, 'node_modules/tsx'));
+const lacksPackages = isClone && !existsSync(path.join(root, 'node_modules/esbuild'));
 if (lacksPackages || (needsRuntime && !isHelp && !existsSync(path.join(runtime, 'current')))) {
   // Its progress goes to stderr, for stdout belongs to the verb.
   const program = path.join(root, isClone ? '' : 'dist', 'runtime/setup/bootstrap.mjs');
@@ -26,13 +26,10 @@ if (lacksPackages || (needsRuntime && !isHelp && !existsSync(path.join(runtime, 
 }
 
 if (isClone) {
-  // tsx would keep its cache outside of this clone; without one a start is no slower.
-  process.env.TSX_DISABLE_CACHE ??= '1';
-  // It says how JSX is compiled; without this, tsx would look for one where the command is given.
-  process.env.TSX_TSCONFIG_PATH ??= path.join(root, 'tsconfig.json');
-  (await import('tsx/esm/api')).register();
+  const { compileClone } = await import('../runtime/compile.mjs');
+  await compileClone();
 }
-const { main } = await import(isClone ? './main.ts' : '../dist/cli/main.js');
+const { main } = await import(isClone ? '../.compiled/cli/main.js' : '../dist/cli/main.js');
 await main(process.argv.slice(2));
 // A start that failed half-way leaves native threads behind, which would keep the process.
 process.exit();

@@ -1,26 +1,25 @@
 import { accessSync, constants, existsSync, readlinkSync, statSync } from 'node:fs';
 import { homedir, tmpdir, userInfo } from 'node:os';
-import { join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 // Where everything lies that is not a result. A relative path in a variable counts from the project, whatever the current folder is.
 
+const here = fileURLToPath(new URL('..', import.meta.url));
+
 /** The clone, or the built package, that this code lies in. */
-export const root = fileURLToPath(new URL('..', import.meta.url));
+export const root = basename(here) === '.compiled' ? dirname(here) : here;
 
 /** The folder that a person works in: the one that NAS_PROJECT names, else the clone. */
 const project = resolve(process.env['NAS_PROJECT'] || root);
 
-/** Compiled for the package, or as it stands in the clone. */
-export const isBuilt = import.meta.url.endsWith('.js');
+/** Where our code lies as JavaScript, which compile.mjs sees to in a clone. */
+const compiled = import.meta.url.endsWith('.js') ? here : join(here, '.compiled');
 
-/** The absolute path of a program of ours, named as in the clone: `nas/training/main.ts`. */
+/** The absolute path of a program of ours as it is run, named as in the clone: `nas/training/main.ts`. */
 export function programFile(file: string): string {
-  return join(root, isBuilt ? file.replace(/\.ts$/, '.js') : file);
+  return join(compiled, file.replace(/\.ts$/, '.js'));
 }
-
-/** What Node.js has to be told to run one of our programs. */
-export const nodeArguments: readonly string[] = isBuilt ? [] : ['--import', import.meta.resolve('tsx')];
 
 /** What npm cannot install: `.runtime/` of the project, or the folder that NAS_RUNTIME names. */
 export const home = resolve(project, process.env['NAS_RUNTIME'] || '.runtime');

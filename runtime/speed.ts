@@ -1,8 +1,7 @@
 import { execFile } from 'node:child_process';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { bindingFile, cacheFolder, isWritable, nodeArguments, programFile } from './layout.ts';
+import { keep, kept } from './cache.ts';
+import { bindingFile, programFile } from './layout.ts';
 import { deviceEnvironment } from './machine.ts';
 
 /** How fast convolutions are computed here: on one card, or on one thread of the processor. */
@@ -20,34 +19,22 @@ export interface Speed {
   readonly operation: number;
 }
 
-const speedFile = (): string => join(cacheFolder(), 'speed.json');
+const SPEED_FILE = 'speed.json';
 
 /** Measures for a second in a process of its own, and keeps the figures for later where it can. Throws what the process says if it fails. */
 export async function measureSpeed(device: string): Promise<Speed> {
   const environment = { ...process.env, ...deviceEnvironment(device), TF_NUM_INTRAOP_THREADS: '1' };
-  const { stdout } = await promisify(execFile)(
-    process.execPath,
-    [...nodeArguments, programFile('runtime/measure.ts'), bindingFile],
-    { env: environment, timeout: 120_000 },
-  );
+  const { stdout } = await promisify(execFile)(process.execPath, [programFile('runtime/measure.ts'), bindingFile], {
+    env: environment,
+    timeout: 120_000,
+  });
   const speed: Speed = JSON.parse(stdout);
-  if (isWritable(cacheFolder())) await keep(speed);
+  await keep(SPEED_FILE, speed);
   return speed;
-}
-
-async function keep(speed: Speed): Promise<void> {
-  const file = speedFile();
-  await mkdir(cacheFolder(), { recursive: true });
-  await writeFile(`${file}.new`, `${JSON.stringify(speed)}\n`);
-  await rename(`${file}.new`, file);
 }
 
 /** What was measured last; undefined where nothing was yet. */
 export async function lastSpeed(): Promise<Speed | undefined> {
-  try {
-    const speed: Speed = JSON.parse(await readFile(speedFile(), 'utf8'));
-    return speed.version === 1 ? speed : undefined;
-  } catch {
-    return undefined;
-  }
+  const speed = (await kept(SPEED_FILE)) as Speed | undefined;
+  return speed?.version === 1 ? speed : undefined;
 }

@@ -1,13 +1,13 @@
 import { hostname } from 'node:os';
-import { bundleWorkflowCode, NativeConnection, Worker } from '@temporalio/worker';
-import type { ActivitySlotInfo, CustomSlotSupplier, WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { NativeConnection, Worker } from '@temporalio/worker';
+import type { ActivitySlotInfo, CustomSlotSupplier } from '@temporalio/worker';
 import { DevicePool } from '../activities/device-pool.ts';
 import type { Permissions } from '../activities/permissions.ts';
 import { heavyActivities, lightActivities } from '../activities/stages.ts';
 import { CONTROL_QUEUE, HEAVY_QUEUE, queueOf } from '../plan/names.ts';
-import { programFile } from '../runtime/layout.ts';
 import { usable } from './server.ts';
 import type { ServerConfig } from './server.ts';
+import { workflowBundle } from './workflow-bundle.ts';
 
 /** `control`: workflows and light work. `heavy`: what trains and evaluates, on processors or cards. */
 export type Role = 'control' | 'heavy';
@@ -123,19 +123,4 @@ function slotsOf(pool: DevicePool, need: number): CustomSlotSupplier<ActivitySlo
     markSlotUsed: () => undefined,
     releaseSlot: () => pool.release(need),
   };
-}
-
-let made: Promise<WorkflowBundleWithSourceMap> | undefined;
-
-/** The workflow code as the workers run it, made once a process. */
-export async function workflowBundle(): Promise<WorkflowBundleWithSourceMap> {
-  made ??= bundleWorkflowCode({
-    workflowsPath: programFile('workflows/pipeline.ts'),
-    logger: { log: ignore, trace: ignore, debug: ignore, info: ignore, warn: console.warn, error: console.error },
-  });
-  return await made;
-}
-
-function ignore(): void {
-  // The bundler has nothing to say to users when it works.
 }

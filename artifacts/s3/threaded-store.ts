@@ -36,8 +36,10 @@ export class ThreadedStore implements ArtifactStore {
   constructor(root: string) {
     this.root = root;
     this.#local = new LocalFiles(root);
-    // The package is compiled; in the clone TypeScript is read.
-    const program = import.meta.url.endsWith('.js') ? 'store-thread.js' : 'store-thread.mjs';
+    // A thread cannot read TypeScript, as tests can.
+    const program = import.meta.url.endsWith('.js')
+      ? 'store-thread.js'
+      : '../../.compiled/artifacts/s3/store-thread.js';
     this.#thread = new Worker(new URL(program, import.meta.url), { workerData: root });
     this.#thread.on('message', (answer: Answer) => this.#settle(answer));
     this.#thread.on('error', (error) => this.#fail(error));

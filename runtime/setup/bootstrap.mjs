@@ -87,16 +87,15 @@ async function alone(folder, body) {
 }
 
 async function setUpRuntime() {
-  const { setUp } = isBuilt ? await import('./setup.js') : await fromSource();
+  const { setUp } = isBuilt ? await import('./setup.js') : await ofClone();
   const failure = await setUp(options);
   if (failure) fail(failure);
 }
 
-async function fromSource() {
-  // tsx would keep what it has compiled in the system's folder for temporary files; nothing is left outside the clone.
-  process.env.TSX_DISABLE_CACHE = '1';
-  const { tsImport } = await import('tsx/esm/api');
-  return await tsImport('./setup.ts', import.meta.url);
+async function ofClone() {
+  const { compileClone } = await import('../compile.mjs');
+  await compileClone();
+  return await import('../../.compiled/runtime/setup/setup.js');
 }
 
 const options = readOptions();

@@ -5,7 +5,7 @@ import { mkdir, readFile, rename, rm, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { nodeArguments, programFile, root } from '../layout.ts';
+import { programFile, root } from '../layout.ts';
 import type { Device } from '../layout.ts';
 import { compiler } from '../machine.ts';
 import { identityOf, isInstalled, noteInstalled } from './installed.ts';
@@ -53,7 +53,7 @@ export function bindingIsInstalled(home: string, device: Device, identity: strin
 /** Computes a convolution and a sum of two processes, in processes of their own, because a broken library can take its process with it. */
 export async function testBinding(file: string): Promise<void> {
   try {
-    await run(process.execPath, [...nodeArguments, programFile('runtime/setup/smoke-test.ts'), file], {
+    await run(process.execPath, [programFile('runtime/setup/smoke-test.ts'), file], {
       timeout: 120_000,
     });
   } catch (error) {

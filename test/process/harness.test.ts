@@ -6,6 +6,7 @@ import { FencedError } from '../../artifacts/stage.ts';
 import { BadInput, endingOf, KnownError } from '../../plan/endings.ts';
 import { claimFor, jobOf, startStage } from '../support/stage-process.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { programFile } from '../../runtime/layout.ts';
 
 const toy = 'test/support/toy-stage.ts';
 
@@ -79,7 +80,7 @@ describe('a stage process', () => {
     const job = jobOf('train-supernet', folder, 'toy', { ending: 'done' });
     await claimFor(job);
     writeFileSync(file, JSON.stringify(job));
-    const output = execFileSync(process.execPath, ['--import', 'tsx', toy, file], { encoding: 'utf8' });
+    const output = execFileSync(process.execPath, [programFile(toy), file], { encoding: 'utf8' });
     expect(
       output
         .trim()

@@ -7,10 +7,11 @@ import { expect, onTestFinished, test } from 'vitest';
 import { pendingKills, traceFiles } from '../../nas/process/phase-trace.ts';
 import { holdIn } from '../support/held-stage.ts';
 import type { Hold } from '../support/held-stage.ts';
+import { programFile } from '../../runtime/layout.ts';
 
 function phased({ environment }: Hold) {
   const env = { ...process.env, ...environment };
-  const child = spawn(process.execPath, ['--import', 'tsx', 'test/support/phased-process.ts'], { env });
+  const child = spawn(process.execPath, [programFile('test/support/phased-process.ts')], { env });
   onTestFinished(() => void child.kill('SIGKILL'));
   return { pid: child.pid, ended: once(child, 'exit') };
 }

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { freeAddresses } from '../../runtime/collectives/cluster.ts';
 import type { RankTask } from '../support/rank-process.ts';
+import { programFile } from '../../runtime/layout.ts';
 
 /** What comes of a connection: `connect`, or the code of its error. */
 async function answerOf(host: string, port: number): Promise<string> {
@@ -29,7 +30,7 @@ test.skipIf(others.length === 0)('a rank listens on this machine alone: its othe
   const addresses = await freeAddresses(2);
   const task: RankTask = { rank: 0, addresses, images: [1, 1], steps: 1, precision: 'float32' };
   // It waits for the other rank, which never comes.
-  const program = ['--import', 'tsx', 'test/support/rank-process.ts', JSON.stringify(task)];
+  const program = [programFile('test/support/rank-process.ts'), JSON.stringify(task)];
   const rank = spawn(process.execPath, program, { stdio: 'ignore' });
   onTestFinished(() => void rank.kill('SIGKILL'));
   const port = Number(addresses[0]!.split(':')[1]);

@@ -3,11 +3,12 @@ import { promisify } from 'node:util';
 import { expect, test, vi } from 'vitest';
 import { freeAddresses } from '../../runtime/collectives/cluster.ts';
 import type { RankResult, RankTask } from '../support/rank-process.ts';
+import { programFile } from '../../runtime/layout.ts';
 
 type Training = Pick<RankTask, 'images' | 'steps' | 'precision' | 'inParts' | 'tested'>;
 
 async function runOf(task: RankTask): Promise<RankResult> {
-  const program = ['--import', 'tsx', 'test/support/rank-process.ts', JSON.stringify(task)];
+  const program = [programFile('test/support/rank-process.ts'), JSON.stringify(task)];
   const env = { ...process.env, TF_NUM_INTRAOP_THREADS: '1', TF_NUM_INTEROP_THREADS: '1' };
   const { stdout } = await promisify(execFile)(process.execPath, program, { env, maxBuffer: 1e8 });
   return JSON.parse(stdout);

@@ -10,6 +10,7 @@ import { keepServer } from '../../runtime/server-keeper.ts';
 import { findServer, serverFiles } from '../../runtime/temporal-server.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { connectClient, embeddedServer } from '../../workers/server.ts';
+import { programFile } from '../../runtime/layout.ts';
 
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -60,9 +61,7 @@ test('a folder that was copied while its server ran has a server of its own', as
 
 test('where the process in charge was killed, the next one takes its server over', async () => {
   const home = temporaryFolder();
-  const child = fork(path.resolve('test/support/keeper-process.ts'), [home], {
-    execArgv: ['--import', import.meta.resolve('tsx')],
-  });
+  const child = fork(programFile('test/support/keeper-process.ts'), [home], { execArgv: [] });
   await once(child, 'message');
   const server = findServer(home);
   child.kill('SIGKILL');

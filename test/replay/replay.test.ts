@@ -3,7 +3,7 @@ import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { shapes } from './shapes.ts';
-import { workflowBundle } from '../../workers/workers.ts';
+import { workflowBundle } from '../../workers/workflow-bundle.ts';
 
 Runtime.install({ logger: new DefaultLogger('ERROR') });
 const folder = path.join(import.meta.dirname, 'histories');

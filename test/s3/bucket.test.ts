@@ -16,6 +16,7 @@ import { Gateway, keys, lossyProxy } from '../support/gateway.ts';
 import { claim, directory, tokenOf } from '../support/stage-claim.ts';
 import { noted } from '../support/stores.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { programFile } from '../../runtime/layout.ts';
 
 let gateway: Gateway;
 beforeAll(async () => {
@@ -104,9 +105,7 @@ test('a file of many parts whose sender is killed is gone on with, and arrives w
   writeFileSync(file, bytes);
   const sha256 = sha256Of(bytes);
   const bucket = new Bucket(parseS3Address(name));
-  const sender = fork(path.join(import.meta.dirname, '../support/upload-process.ts'), [name, file, sha256], {
-    execArgv: ['--import', 'tsx'],
-  });
+  const sender = fork(programFile('test/support/upload-process.ts'), [name, file, sha256], { execArgv: [] });
   // It says so when parts have arrived.
   await once(sender, 'message');
   sender.kill('SIGKILL');

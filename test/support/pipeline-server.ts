@@ -9,7 +9,7 @@ import type { Plan, PlanStage, Select } from '../../plan/plan.ts';
 import { temporalCli } from '../../runtime/layout.ts';
 import { ONE_PARTITION } from '../../runtime/temporal-server.ts';
 import { startRun } from '../../workers/server.ts';
-import { workflowBundle } from '../../workers/workers.ts';
+import { workflowBundle } from '../../workers/workflow-bundle.ts';
 
 export type Activities = NonNullable<WorkerOptions['activities']>;
 

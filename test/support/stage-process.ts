@@ -7,6 +7,7 @@ import { onTestFinished } from 'vitest';
 import { openStore } from '../../artifacts/results.ts';
 import { HeldStage } from '../../artifacts/stage.ts';
 import { Job, TrainerMessage } from '../../nas/process/protocol.ts';
+import { programFile } from '../../runtime/layout.ts';
 
 /** A real stage process under the test's hand; killed with the test. */
 export interface StageProcess {
@@ -39,8 +40,8 @@ export async function startStage(
   if (claimed.success) await claimFor(claimed.data);
   const file = path.join(folder, `job-${Math.random().toString(36).slice(2)}.json`);
   writeFileSync(file, JSON.stringify(job));
-  const child = fork(program, [file], {
-    execArgv: ['--import', 'tsx'],
+  const child = fork(programFile(program), [file], {
+    execArgv: [],
     env: { ...process.env, ...environment },
     silent: true,
   });

@@ -1,9 +1,9 @@
-import path from 'node:path';
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { onTestFinished } from 'vitest';
 import { z } from 'zod';
+import { programFile } from '../../runtime/layout.ts';
 
 /** What a writer does with its stage: changes of the manifest, or files of so many bytes, until it has done so many. */
 export interface Writing {
@@ -28,10 +28,10 @@ export function startWriter(
   writing: Writing,
   wrap: readonly string[] = [],
 ): { child: ChildProcess; done: Promise<Written> } {
-  const program = path.join(import.meta.dirname, 'store-writer-process.ts');
+  const program = programFile('test/support/store-writer-process.ts');
   const child = fork(program, [JSON.stringify(writing)], {
-    execArgv: ['--import', 'tsx'],
-    ...(wrap.length === 0 ? {} : { execPath: wrap[0], execArgv: [...wrap.slice(1), '--import', 'tsx'] }),
+    execArgv: [],
+    ...(wrap.length === 0 ? {} : { execPath: wrap[0], execArgv: wrap.slice(1) }),
   });
   onTestFinished(() => void child.kill('SIGKILL'));
   const done = once(child, 'message').then(([message]) => Written.parse(message));

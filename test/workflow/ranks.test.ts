@@ -81,7 +81,7 @@ test('a stage of two ranks ends in the same bits, whichever rank is killed or ha
   expect(theirs.manifest.attempts.map(({ device }) => device)).toEqual(theirs.manifest.attempts.map(() => 'cpu,cpu'));
   expect(theirs.manifest.attempts.length).toBe(4);
   expect(stageProcesses(process.pid, broken.id)).toEqual([]);
-  expect(readFileSync(path.join(root, broken.id, 'one-shot/trainer.1.log'), 'utf8')).toContain('main.ts');
+  expect(readFileSync(path.join(root, broken.id, 'one-shot/trainer.1.log'), 'utf8')).toContain('main.js');
 }, 240_000);
 
 test('a run that is cancelled stops all ranks behind one checkpoint', async () => {

@@ -11,6 +11,7 @@ import { isAlive } from '../../runtime/processes.ts';
 import { planOf } from '../support/pipeline-server.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { withPipelineServer } from '../support/with-pipeline-server.ts';
+import { programFile } from '../../runtime/layout.ts';
 
 const server = withPipelineServer(lightActivities(unlimited));
 let root = '';
@@ -47,8 +48,8 @@ async function begin(plan: Plan) {
 
 /** The real heavy worker as a process of its own. */
 async function startWorker() {
-  const worker = fork(path.resolve('test/support/worker-process.ts'), [server.environment.address], {
-    execArgv: ['--import', 'tsx'],
+  const worker = fork(programFile('test/support/worker-process.ts'), [server.environment.address], {
+    execArgv: [],
     env: { ...process.env, NAS_RESULTS: root },
   });
   onTestFinished(() => void worker.kill('SIGKILL'));

@@ -2,10 +2,9 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { ImageListConfig, TrainingTransforms } from '../../../configs/dataset-schema.ts';
 import type { FilePiece } from './decode.ts';
-import { isBuilt, programFile } from '../../../runtime/layout.ts';
+import { programFile } from '../../../runtime/layout.ts';
 
-// In the clone a thread needs help to read TypeScript.
-const loaderThread = programFile(`nas/data/images/loader-thread.${isBuilt ? 'ts' : 'mjs'}`);
+const loaderThread = programFile('nas/data/images/loader-thread.ts');
 
 /** A job under way. */
 interface Pending {

@@ -1,3 +1,0 @@
-// Lets a worker thread read TypeScript where Node does not by itself; what it does stands in loader-thread.ts.
-if (!process.features.typescript) (await import('tsx/esm/api')).register();
-await import('./loader-thread.ts');

@@ -1,0 +1,48 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { bundleWorkflowCode } from '@temporalio/worker';
+import { z } from 'zod';
+import { keep, kept } from '../runtime/cache.ts';
+import { programFile } from '../runtime/layout.ts';
+
+const FILE = 'workflows.json';
+const Kept = z.object({ made: z.string(), code: z.string() });
+
+let bundle: Promise<{ code: string }> | undefined;
+
+/** The workflow code as the workers run it. Bundling takes seconds, so it is kept until the code that goes into it changes. */
+export async function workflowBundle(): Promise<{ code: string }> {
+  bundle ??= keptOrMade();
+  return await bundle;
+}
+
+async function keptOrMade(): Promise<{ code: string }> {
+  const program = programFile('workflows/pipeline.ts');
+  const made = await hashOfSources(path.dirname(program));
+  const last = Kept.safeParse(await kept(FILE)).data;
+  if (last?.made === made) return { code: last.code };
+  const { code } = await bundleWorkflowCode({
+    workflowsPath: program,
+    // The bundler has nothing to say to users when it works.
+    logger: { log: ignore, trace: ignore, debug: ignore, info: ignore, warn: console.warn, error: console.error },
+  });
+  await keep(FILE, { made, code });
+  return { code };
+}
+
+/** Of all that is bundled: workflows, what they stand on, and Temporal's own part. */
+async function hashOfSources(workflows: string): Promise<string> {
+  const hash = createHash('sha256');
+  const { version }: { version: string } = createRequire(import.meta.url)('@temporalio/workflow/package.json');
+  hash.update(version);
+  for (const folder of [workflows, path.join(workflows, '../plan')]) {
+    for (const name of (await readdir(folder, { recursive: true })).toSorted()) {
+      if (name.endsWith('.js')) hash.update(`\n${name}\n`).update(await readFile(path.join(folder, name)));
+    }
+  }
+  return hash.digest('hex');
+}
+
+function ignore(): void {}
