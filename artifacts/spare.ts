@@ -65,9 +65,11 @@ async function checkpointsOf(store: ArtifactStore, { directory, manifest }: Cata
   if (checkpoints.length === 0) return [];
   const sizes = await Promise.all(checkpoints.map((file) => store.bytesOf(file)));
   const bytes = sizes.reduce<number>((sum, one) => sum + (one ?? 0), 0);
-  const without = (found: Manifest): ManifestContent => ({ ...found, checkpoints: [] });
-  return [{ what: 'checkpoints', of: directory, bytes, free: async () => await forget(store, directory, without) }];
+  const free = async (): Promise<void> => await forget(store, directory, withoutCheckpoints);
+  return [{ what: 'checkpoints', of: directory, bytes, free }];
 }
+
+const withoutCheckpoints = (found: Manifest): ManifestContent => ({ ...found, checkpoints: [] });
 
 /** Supernets of epochs that were not chosen; what was measured of them stays. */
 function unchosenOf(
