@@ -11,6 +11,7 @@ import type { StageInput, StageResult } from '../plan/results.ts';
  * was asked for before, is given back to the server, and so goes to a worker that is free.
  */
 export class DevicePool {
+  readonly devices: readonly string[];
   readonly size: number;
   readonly #free: string[];
   /** Permits to ask for work, those in use included, and work that is here, by how many devices it needs. */
@@ -20,6 +21,7 @@ export class DevicePool {
   #changed: (() => void)[] = [];
 
   constructor(devices: readonly string[]) {
+    this.devices = devices;
     this.size = devices.length;
     this.#free = [...devices];
   }
@@ -38,6 +40,11 @@ export class DevicePool {
       this.#tell();
       throw error;
     }
+  }
+
+  /** How many of them work has taken. */
+  get busy(): number {
+    return this.size - this.#free.length;
   }
 
   put(devices: readonly string[]): void {

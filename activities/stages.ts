@@ -1,10 +1,14 @@
+import { activityInfo } from '@temporalio/activity';
 import { performStage } from './attempt.ts';
 import type { StageAttempt } from './attempt.ts';
 import { onDevices } from './device-pool.ts';
 import type { DevicePool } from './device-pool.ts';
+import { nameOfEnding } from './endings.ts';
+import { StageMetrics } from './metrics.ts';
 import { notifier } from './notify.ts';
 import { checkPermitted } from './permissions.ts';
 import type { Permissions } from './permissions.ts';
+import type { PhaseClock } from './progress.ts';
 import { runProgram } from './program.ts';
 import { selectEpoch } from './select-epoch.ts';
 import { runTrainer } from './trainer.ts';
@@ -21,7 +25,7 @@ type StageActivity = (input: StageInput) => Promise<StageResult>;
 
 /** Stages of light work, which the worker does itself. */
 export function lightStages(permissions: Permissions): Readonly<Record<string, StageActivity>> {
-  return activitiesOf('light', (kind) => (input) => performStage(input, (attempt) => work(kind, attempt, permissions)));
+  return activitiesOf('light', (kind) => (input) => perform(kind, input, permissions));
 }
 
 /** All that a worker does itself. */
@@ -33,9 +37,38 @@ export function lightActivities(permissions: Permissions) {
 export function heavyActivities(pool: DevicePool, permissions: Permissions): Readonly<Record<string, StageActivity>> {
   return activitiesOf(
     'heavy',
-    (kind) => (input) =>
-      onDevices(pool, input, (devices) => performStage(input, (attempt) => work(kind, attempt, permissions), devices)),
+    (kind) => (input) => onDevices(pool, input, (devices) => perform(kind, input, permissions, devices)),
   );
+}
+
+/** One attempt, told to whoever watches the worker. */
+async function perform(
+  kind: Kind,
+  input: StageInput,
+  permissions: Permissions,
+  devices?: readonly string[],
+): Promise<StageResult> {
+  const metrics = new StageMetrics(input, kind, Date.now() - activityInfo().currentAttemptScheduledTimestampMs);
+  const seen: { phases?: PhaseClock } = {};
+  const watched = async (attempt: StageAttempt): Promise<JsonObject> => {
+    seen.phases = attempt.phases;
+    const report = (progress: unknown): void => {
+      metrics.take(progress);
+      attempt.report(progress);
+    };
+    return await work(kind, { ...attempt, report }, permissions);
+  };
+  let ending = 'done';
+  try {
+    const result = await performStage(input, watched, devices);
+    if (result.reused !== null) ending = 'reused';
+    return result;
+  } catch (error) {
+    ending = nameOfEnding(error);
+    throw error;
+  } finally {
+    metrics.end(ending, seen.phases?.seconds() ?? null);
+  }
 }
 
 function activitiesOf(sort: Kind['work'], activityOf: (kind: Kind) => StageActivity): Record<string, StageActivity> {

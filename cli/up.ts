@@ -3,8 +3,8 @@ import { interruption } from './failure.ts';
 import { jsonOption, output } from './options.ts';
 import { withServer } from './server.ts';
 import type { Place } from './server.ts';
-import { definePermissions, permissionsIn } from './worker-permissions.ts';
-import type { PermissionOptions } from './worker-permissions.ts';
+import { defineForWorkers } from './worker-options.ts';
+import type { WorkerFlags } from './worker-options.ts';
 import { toStderr, withWorkers } from './worker.ts';
 import type { Orders } from './worker.ts';
 import { serverHome } from '../runtime/layout.ts';
@@ -14,16 +14,16 @@ import { registerAttributes } from '../workers/search.ts';
 import { configuredServer, embeddedServer } from '../workers/server.ts';
 
 export function define(command: Command): void {
-  definePermissions(command).addOption(jsonOption()).action(up);
+  defineForWorkers(command).addOption(jsonOption()).action(up);
 }
 
-interface Options extends PermissionOptions {
+interface Options extends WorkerFlags {
   readonly json?: true;
 }
 
-async function up({ json, ...options }: Options): Promise<void> {
+async function up({ json, ...flags }: Options): Promise<void> {
   const orders = { signal: interruption(), warn: toStderr };
-  await withEverythingUp(orders, options, async ({ place, devices, stopped }) => {
+  await withEverythingUp(orders, flags, async ({ place, devices, stopped }) => {
     const { address } = place.config.connectionOptions;
     output(json, { address, ui: place.ui, devices }, () =>
       [
@@ -51,16 +51,13 @@ interface Up {
  */
 export async function withEverythingUp<T>(
   orders: Orders,
-  options: PermissionOptions,
+  flags: WorkerFlags,
   body: (up: Up) => Promise<T>,
 ): Promise<T> {
   const devices = await allDevices();
   const inPlace = async (place: Place): Promise<T> =>
-    await withWorkers(
-      place,
-      { roles: ['control', 'heavy'], devices, permissions: permissionsIn(options, place) },
-      orders,
-      ({ stopped }) => body({ place, devices, stopped }),
+    await withWorkers(place, { roles: ['control', 'heavy'], devices }, flags, orders, ({ stopped }) =>
+      body({ place, devices, stopped }),
     );
   const configured = configuredServer();
   if (configured !== null) return await inPlace({ config: configured, isEmbedded: false, ui: null });

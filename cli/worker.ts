@@ -1,6 +1,5 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import { isS3, resultsRoot } from '../artifacts/paths.ts';
@@ -9,15 +8,19 @@ import { Failure, interruption } from './failure.ts';
 import { jsonOption, output, wholeNumber } from './options.ts';
 import { findPlace } from './server.ts';
 import type { Place } from './server.ts';
-import { definePermissions, permissionsIn } from './worker-permissions.ts';
-import type { PermissionOptions } from './worker-permissions.ts';
+import { installRuntime } from './worker-logs.ts';
+import { defineForWorkers, permissionsIn, roomIn } from './worker-options.ts';
+import type { WorkerFlags } from './worker-options.ts';
 import { HEAVY_QUEUE } from '../plan/names.ts';
+import { freePort } from '../runtime/free-port.ts';
 import { isWritable } from '../runtime/layout.ts';
+import { HOST } from '../runtime/temporal-server.ts';
 import { allDevices, cardDevices, cpuSlots } from '../workers/devices.ts';
+import { serveStatus } from '../workers/status-page.ts';
 import { startWorkers } from '../workers/workers.ts';
 import type { Role, RunningWorkers, WorkerOptions } from '../workers/workers.ts';
 
-interface Options extends PermissionOptions {
+interface Options extends WorkerFlags {
   readonly role?: Role;
   readonly gpu?: readonly number[];
   readonly cpu?: number;
@@ -26,7 +29,7 @@ interface Options extends PermissionOptions {
 }
 
 export function define(command: Command): void {
-  definePermissions(command)
+  command
     .addOption(
       new Option('--role <role>', 'workflows and light work, or heavy work; both where absent').choices([
         'control',
@@ -35,23 +38,21 @@ export function define(command: Command): void {
     )
     .option('--gpu <cards>', 'train on these cards, one process each, such as 0,1', cards)
     .option('--cpu <slots>', 'train on the processor, so many processes at once', wholeNumber)
-    .option('--queue <name>', 'task queue of the heavy work', HEAVY_QUEUE)
-    .addOption(jsonOption())
-    .action(worker);
+    .option('--queue <name>', 'task queue of the heavy work', HEAVY_QUEUE);
+  defineForWorkers(command).addOption(jsonOption()).action(worker);
 }
 
-async function worker({ role, gpu = [], cpu = 0, queue, json, ...options }: Options): Promise<void> {
+async function worker({ role, gpu = [], cpu = 0, queue, json, ...flags }: Options): Promise<void> {
   const roles = role === undefined ? (['control', 'heavy'] as const) : [role];
   const named = [...(gpu.length > 0 ? await cardDevices(gpu) : []), ...cpuSlots(cpu)];
   const devices = named.length > 0 ? named : await allDevices();
   const orders = { signal: interruption(), warn: toStderr };
   const place = await findPlace();
-  const permissions = permissionsIn(options, place);
-  await withWorkers(place, { roles, devices, queue, permissions }, orders, async ({ stopped }) => {
+  await withWorkers(place, { roles, devices, queue }, flags, orders, async ({ stopped }) => {
     const { address } = place.config.connectionOptions;
     output(
       json,
-      { address, roles, devices, queue, permissions },
+      { address, roles, devices, queue, permissions: permissionsIn(flags, place) },
       () => `workers for ${address}: ${roles.join(' and ')} on ${devices.join(', ')}`,
     );
     await stopped;
@@ -78,21 +79,36 @@ export function toStderr(line: string): void {
  * a worker throws that fails, and the signal's reason if it comes before they are up.
  */
 export async function withWorkers<T>(
-  { config }: Place,
-  options: WorkerOptions,
+  place: Place,
+  { roles, devices, queue = HEAVY_QUEUE }: Pick<WorkerOptions, 'roles' | 'devices' | 'queue'>,
+  flags: WorkerFlags,
   { signal, warn }: Orders,
   body: (workers: RunningWorkers) => Promise<T>,
 ): Promise<T> {
   await requireResults();
-  installRuntime(warn);
-  const workers = await Promise.race([startWorkers(config, options), rejectionOf(signal)]);
+  const { metrics, logFormat = 'text' } = flags;
+  const sdk = metrics === undefined ? null : `${HOST}:${await freePort(HOST)}`;
+  const log = installRuntime(warn, { sdk, logFormat });
+  const room = roomIn(flags, log);
+  const permissions = permissionsIn(flags, place);
+  const starting = startWorkers(place.config, { roles, devices, queue, permissions, room });
+  const workers = await Promise.race([starting, rejectionOf(signal)]);
   signal.addEventListener('abort', () => workers.shutdown());
   if (signal.aborted) workers.shutdown();
+  let page: Awaited<ReturnType<typeof serveStatus>> | null = null;
   try {
+    if (metrics !== undefined && sdk !== null) {
+      page = await serveStatus(metrics, { sdk, room, workers, server: place.config });
+    }
     return await Promise.race([body(workers), failureOf(workers)]);
   } finally {
     workers.shutdown();
-    await workers.stopped;
+    try {
+      await workers.stopped;
+    } finally {
+      // Until then it tells that the workers end.
+      await page?.close();
+    }
   }
 }
 
@@ -107,20 +123,6 @@ async function requireResults(): Promise<void> {
     throw new Failure(`results: expected a folder that can be written, got ${folder}; name another by NAS_RESULTS`);
   }
   mkdirSync(folder, { recursive: true });
-}
-
-// To be called before the first worker is made. Signals are handled here, not by the library.
-function installRuntime(warn: (line: string) => void): void {
-  Runtime.install({
-    shutdownSignals: [],
-    logger: new DefaultLogger('WARN', ({ level, timestampNanos, message, meta }) => {
-      // Workers of heavy work have none on purpose.
-      if (message.startsWith('No workflows registered')) return;
-      const time = new Date(Number(timestampNanos / 1_000_000n)).toISOString();
-      warn(`${time} ${level} ${message} ${meta === undefined ? '' : JSON.stringify(meta)}\n`);
-    }),
-    telemetryOptions: { logging: { forward: {}, filter: { core: 'WARN', other: 'ERROR' } } },
-  });
 }
 
 async function rejectionOf(signal: AbortSignal): Promise<never> {

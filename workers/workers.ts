@@ -5,6 +5,7 @@ import { DevicePool } from '../activities/device-pool.ts';
 import type { Permissions } from '../activities/permissions.ts';
 import { heavyActivities, lightActivities } from '../activities/stages.ts';
 import { CONTROL_QUEUE, HEAVY_QUEUE, queueOf } from '../plan/names.ts';
+import type { Room } from './room.ts';
 import { usable } from './server.ts';
 import type { ServerConfig } from './server.ts';
 import { workflowBundle } from './workflow-bundle.ts';
@@ -21,6 +22,8 @@ export interface WorkerOptions {
   readonly queue?: string;
   /** What plans may ask of it. */
   readonly permissions: Permissions;
+  /** Without it work is taken however little is free. */
+  readonly room?: Room;
 }
 
 export interface RunningWorkers {
@@ -28,21 +31,34 @@ export interface RunningWorkers {
   readonly stopped: Promise<void>;
   /** Begins the shutdown: heavy work stops at a checkpoint. */
   shutdown(): void;
+  /** What heavy work shares; null where these workers do none. */
+  readonly pool: DevicePool | null;
+  /** `draining`: they end what they have begun. */
+  state(): 'running' | 'draining' | 'failed';
+  /** Task queues of heavy work that they ask. */
+  readonly queues: readonly string[];
 }
 
 /** Runs workers in this process. Rejects with ServerError, one sentence, where the server cannot be used. */
 export async function startWorkers(server: ServerConfig, options: WorkerOptions): Promise<RunningWorkers> {
   const connection = await usable(server, NativeConnection.connect(server.connectionOptions));
   const workers: Worker[] = [];
+  const pool = options.roles.includes('heavy') ? new DevicePool(options.devices) : null;
   for (const role of new Set(options.roles)) {
     const { namespace } = server;
     if (role === 'control') workers.push(await createControlWorker(connection, namespace, options.permissions));
-    else workers.push(...(await createHeavyWorkers(connection, namespace, options)));
+    else if (pool !== null) workers.push(...(await createHeavyWorkers(connection, namespace, { ...options, pool })));
   }
   const shutdown = (): void => {
     for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
   };
-  return { stopped: runAll(workers, shutdown, connection), shutdown };
+  const state = (): ReturnType<RunningWorkers['state']> => {
+    const states = workers.map((worker) => worker.getState());
+    if (states.includes('FAILED')) return 'failed';
+    return states.every((one) => one === 'RUNNING') ? 'running' : 'draining';
+  };
+  const queues = workers.map((worker) => worker.options.taskQueue).filter((queue) => queue !== CONTROL_QUEUE);
+  return { stopped: runAll(workers, shutdown, connection), shutdown, pool, state, queues };
 }
 
 // One worker that fails takes the others with it: half of them would only look alive.
@@ -72,17 +88,23 @@ async function createControlWorker(
 }
 
 /**
- * Workers of heavy activities, on devices that they share (`cpu`, `gpu:0` …; `cpu` may be named several times). Each asks a queue of
+ * Workers of heavy activities, on devices that they share. Each asks a queue of
  * its own, for the work that takes one device, two, and so on: work that needs more than there are never comes here. Any number of
  * them on any number of machines share a queue, if they share the results folder.
  */
 export async function createHeavyWorkers(
   connection: NativeConnection,
   namespace: string,
-  { devices, queue = HEAVY_QUEUE, permissions }: Pick<WorkerOptions, 'devices' | 'queue' | 'permissions'>,
+  {
+    pool,
+    queue = HEAVY_QUEUE,
+    permissions,
+    room,
+  }: Pick<WorkerOptions, 'queue' | 'permissions' | 'room'> & {
+    readonly pool: DevicePool;
+  },
   activitiesOn: (pool: DevicePool, permissions: Permissions) => object = heavyActivities,
 ): Promise<Worker[]> {
-  const pool = new DevicePool(devices);
   const activities = activitiesOn(pool, permissions);
   const needs = Array.from({ length: pool.size }, (_, at) => at + 1);
   return await Promise.all(
@@ -91,11 +113,11 @@ export async function createHeavyWorkers(
         connection,
         namespace,
         // Temporal's pages show it beside the work.
-        identity: `${process.pid}@${hostname()} ${devices.join()}`,
+        identity: `${process.pid}@${hostname()} ${pool.devices.join()}`,
         taskQueue: queueOf(queue, need),
         activities,
         tuner: {
-          activityTaskSlotSupplier: slotsOf(pool, need),
+          activityTaskSlotSupplier: slotsOf(pool, need, room),
           // It has no such tasks.
           workflowTaskSlotSupplier: { type: 'fixed-size', numSlots: 1 },
           localActivityTaskSlotSupplier: { type: 'fixed-size', numSlots: 1 },
@@ -112,14 +134,15 @@ export async function createHeavyWorkers(
 }
 
 /** When a worker may ask for work that needs so many devices of the pool. */
-function slotsOf(pool: DevicePool, need: number): CustomSlotSupplier<ActivitySlotInfo> {
+function slotsOf(pool: DevicePool, need: number, room: Room | undefined): CustomSlotSupplier<ActivitySlotInfo> {
   return {
     type: 'custom',
     async reserveSlot(_, signal) {
+      await room?.wait(signal);
       await pool.permit(need, signal);
       return {};
     },
-    tryReserveSlot: () => (pool.tryPermit(need) ? {} : null),
+    tryReserveSlot: () => (room?.shortage() == null && pool.tryPermit(need) ? {} : null),
     markSlotUsed: () => undefined,
     releaseSlot: () => pool.release(need),
   };

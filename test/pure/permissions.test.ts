@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { checkPermitted, unlimited } from '../../activities/permissions.ts';
 import type { Permissions } from '../../activities/permissions.ts';
-import { permissionsIn } from '../../cli/worker-permissions.ts';
+import { permissionsIn } from '../../cli/worker-options.ts';
 import { kindOf } from '../../pipelines/kinds/catalogue.ts';
 import { isObject } from '../../plan/json.ts';
 import type { JsonObject } from '../../plan/json.ts';

@@ -2,8 +2,7 @@ import { NativeConnection } from '@temporalio/worker';
 import type { Worker } from '@temporalio/worker';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { onDevices } from '../../activities/device-pool.ts';
-import type { DevicePool } from '../../activities/device-pool.ts';
+import { DevicePool, onDevices } from '../../activities/device-pool.ts';
 import { CONTROL_QUEUE } from '../../plan/names.ts';
 import type { PlanStage, Priority } from '../../plan/plan.ts';
 import type { StageInput } from '../../plan/results.ts';
@@ -55,7 +54,7 @@ async function withWorkers(
       ...(await createHeavyWorkers(
         connections[at]!,
         'default',
-        { devices, queue, permissions: unlimited },
+        { pool: new DevicePool(devices), queue, permissions: unlimited },
         diary.activitiesOn(name),
       )),
     );

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { DevicePool } from '../../activities/device-pool.ts';
 import { unlimited } from '../../activities/permissions.ts';
 import { lightActivities } from '../../activities/stages.ts';
 import { planOf } from '../support/pipeline-server.ts';
@@ -25,7 +26,7 @@ test('a worker of two cards runs one process on each', async () => {
   });
   const { nativeConnection } = server.environment;
   const workers = await createHeavyWorkers(nativeConnection, 'default', {
-    devices: ['gpu:0', 'gpu:1'],
+    pool: new DevicePool(['gpu:0', 'gpu:1']),
     permissions: unlimited,
   });
   const ended = Promise.all(workers.map((worker) => worker.run()));

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { NativeConnection } from '@temporalio/worker';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { DevicePool } from '../../activities/device-pool.ts';
 import { unlimited } from '../../activities/permissions.ts';
 import { lightActivities } from '../../activities/stages.ts';
 import { readManifest } from '../../artifacts/results.ts';
@@ -24,7 +25,10 @@ beforeEach(() => {
 let stop = async (): Promise<void> => undefined;
 beforeAll(async () => {
   const connection = await NativeConnection.connect({ address: server.environment.address });
-  const workers = await createHeavyWorkers(connection, 'default', { devices: ['cpu', 'cpu'], permissions: unlimited });
+  const workers = await createHeavyWorkers(connection, 'default', {
+    pool: new DevicePool(['cpu', 'cpu']),
+    permissions: unlimited,
+  });
   const ended = Promise.all(workers.map((worker) => worker.run()));
   stop = async () => {
     for (const worker of workers) worker.shutdown();

@@ -1,0 +1,123 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { ServerResponse } from 'node:http';
+import type { Client } from '@temporalio/client';
+import type { DevicePool } from '../activities/device-pool.ts';
+import { measured, registry } from '../activities/metrics.ts';
+import { ServerError } from '../runtime/temporal-server.ts';
+import type { Room } from './room.ts';
+import { showServer } from './server-metrics.ts';
+import { connectClient } from './server.ts';
+import type { ServerConfig } from './server.ts';
+import type { RunningWorkers } from './workers.ts';
+
+/** What a worker's process tells orchestrators and Prometheus of itself. */
+interface StatusPage {
+  /** Where the SDK's own exporter listens, on this machine: its families are shown with ours. */
+  readonly sdk: string;
+  readonly room: Room;
+  readonly workers: RunningWorkers;
+  readonly server: ServerConfig;
+}
+
+const PATIENCE_MS = 3000;
+
+/**
+ * Serves /metrics, /healthz (200 as long as the process is of use: do not kill it) and /readyz (200 where it takes work) on
+ * an address such as `127.0.0.1:9464`.
+ * @throws ServerError where the address is taken
+ */
+export async function serveStatus(address: string, page: StatusPage): Promise<{ close: () => Promise<void> }> {
+  const client = await connectClient(page.server);
+  showProcess(page.room, page.workers.pool);
+  showServer(client, page.workers.queues);
+  const { host, port } = addressOf(address);
+  const server = createServer((request, response) => {
+    void answer(request.url ?? '/', page, client, response).catch((error: unknown) =>
+      say(response, 500, String(error)),
+    );
+  });
+  server.listen(port, host);
+  await once(server, 'listening').catch((cause: unknown) => {
+    throw new ServerError(`--metrics: expected ${address} to be free, got: ${String(cause)}; name another`, { cause });
+  });
+  return {
+    async close() {
+      server.closeAllConnections();
+      const closed = once(server, 'close');
+      server.close();
+      await closed;
+      await client.connection.close();
+    },
+  };
+}
+
+/** `9464`, `:9464`, `0.0.0.0:9464`, `[::1]:9464`. Without a host this machine alone is served. */
+export function addressOf(text: string): { readonly host: string; readonly port: number } {
+  const [, host = '', port = ''] = /^(?:(.*):)?(\d{1,5})$/.exec(text) ?? [];
+  return { host: host.replaceAll(/[[\]]/g, '') || '127.0.0.1', port: Number(port) };
+}
+
+async function answer(
+  url: string,
+  { sdk, room, workers }: StatusPage,
+  client: Client,
+  response: ServerResponse,
+): Promise<void> {
+  const path = url.split('?')[0];
+  if (path === '/metrics') {
+    const [ours, theirs] = await Promise.all([registry.metrics(), textOf(sdk)]);
+    response.writeHead(200, { 'content-type': registry.contentType });
+    response.end(`${ours}${theirs}`);
+    return;
+  }
+  const now = workers.state();
+  if (path === '/healthz') return say(response, now === 'failed' ? 503 : 200, now);
+  if (path !== '/readyz') return say(response, 404, '/metrics, /healthz and /readyz are here');
+  const shortage = room.shortage();
+  const silence = await within(client.workflowService.getSystemInfo({})).then(
+    () => null,
+    (error: unknown) => `the Temporal server does not answer: ${String(error)}`,
+  );
+  const why = now === 'running' ? (shortage ?? silence) : now;
+  say(response, why === null ? 200 : 503, why ?? 'ready');
+}
+
+function say(response: ServerResponse, status: number, text: string): void {
+  if (!response.headersSent) response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' });
+  response.end(`${text}\n`);
+}
+
+async function textOf(sdk: string): Promise<string> {
+  const page = await fetch(`http://${sdk}/metrics`, { signal: AbortSignal.timeout(PATIENCE_MS) });
+  return await page.text();
+}
+
+async function within<T>(answering: Promise<T>): Promise<T> {
+  const late = AbortSignal.timeout(PATIENCE_MS);
+  return await Promise.race([
+    answering,
+    once(late, 'abort').then(() => Promise.reject(new Error('no answer in time'))),
+  ]);
+}
+
+function bytes(value: number | null): readonly (readonly [Readonly<Record<string, string>>, number])[] {
+  return value === null ? [] : [[{}, value]];
+}
+
+function showProcess(room: Room, pool: DevicePool | null): void {
+  measured('nas_worker_free_disk_bytes', 'Room on the disk that results are written to', [], () =>
+    bytes(room.free.disk),
+  );
+  measured('nas_worker_available_memory_bytes', 'Memory that programs could still have here', [], () =>
+    bytes(room.free.memory),
+  );
+  measured('nas_worker_takes_work', 'Whether this worker asks for work: 0 while disk or memory is short', [], () => [
+    [{}, room.shortage() === null ? 1 : 0],
+  ]);
+  if (pool === null) return;
+  measured('nas_worker_devices', 'Devices of this worker: processors or cards for heavy work', [], () => [
+    [{}, pool.size],
+  ]);
+  measured('nas_worker_busy_devices', 'Devices of this worker that work has taken', [], () => [[{}, pool.busy]]);
+}
