@@ -58,7 +58,7 @@ export class FolderIndex {
   async #directoriesIn(folder: string): Promise<string[]> {
     const names = (await entriesOf(folder)).filter((name) => !name.endsWith('.tmp'));
     const found = await Promise.all(
-      names.map((name) => (HASH.test(name) ? textOf(path.join(folder, name)) : decodeURIComponent(name))),
+      names.map(async (name) => (HASH.test(name) ? await textOf(path.join(folder, name)) : decodeURIComponent(name))),
     );
     return found.filter((directory) => directory !== null).toSorted();
   }

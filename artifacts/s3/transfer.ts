@@ -1,24 +1,37 @@
 import { createHash, webcrypto } from 'node:crypto';
 import { open, stat } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import type { CompletedPart, Part } from '@aws-sdk/client-s3';
+import { KnownError } from '../../plan/endings.ts';
 import type { Bucket } from './bucket.ts';
 import { pause } from './bucket.ts';
 import { faultOf, S3Fault, statusOf } from './faults.ts';
 
 // Files to and from a bucket, whatever their size, with every byte checked on its way.
 
+/** Up to that a file goes whole: a store has to put parts together again, and to send it once more costs little. */
+const LARGEST_WHOLE = 256 * 1024 * 1024;
 const LEAST_PART = 16 * 1024 * 1024;
 /** S3 takes 10,000. */
 const MOST_PARTS = 9000;
 const AT_ONCE = 4;
 const TRIES = 5;
+/** What has come is written to the disk in pieces of that size. */
+const WRITE_BYTES = 4 * 1024 * 1024;
 
 /**
  * Sends a file to a key that holds nothing but these bytes, so that a transfer which somebody began and was killed in is
  * gone on with: parts that have arrived are not sent again.
  * @param sha256 of the file, where it is known
+ * @param largestWhole bytes that a file may have to go in one request
  */
-export async function upload(bucket: Bucket, key: string, file: string, sha256?: string): Promise<void> {
+export async function upload(
+  bucket: Bucket,
+  key: string,
+  file: string,
+  sha256?: string,
+  largestWhole = LARGEST_WHOLE,
+): Promise<void> {
   const { size } = await stat(file);
   const handle = await open(file, 'r');
   const readAt: ReadAt = async (from, length) => {
@@ -28,7 +41,7 @@ export async function upload(bucket: Bucket, key: string, file: string, sha256?:
     throw new S3Fault(`${file}: expected ${length} bytes at ${from}, got ${bytesRead}; it is tried again`, null);
   };
   try {
-    if (size <= LEAST_PART) await bucket.write(key, await readAt(0, size), undefined, sha256);
+    if (size <= largestWhole) await bucket.write(key, await readAt(0, size), undefined, sha256);
     else await uploadParts(bucket, key, size, readAt);
   } finally {
     await handle.close();
@@ -111,10 +124,9 @@ export async function download(bucket: Bucket, key: string, file: string): Promi
       try {
         const body = await bucket.stream(key, received);
         if (body === null) return null;
-        for await (const chunk of body) {
-          hash.update(chunk);
-          await handle.appendFile(chunk);
-          received += chunk.length;
+        for await (const chunks of inPieces(body)) {
+          for (const chunk of chunks) hash.update(chunk);
+          received += await written(handle, chunks);
         }
         await handle.sync();
         return hash.digest('hex');
@@ -129,4 +141,26 @@ export async function download(bucket: Bucket, key: string, file: string): Promi
   } finally {
     await handle.close();
   }
+}
+
+/** Chunks of so many bytes together that they are worth a write. */
+async function* inPieces(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer[]> {
+  let chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of body) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes < WRITE_BYTES) continue;
+    yield chunks;
+    [chunks, bytes] = [[], 0];
+  }
+  if (bytes > 0) yield chunks;
+}
+
+/** Adds chunks to a file; their bytes. */
+async function written(handle: FileHandle, chunks: readonly Buffer[]): Promise<number> {
+  const bytes = chunks.reduce((sum, { length }) => sum + length, 0);
+  const { bytesWritten } = await handle.writev(chunks);
+  if (bytesWritten === bytes) return bytes;
+  throw new KnownError('Crashed', `expected room on this disk for ${bytes} bytes, got ${bytesWritten}; free some`);
 }

@@ -1,8 +1,9 @@
+import { spawnSync } from 'node:child_process';
 import { readFileSync, symlinkSync } from 'node:fs';
+import { hostname } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { checkRunId, placeOf } from '../../artifacts/paths.ts';
-import { openStore } from '../../artifacts/results.ts';
 import { amend, FencedError, HeldStage } from '../../artifacts/stage.ts';
 import { compareTokens } from '../../artifacts/token.ts';
 import { claim, directory, tokenOf } from '../support/stage-claim.ts';
@@ -71,24 +72,42 @@ describe.each(implementations)('in %s', (_, open) => {
     expect((await store.read(directory))?.notices).toEqual(['chosen']);
     await expect(amend(store, directory, tokenOf(), [], noted('too late'))).rejects.toThrow(FencedError);
   });
-});
 
-test('a stopped attempt that wakes up after its replacement finished is refused and touches no file', async () => {
-  const store = openStore(temporaryFolder());
-  const writing = { root: store.root, directory, attempt: 1, name: 'result', bytes: 10_000, claims: true };
-  const zombie = startWriter({ ...writing, commits: 100_000 });
-  await expect
-    .poll(async () => (await store.read(directory))?.files.length ?? 0, { timeout: 30_000 })
-    .toBeGreaterThan(2);
-  zombie.child.kill('SIGSTOP');
-  const replacement = await HeldStage.claim(store, directory, tokenOf({ attempt: 2 }), claim);
-  await replacement.put({ 'result-0.bin': 'of the replacement' });
-  await replacement.end({ ending: 'done', phases: null }, { state: 'done', outputs: {} });
-  const before = await store.read(directory);
-  zombie.child.kill('SIGCONT');
-  expect((await zombie.done).error).toMatch(/FencedError: quick\/one-shot: .*attempt 2; this attempt ends here/);
-  expect(readFileSync(path.join(store.root, directory, 'result-0.bin'), 'utf8')).toBe('of the replacement');
-  expect(await store.read(directory)).toEqual(before);
+  test('a stopped attempt that wakes up after its replacement finished is refused and touches no file', async () => {
+    const store = await open();
+    const writing = { root: store.root, directory, attempt: 1, name: 'result', bytes: 10_000, claims: true };
+    const zombie = startWriter({ ...writing, commits: 100_000 });
+    await expect
+      .poll(async () => (await store.read(directory))?.files.length ?? 0, { timeout: 30_000 })
+      .toBeGreaterThan(2);
+    zombie.child.kill('SIGSTOP');
+    const replacement = await HeldStage.claim(store, directory, tokenOf({ attempt: 2 }), claim);
+    const placed = await replacement.put({ 'result-0.bin': 'of the replacement' });
+    await replacement.end({ ending: 'done', phases: null }, { state: 'done', outputs: {} });
+    const before = await store.read(directory);
+    zombie.child.kill('SIGCONT');
+    expect((await zombie.done).error).toMatch(/FencedError: quick\/one-shot: .*attempt 2; this attempt ends here/);
+    const { 'result-0.bin': result } = placed;
+    expect(readFileSync(await store.fetch(result), 'utf8')).toBe('of the replacement');
+    expect(await store.read(directory)).toEqual(before);
+  });
+
+  test('who holds a stage is told by its token alone: a process of that name and number may live elsewhere, or be another', async () => {
+    const store = await open();
+    const holder = tokenOf({ attempt: 2 });
+    await HeldStage.claim(store, directory, holder, claim);
+    const ended = spawnSync('true');
+    // A container that was killed and one that lives may share a host name, and every container has a process 1.
+    for (const [at, pid] of [process.pid, ended.pid, 1].entries()) {
+      const seen = (await store.read(directory))!;
+      const ledger = seen.attempts.map((attempt) => ({ ...attempt, host: hostname(), pid }));
+      await store.swap(directory, seen, { ...seen, attempts: ledger });
+      await expect(HeldStage.claim(store, directory, tokenOf(), claim)).rejects.toThrow(FencedError);
+      const next = await HeldStage.claim(store, directory, tokenOf({ attempt: 3 + at }), claim);
+      await next.change(noted(`held after ${pid}`));
+    }
+    expect((await store.read(directory))?.notices).toHaveLength(3);
+  });
 });
 
 test('names that leave the results folder are refused', async () => {

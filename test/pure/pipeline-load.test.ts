@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { loadPipeline } from '../../pipelines/compile.ts';
 import { projectRoot } from '../../artifacts/paths.ts';
+import { childPlanOf, inputOf } from '../../plan/inputs.ts';
 import { isObject, valueAt } from '../../plan/json.ts';
 import type { Plan } from '../../plan/plan.ts';
 import { planOf, problemsOf } from '../support/pipelines.ts';
@@ -60,6 +61,18 @@ stages:
     expect(timeout).toEqual({ startToCloseMs: 7_200_000, heartbeatMs: 30_000 });
     expect([queue, condition]).toEqual(['big', "stages.before.files.x.sha256 != ''"]);
     expect(stageOf(plan(), 'before').queue).toBe('gpu');
+  });
+
+  test('says to each stage, and to the pipelines that it runs, what is kept', () => {
+    const kept = planOf(text.replace('stages:', 'keep: epochs\nstages:'), { id: 'run-1' });
+    const before = stageOf(kept, 'before');
+    const cell = { id: 'before', values: {} };
+    expect(inputOf(kept, before, cell, {}, { reuse: 'anything' }).origin).toMatchObject({ keep: ['epochs'] });
+    expect(childPlanOf(kept, plan(), cell, {}, { reuse: 'anything' }).keep).toEqual(['epochs']);
+    const own = { ...plan(), keep: ['set-aside'] as const };
+    expect(childPlanOf(kept, own, cell, {}, { reuse: 'anything' }).keep).toEqual(['set-aside']);
+    expect(inputOf(plan(), before, cell, {}, { reuse: 'anything' }).origin).not.toHaveProperty('keep');
+    expect(problemsOf(text.replace('stages:', 'keep: [everything]\nstages:')).join()).toMatch(/keep/);
   });
 
   test('is plain data: it survives JSON', () => {

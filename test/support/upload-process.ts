@@ -16,4 +16,4 @@ client.middlewareStack.add(
     },
   { step: 'initialize' },
 );
-await upload(bucket, `files/${sha256}`, file, sha256);
+await upload(bucket, `files/${sha256}`, file, sha256, 0);
