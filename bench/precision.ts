@@ -4,6 +4,8 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { spaceNamed } from './train-task.ts';
+import { resultsRoot } from '../artifacts/paths.ts';
+import { armsText } from '../cli/compare.ts';
 import { DatasetConfig } from '../configs/dataset-schema.ts';
 import { plainBatches } from '../nas/data/batches.ts';
 import type { Batch } from '../nas/data/batches.ts';
@@ -13,12 +15,15 @@ import { evaluateSubnets, Tally } from '../nas/evaluation/evaluate.ts';
 import { referenceLogits } from '../test/support/reference.ts';
 import { sampledSubnets } from '../nas/evaluation/subnet-set.ts';
 import { loadSupernet } from '../nas/supernet/weights.ts';
+import { compareArms } from '../report/arms.ts';
+import { stagesNamed } from '../report/compare.ts';
 import { root } from '../runtime/layout.ts';
 import { openDataset } from '../nas/data/open.ts';
 
-// npm run bench:precision -- --supernet FILE [--json --space S --groups K --subnets 200 --images 500,2500,10000]:
+// npm run bench:precision -- --supernet FILE [--json --space S --groups K --subnets 200 --images 500,2500,10000 --run RUN]:
 // whether bf16 ranks subnets of a trained Fashion-MNIST supernet as float32 does, and what ties and the number of test
-// images do to that; and whether walked as a tree subnets score as each does alone, by plain convolutions.
+// images do to that; and whether walked as a tree subnets score as each does alone, by plain convolutions. Of a run of
+// pipelines/fashion-precision.yml also what training in bf16 does to tau, seed by seed: what `nas compare RUN --by precision` says.
 
 const GOAL = 0.97;
 const BATCH = 500;
@@ -30,6 +35,7 @@ const { values: options } = parseArgs({
     subnets: { type: 'string', default: '200' },
     /** Numbers of test images, ascending. */
     images: { type: 'string', default: '500,2500,10000' },
+    run: { type: 'string' },
     json: { type: 'boolean', default: false },
   },
 });
@@ -70,9 +76,13 @@ const cases = sizes.map((images, index) => {
       Math.max(...float32.top1.map((count, subnet) => Math.abs(count - bf16.top1[subnet]!))) / images,
   };
 });
+const trained =
+  options.run === undefined ? null : await compareArms(await stagesNamed(resultsRoot(), options.run), 'precision');
 if (options.json) {
-  console.log(JSON.stringify({ bench: 'precision', device: cpus()[0]?.model.trim(), supernet: file, equality, cases }));
+  const device = cpus()[0]?.model.trim();
+  console.log(JSON.stringify({ bench: 'precision', device, supernet: file, equality, cases, trained }));
 } else {
+  if (trained !== null) console.log(armsText(trained));
   console.log(
     `${equality.subnets} subnets on ${equality.images} images, tree against one by one in float32: ${equality.different_counts} counts differ, ` +
       `cross-entropies by ${equality.largest_cross_entropy_difference.toExponential(1)} at most`,

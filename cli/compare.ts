@@ -1,28 +1,79 @@
+import path from 'node:path';
 import pc from 'picocolors';
 import type { Command } from 'commander';
+import { atomicWrite } from '../artifacts/files.ts';
 import { resultsRoot } from '../artifacts/paths.ts';
 import { Failure } from './failure.ts';
 import { jsonOption, output } from './options.ts';
 import { columns } from './view/format.ts';
-import { compareRuns } from '../report/compare.ts';
+import type { Json } from '../plan/json.ts';
+import { compareArms } from '../report/arms.ts';
+import type { ComparedArms } from '../report/arms.ts';
+import { compareRuns, stagesNamed } from '../report/compare.ts';
 import type { ComparedRuns } from '../report/compare.ts';
 import { duration, tau } from '../report/format.ts';
+
+interface Options {
+  readonly by?: string;
+  readonly html?: string;
+  readonly json?: true;
+}
 
 export function define(command: Command): void {
   command
     .argument('<run...>', 'runs, or single stages as <run>/<folder>; the first is what the others are held against')
+    .option('--by <key>', 'pair the supernets in them that differ in this key of `with` alone, such as precision')
+    .option('--html <file>', 'write it as a page, one file')
     .addOption(jsonOption())
-    .action(async (runs: string[], { json }: { json?: true }) => {
-      if (runs.length < 2) {
-        throw new Failure(`nas compare: expected two runs or more, got ${runs.length}; \`nas list\` shows them`, 2);
-      }
-      const compared = await compareRuns(resultsRoot(), runs);
-      output(json, compared, () => comparisonText(compared));
-    });
+    .action(compare);
+}
+
+async function compare(runs: string[], { by, html, json }: Options): Promise<void> {
+  if (runs.length < 2 && by === undefined) {
+    throw new Failure(
+      `nas compare: expected two runs or more, or --by, got ${runs.length}; \`nas list\` shows them`,
+      2,
+    );
+  }
+  const root = resultsRoot();
+  const compared = await compareRuns(root, runs);
+  const arms = by === undefined ? null : await compareArms(await stagesOf(runs), by);
+  if (html === undefined) {
+    const parts = [...(arms === null ? [] : [armsText(arms)]), ...(runs.length < 2 ? [] : [comparisonText(compared)])];
+    return output(json, { ...compared, by: arms }, () => parts.join('\n\n'));
+  }
+  const { comparePage } = await import('../pages/compare-page.tsx');
+  const text = comparePage(compared, arms);
+  await atomicWrite(path.resolve(html), text);
+  output(json, { runs, file: html, bytes: Buffer.byteLength(text) }, () => `${html}: ${runs.join(', ')} compared`);
+}
+
+async function stagesOf(runs: readonly string[]) {
+  return (await Promise.all(runs.map(async (run) => await stagesNamed(resultsRoot(), run)))).flat();
+}
+
+/** What a setting is worth: a table for each of its values, a line a pair, and the mean of all pairs. */
+export function armsText({ key, first, others }: ComparedArms): string {
+  return others
+    .flatMap(({ value, pairs, mean }) => [
+      ...columns([
+        [key, ...[first, value].map(inWords), 'difference'].map((title) => pc.dim(title)),
+        ...pairs.map(({ name, first: one, other, difference }) => [
+          name,
+          tauOf(one),
+          tauOf(other),
+          signedTau(difference),
+        ]),
+        [`mean of ${pairs.length}`, '', '', signedTau(mean)],
+      ]),
+      '',
+    ])
+    .concat(pc.dim('differences of tau on the same resamples of the ground truth; those of the mean draw pairs too'))
+    .join('\n');
 }
 
 /** What differs, then what was reached, then what it cost: a table each. */
-export function comparisonText({ runs, settings, supernets, costs }: ComparedRuns): string {
+export function comparisonText({ runs, settings, supernets, rankings, costs }: ComparedRuns): string {
   const head = (...titles: string[]): string[] => [...titles, ...runs].map((title) => pc.dim(title));
   const told = settings.map(({ stages, key, values }) => [
     inFewWords(stages),
@@ -30,27 +81,16 @@ export function comparisonText({ runs, settings, supernets, costs }: ComparedRun
     ...values.map((value) => (value === null ? '—' : JSON.stringify(value))),
   ]);
   const reached = supernets.flatMap(({ stage, chosen, overFirst }) => [
-    [
-      stage,
-      'tau',
-      ...chosen.map((one) =>
-        one === null ? '—' : one.tau === null ? 'undefined' : tau(one.tau, one.interval ?? undefined),
-      ),
-    ],
+    [stage, 'tau', ...chosen.map((one) => (one === null ? '—' : tauOf(one)))],
     ['', 'epoch', ...chosen.map((one) => (one === null ? '—' : String(one.epoch)))],
     ...(overFirst.every((one) => one === null)
       ? []
-      : [
-          [
-            '',
-            `over ${runs[0] ?? ''}`,
-            ...overFirst.map((one) => (one === null ? '' : signed(tau(one.estimate, [one.low, one.high])))),
-          ],
-        ]),
+      : [['', `over ${runs[0] ?? ''}`, ...overFirst.map((one) => (one === null ? '' : signedTau(one)))]]),
   ]);
   const spent = [
     ['useful', ...costs.map(({ useful }) => duration(1000 * useful))],
     ['redone', ...costs.map(({ redone }) => duration(1000 * redone))],
+    ['waiting', ...costs.map(({ waiting }) => duration(1000 * waiting))],
     ['attempts', ...costs.map(({ attempts }) => String(attempts))],
   ];
   return [
@@ -63,8 +103,41 @@ export function comparisonText({ runs, settings, supernets, costs }: ComparedRun
           pc.dim('differences of tau on the same resamples of the ground truth, with 95 % bootstrap intervals'),
         ]),
     '',
+    ...(rankings.every((one) => one === null)
+      ? []
+      : [
+          ...columns([
+            head('ranking'),
+            ['subnets', ...rankings.map((one) => (one === null ? '—' : one.subnets.toLocaleString('en-US')))],
+            ['best top-1 %', ...rankings.map((one) => one?.best?.toFixed(2) ?? '—')],
+          ]),
+          '',
+        ]),
     ...columns([head('time'), ...spent]),
   ].join('\n');
+}
+
+interface Tau {
+  readonly tau: number | null;
+  readonly interval: readonly [number, number] | null;
+}
+
+function tauOf({ tau: value, interval }: Tau): string {
+  return value === null ? 'undefined' : tau(value, interval ?? undefined);
+}
+
+interface Difference {
+  readonly estimate: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+function signedTau({ estimate, low, high }: Difference): string {
+  return `${estimate < 0 ? '' : '+'}${tau(estimate, [low, high])}`;
+}
+
+function inWords(value: Json): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 const MOST = 2;
@@ -72,8 +145,4 @@ const MOST = 2;
 function inFewWords(stages: readonly string[]): string {
   const more = stages.length > MOST ? `, ${stages.length - MOST} more` : '';
   return stages.slice(0, MOST).join(', ') + more;
-}
-
-function signed(figure: string): string {
-  return figure.startsWith('-') ? figure : `+${figure}`;
 }

@@ -2,7 +2,7 @@ import { Argument } from 'commander';
 import type { Command } from 'commander';
 
 /** What each shell has to be told once: it asks `nas complete` for the words that may stand where the cursor is. */
-const SCRIPTS: Readonly<Record<string, string>> = {
+export const completionScripts: Readonly<Record<string, string>> = {
   bash: String.raw`# eval "$(nas completion bash)"
 _nas() {
   local IFS=$'\n'
@@ -22,6 +22,6 @@ complete -c nas -a '(nas complete -- (commandline -opc)[2..] (commandline -ct) 2
 
 export function define(command: Command): void {
   command
-    .addArgument(new Argument('<shell>', 'the shell that is to complete').choices(Object.keys(SCRIPTS)))
-    .action((shell: string) => void process.stdout.write(`${SCRIPTS[shell] ?? ''}\n`));
+    .addArgument(new Argument('<shell>', 'the shell that is to complete').choices(Object.keys(completionScripts)))
+    .action((shell: string) => void process.stdout.write(`${completionScripts[shell] ?? ''}\n`));
 }

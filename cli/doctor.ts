@@ -7,6 +7,7 @@ import { columns } from './view/format.ts';
 import {
   bindingFile,
   cacheFolder,
+  commandFor,
   deviceInUse,
   isWritable,
   nearest,
@@ -87,7 +88,7 @@ async function bucketCheck(root: string): Promise<Check> {
   };
 }
 
-const setUpAgain = 'run `npm run setup`';
+const setUpAgain = `run \`${commandFor('setup')}\``;
 
 async function libtensorflowCheck(): Promise<Check> {
   const problem = await testBinding(bindingFile).then(
@@ -128,7 +129,11 @@ function gpuCheck(cards: readonly string[], isForGpus: boolean, isUsed: boolean)
   const found = cards.length > 0 ? cards.join('; ') : 'none, computing on the CPU';
   const check = { name: 'gpu', ok: isUsed, found, expected: 'an NVIDIA GPU, if one is to be used' };
   if (cards.length > 0 && !isForGpus) {
-    return { ...check, found: `${found}; not in use, for that run \`npm run setup -- --device gpu\``, remedy: '' };
+    return {
+      ...check,
+      found: `${found}; not in use, for that run \`${commandFor('setup', '--device gpu')}\``,
+      remedy: '',
+    };
   }
   if (isUsed) return { ...check, remedy: '' };
   return {

@@ -19,7 +19,7 @@ const steer = (): Promise<{ define: Define }> => import('./steer.ts');
 export const VERBS: Verbs = {
   init: ['write a pipeline with its configs into a folder of your own', () => import('./init.ts')],
   setup: ['install what npm cannot: the Temporal server and TensorFlow (--device gpu)', () => import('./setup.ts')],
-  up: ['start the server and the workers of this clone, until Ctrl-C', () => import('./up.ts')],
+  up: ['start a server and workers here, until Ctrl-C', () => import('./up.ts')],
   worker: ['start workers for a server that runs already', () => import('./worker.ts')],
   quickstart: ['run pipelines/quickstart.yml from server to summary', () => import('./quickstart.ts')],
   plan: ['check a pipeline and show what it would do', () => import('./plan.ts')],
@@ -53,8 +53,9 @@ export const VERBS: Verbs = {
   'verify-resume': ['run a pipeline with and without kills, and compare every bit', () => import('./verify-resume.ts')],
   'check-upgrade': ['replay the open runs of a server on this code', () => import('./check-upgrade.ts')],
   data: ['prepare a data set of image files', () => import('./data.ts')],
+  draw: ['draw subnets of a space, for a ground truth or a ranking', () => import('./draw.ts')],
   completion: ['print what makes a shell complete verbs, runs and stages', () => import('./completion.ts')],
-  doctor: ['check what this clone needs to run', () => import('./doctor.ts')],
+  doctor: ['check what a run needs here', () => import('./doctor.ts')],
 };
 
 /** Runs the command line; sets the exit code: 0, 1 (failed), 2 (bad input). */

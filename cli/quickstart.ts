@@ -21,7 +21,7 @@ import { endInWords, follow } from './watch.ts';
 import { retryStageUpdate } from '../plan/messages.ts';
 import { answered, readRun } from '../runs/run.ts';
 import type { RunView } from '../runs/run.ts';
-import { serverHome } from '../runtime/layout.ts';
+import { commandFor, serverHome } from '../runtime/layout.ts';
 
 export function define(command: Command): void {
   const file = 'pipelines/quickstart.yml';
@@ -41,12 +41,15 @@ async function quickstart(pipeline: string, { json, ...options }: LoadOptions): 
       const { client } = server;
       const outcome = await startOrAttach(server, plan);
       if (outcome === 'done')
-        tell(`run ${plan.id}: done already; \`npm start -- --id NAME --fresh\` runs it all once more`);
+        tell(
+          `run ${plan.id}: done already; \`${commandFor('quickstart', '--id NAME --fresh')}\` runs it all once more`,
+        );
       if (outcome === 'attached') await retryParked(client, plan.id);
       const footer = server.uiOf(plan.id) ?? '';
       const view = await follow(client, plan.id, { quiet: json === true, footer, isOver, signal });
       if (view?.ending !== 'done') process.exitCode = 1;
-      if (view === null) return tell(`run ${plan.id}: stops at a checkpoint; \`npm start\` goes on from there`);
+      if (view === null)
+        return tell(`run ${plan.id}: stops at a checkpoint; \`${commandFor('quickstart')}\` goes on from there`);
       const stages = await catalogue(resultsRoot(), plan.id);
       const reports = await readReports(resultsRoot(), stages);
       // `nas open` fetches one out of a bucket.
@@ -76,7 +79,7 @@ function isOver({ ending, status }: RunView): boolean {
 }
 
 function stuck(view: RunView): string {
-  return `${statusTable(view)}\n\nrun ${view.status.id}: stages wait for a person; mend the cause, and \`npm start\` tries them again`;
+  return `${statusTable(view)}\n\nrun ${view.status.id}: stages wait for a person; mend the cause, and \`${commandFor('quickstart')}\` tries them again`;
 }
 
 // Whoever says `npm start` again has mended what was wrong.

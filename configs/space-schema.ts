@@ -22,10 +22,14 @@ const stride = z.literal([1, 2], expected('a stride of 1 or 2'));
 
 const stem = z.strictObject(
   {
-    kernel: integer(1, 15).refine((kernel) => kernel % 2 === 1, expected('an odd kernel size')),
-    stride,
-    pool: z.boolean(expected('true or false')),
-    base: integer(1, 4096),
+    kernel: integer(1, 15)
+      .refine((kernel) => kernel % 2 === 1, expected('an odd kernel size'))
+      .meta({ description: 'Side of its convolution; odd.', unit: 'pixels' }),
+    stride: stride.meta({ description: 'Of that convolution.', unit: 'pixels' }),
+    pool: z
+      .boolean(expected('true or false'))
+      .meta({ description: 'Whether a max pooling that halves the side follows.' }),
+    base: integer(1, 4096).meta({ description: 'Its widest width.', unit: 'channels' }),
   },
   expected('a mapping of kernel, stride, pool, base'),
 );
@@ -35,7 +39,17 @@ const depth = z
   .tuple([integer(1, 9), integer(1, 9)], expected('[smallest, largest] depth'))
   .refine(([low, high]) => low <= high, expected('the smallest depth first'));
 
-const stage = z.strictObject({ base: integer(1, 4096), stride, depth }, expected('a mapping of base, stride, depth'));
+const stage = z.strictObject(
+  {
+    base: integer(1, 4096).meta({ description: 'Its widest width.', unit: 'channels' }),
+    stride: stride.meta({ description: 'Of its first block.', unit: 'pixels' }),
+    depth: depth.meta({
+      description: 'Fewest and most blocks; each number is a digit of the arch code.',
+      unit: 'blocks',
+    }),
+  },
+  expected('a mapping of base, stride, depth'),
+);
 
 const ratio = z
   .number(expected('a ratio above 0, at most 1'))
@@ -58,17 +72,31 @@ const resolutions = z
 export const SpaceConfig: z.ZodType<Space> = z
   .strictObject(
     {
-      name: z.string().regex(/^[a-z0-9][a-z0-9-]*$/, expected('a name of lower-case letters, digits and dashes')),
-      channels: integer(1, 4),
-      resolutions,
-      stem,
+      name: z
+        .string()
+        .regex(/^[a-z0-9][a-z0-9-]*$/, expected('a name of lower-case letters, digits and dashes'))
+        .meta({ description: 'What reports and messages call it.' }),
+      channels: integer(1, 4).meta({ description: 'Of the images.', unit: 'channels' }),
+      resolutions: resolutions.meta({
+        description: 'Sides of the images that training draws from, rising; all else is measured at the last.',
+        unit: 'pixels',
+      }),
+      stem: stem.meta({ description: 'The first layer.' }),
       stages: z
         .array(stage, expected('a list of stages'))
         .min(1, expected('at least one stage'))
-        .max(9, expected('at most 9 stages')),
-      ratios,
-      divisor: integer(1, 64),
-      activation: z.enum(['silu', 'mish'], expected('silu or mish, or no such key for ReLU')).optional(),
+        .max(9, expected('at most 9 stages'))
+        .meta({ description: 'The stages of the network, in order: blocks of one resolution.' }),
+      ratios: ratios.meta({
+        description:
+          'Shares of a base, falling: the widths that there are to choose from, a digit of the arch code each.',
+        unit: 'share',
+      }),
+      divisor: integer(1, 64).meta({ description: 'What every width is a multiple of.', unit: 'channels' }),
+      activation: z
+        .enum(['silu', 'mish'], expected('silu or mish, or no such key for ReLU'))
+        .optional()
+        .meta({ description: 'Behind each block; ReLU where absent.' }),
     },
     expected('a mapping of name, channels, resolutions, stem, stages, ratios, divisor, activation'),
   )
@@ -80,7 +108,8 @@ export const SpaceConfig: z.ZodType<Space> = z
       const message = `expected widths that the divisor ${space.divisor} divides, got ${narrow}; use a larger base`;
       context.addIssue({ code: 'custom', path, message });
     }
-  });
+  })
+  .meta({ description: 'The subnets that there are: the name of a file in configs/spaces, or the same map.' });
 
 /**
  * YAML to Space.

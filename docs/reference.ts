@@ -1,14 +1,19 @@
 import path from 'node:path';
 import { Command } from 'commander';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { load as parseYaml } from 'js-yaml';
 import { z } from 'zod';
+import { keysOf } from './keys.ts';
+import type { Key } from './keys.ts';
 import { atomicWrite } from '../artifacts/files.ts';
 import { projectRoot } from '../artifacts/paths.ts';
 import { VERBS } from '../cli/main.ts';
+import { DatasetConfig } from '../configs/dataset-schema.ts';
+import { SpaceConfig } from '../configs/space-schema.ts';
 import { kinds } from '../pipelines/kinds/catalogue.ts';
 import { PipelineFile, StageFile } from '../pipelines/schema.ts';
-import { isObject } from '../plan/json.ts';
-import type { Json, JsonObject } from '../plan/json.ts';
+import { isObject, valueAt } from '../plan/json.ts';
+import type { JsonObject } from '../plan/json.ts';
 
 /**
  * The pages of reference, made of the schemas and of the commands' own help: `npx tsx docs/reference.ts` writes them after a
@@ -46,116 +51,95 @@ function helpOf(command: Command): string {
 }
 
 function pipelinesPage(): string {
-  const file = schemaOf(PipelineFile);
-  const stage = schemaOf(StageFile);
+  const sections = Object.entries(sectionsOfKeys()).flatMap(([title, { lead, keys, given }]) => [
+    `## ${title}`,
+    ...(lead === '' ? [] : [lead]),
+    tableOf(keys, given),
+  ]);
   return (
     [
       '# Pipelines',
-      'Every key of a pipeline file. Values may be references (`${{ params.x }}`, `${{ matrix.x }}`, `${{ stages.ID.OUTPUT }}`). ' +
-        'Keys of `with` that a stage leaves out come from the `with` of the pipeline, then from its `config` files.',
-      '## The file',
-      tableOf(file, 'pipelines/schema.ts'),
-      '## A stage',
-      tableOf(stage, 'pipelines/schema.ts'),
-      ...[...kinds.values()].flatMap((kind) => [
-        `## ${kind.name}`,
-        `It ${kind.summary}. Keys of \`with\`:`,
-        tableOf(schemaOf(kind.schema), SCHEMAS[kind.name] ?? 'pipelines/kinds/catalogue.ts'),
-      ]),
+      'Every key of a pipeline file, and of the files that it names. Values may be references (`${{ params.x }}`, ' +
+        '`${{ matrix.x }}`, `${{ stages.ID.OUTPUT }}`). Keys of `with` that a stage leaves out come from the `with` of the ' +
+        'pipeline, then from its `config` files: the default is what the shipped files of `configs/` say to stages of that kind, ' +
+        'or what is built in. The unit `1` is a plain number, a `share` lies between 0 and 1.',
+      ...sections,
     ].join('\n\n') + '\n'
   );
 }
 
-function schemaOf(schema: z.ZodType): JsonObject {
-  const made = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any', target: 'draft-7', reused: 'inline' });
-  return z.record(z.string(), z.json()).parse(JSON.parse(JSON.stringify(made)));
+interface Section {
+  readonly lead: string;
+  readonly keys: readonly Key[];
+  /** What config files say to it. */
+  readonly given: readonly ConfigFile[];
 }
 
-interface Row {
-  readonly key: string;
-  readonly type: string;
-  readonly fallback: string;
+/** The tables of keys by the titles of their sections. */
+export function sectionsOfKeys(): Readonly<Record<string, Section>> {
+  const [fashion, list] = DatasetConfig.options;
+  return {
+    'The file': { lead: '', keys: keysOf(PipelineFile), given: [] },
+    'A stage': { lead: '', keys: keysOf(StageFile), given: [] },
+    ...Object.fromEntries(
+      [...kinds.values()].map(({ name, summary, schema }) => [
+        name,
+        { lead: `It ${summary}. Keys of \`with\`:`, keys: keysOf(schema, Object.keys(APART)), given: configsOf(name) },
+      ]),
+    ),
+    'A space': { lead: 'A file of `configs/spaces`.', keys: keysOf(SpaceConfig), given: [] },
+    'A data set of Fashion-MNIST': { lead: 'A file of `configs/datasets`.', keys: keysOf(fashion), given: [] },
+    'A data set of image files': { lead: 'A file of `configs/datasets`.', keys: keysOf(list), given: [] },
+  };
 }
 
-/** Where the schema of a kind stands, and with it what its keys mean. */
-const SCHEMAS: Readonly<Record<string, string>> = {
-  'train-supernet': 'nas/training/config.ts',
-  'train-standalone': 'nas/training/config.ts',
-  'evaluate-subnets': 'nas/evaluation/config.ts',
-  'search-subnets': 'nas/evaluation/search/config.ts',
-  'merge-results': 'nas/evaluation/merge.ts',
-  'ground-truth-table': 'nas/evaluation/ground-truth.ts',
-  report: 'report/report.ts',
-  command: 'pipelines/kinds/command.ts',
+/** What has a section of its own. */
+const APART: Readonly<Record<string, string>> = {
+  space: 'name or map: [a space](#a-space)',
+  dataset:
+    'name or map: [of Fashion-MNIST](#a-data-set-of-fashion-mnist), [of image files](#a-data-set-of-image-files)',
 };
-const OF_ALL = ['configs/space-schema.ts', 'configs/dataset-schema.ts'];
 
-function tableOf(schema: JsonObject, source: string): string {
-  const meanings = meaningsIn([source, ...OF_ALL]);
-  const rows = rowsOf(schema, '').map(({ key, type, fallback }) => {
-    const meaning = meanings.get(key.split('.').at(-1) ?? '') ?? '';
-    return `| \`${key}\` | ${type} | ${fallback} | ${meaning.replaceAll('|', '\\|')} |`;
+interface ConfigFile {
+  readonly name: string;
+  readonly value: JsonObject;
+}
+
+const Configured = z.object({ uses: z.string(), config: StageFile.shape.config });
+
+/** The config files that shipped pipelines give to stages of that kind. */
+function configsOf(kind: string): ConfigFile[] {
+  const pipelines = readdirSync(path.join(projectRoot, 'pipelines')).filter((name) => name.endsWith('.yml'));
+  const names = pipelines.flatMap((name) => {
+    const { config, stages } = PipelineFile.parse(yamlOf(`pipelines/${name}`));
+    const parsed = Object.values(stages).map((stage) => Configured.parse(stage));
+    return parsed.filter(({ uses }) => uses === kind).flatMap((stage) => [...config, ...stage.config]);
   });
-  return ['| key | value | default | what it is |', '|---|---|---|---|', ...rows].join('\n');
+  return [...new Set(names)].map((name) => ({ name: path.basename(name), value: yamlOf(`configs/${name}`) }));
 }
 
-/** The comments of keys in schemas' files; of a key that several maps have, none, for one of them might be meant. */
-function meaningsIn(sources: readonly string[]): Map<string, string> {
-  const text = sources.map((file) => readFileSync(path.join(projectRoot, file), 'utf8')).join('\n');
-  const keys = [...text.matchAll(/^ +(?:\/\*\* (.*) \*\/\n +)?(\w+)(?::|,$)/gm)];
-  const times = (name: string): number => keys.filter(([, , key]) => key === name).length;
-  return new Map(
-    keys.flatMap(([, comment, key = '']) => (comment === undefined || times(key) > 1 ? [] : [[key, comment] as const])),
-  );
+function yamlOf(file: string): JsonObject {
+  return z.record(z.string(), z.json()).parse(parseYaml(readFileSync(path.join(projectRoot, file), 'utf8')));
 }
 
-/** A line a key, the keys of a map below it by their dotted names. */
-function rowsOf(schema: JsonObject, prefix: string): Row[] {
-  const { properties } = schema;
-  const required = Array.isArray(schema['required']) ? schema['required'] : [];
-  if (!isObject(properties)) return [];
-  return Object.entries(properties).flatMap(([name, inner]) => {
-    if (!isObject(inner)) return [];
-    const key = prefix + name;
-    const fallback =
-      'default' in inner ? `\`${JSON.stringify(inner['default'])}\`` : required.includes(name) ? 'needed' : '';
-    return [{ key, type: typeOf(inner).replaceAll('|', '\\|'), fallback }, ...rowsOf(inner, `${key}.`)];
+function tableOf(keys: readonly Key[], given: readonly ConfigFile[]): string {
+  const rows = keys.map((key) => {
+    const { name, type, unit, meaning } = key;
+    const cells = [`\`${name}\``, APART[name] ?? type, unit, ...defaultOf(key, given), meaning];
+    return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
   });
+  return ['| key | value | unit | default | from | what it is |', '|---|---|---|---|---|---|', ...rows].join('\n');
 }
 
-function typeOf(schema: JsonObject): string {
-  const options = [schema['anyOf'], schema['oneOf']].find((list) => Array.isArray(list));
-  if (options !== undefined)
-    return [...new Set(options.flatMap((one: Json) => (isObject(one) ? typeOf(one) : [])))].join(' or ');
-  if ('const' in schema) return `\`${JSON.stringify(schema['const'])}\``;
-  if (Array.isArray(schema['enum'])) return schema['enum'].map((one) => `\`${String(one)}\``).join(', ');
-  const { type, items } = schema;
-  if (type === 'array') return isObject(items) && !('properties' in items) ? `list of: ${typeOf(items)}` : 'list';
-  const range = rangeOf(schema);
-  return `${typeof type === 'string' ? (WORDS.get(type) ?? type) : 'any value'}${range}`;
-}
-
-const WORDS = new Map([
-  ['object', 'map'],
-  ['string', 'text'],
-  ['boolean', 'true or false'],
-  ['null', 'null'],
-  ['integer', 'whole number'],
-]);
-/** What a whole number of JavaScript is limited to says nothing. */
-const UNLIMITED = Number.MAX_SAFE_INTEGER;
-
-function rangeOf(schema: JsonObject): string {
-  const limits = [
-    ['minimum', '≥'],
-    ['exclusiveMinimum', '>'],
-    ['maximum', '≤'],
-    ['exclusiveMaximum', '<'],
-  ].flatMap(([name = '', sign]) => {
-    const limit = schema[name];
-    return typeof limit === 'number' && Math.abs(limit) !== UNLIMITED ? [`${sign} ${limit}`] : [];
+/** The default of a key, and where it comes from; several files may have one each. */
+function defaultOf({ name, fallback, isNeeded }: Key, given: readonly ConfigFile[]): [value: string, from: string] {
+  const said = given.flatMap((file) => {
+    const value = valueAt(file.value, name.split('.'));
+    return value === undefined || isObject(value) ? [] : [{ from: file.name, value: `\`${JSON.stringify(value)}\`` }];
   });
-  return limits.length === 0 ? '' : ` ${limits.join(' and ')}`;
+  if (said.length > 0) return [said.map(({ value }) => value).join(', '), said.map(({ from }) => from).join(', ')];
+  if (fallback !== null) return [`\`${fallback}\``, 'built in'];
+  return [isNeeded ? 'needed' : '', ''];
 }
 
 if (process.argv[1] === import.meta.filename) {

@@ -1,34 +1,54 @@
-import { trainedStages } from './facts.ts';
-import type { RunFacts } from './facts.ts';
 import { Section, Table } from './figure.tsx';
+import { page } from './page.tsx';
 import type { Part } from './page.tsx';
-import { count, figure, range } from './words.ts';
-import { linesOf } from '../artifacts/ledger.ts';
-import { bestFirst } from '../nas/evaluation/pareto.ts';
+import { count, figure, range, signed } from './words.ts';
+import type { Json } from '../plan/json.ts';
+import type { ComparedArms } from '../report/arms.ts';
+import type { ComparedRuns } from '../report/compare.ts';
 import { duration } from '../report/format.ts';
 
-/** Several runs side by side: in what their settings differ, and what each of them reached. */
-export function compareParts(runs: readonly RunFacts[]): Part[] {
-  const heads = runs.map(({ run }) => ({ title: run, isNumber: true }));
+/** The comparison as one file that needs nothing else. */
+export function comparePage(compared: ComparedRuns, arms: ComparedArms | null): string {
+  return page({ title: `${compared.runs.join(', ')} · fewshot-nas`, parts: compareParts(compared, arms) });
+}
+
+/** Several runs side by side: what each reached, how sure the differences are, what it took, and in what settings they differ. */
+export function compareParts(compared: ComparedRuns, arms: ComparedArms | null = null): Part[] {
+  const { runs } = compared;
   return [
     {
       id: 'head',
       content: (
         <header>
-          <h1>{runs.map(({ run }) => run).join(' · ')}</h1>
-          <p class="subtitle">{count(runs.length)} runs side by side</p>
+          <h1>{runs.join(' · ')}</h1>
+          <p class="subtitle">
+            {runs.length === 1 ? 'its supernets compared' : `${count(runs.length)} runs side by side`}
+          </p>
         </header>
       ),
     },
+    { id: 'arms', content: arms === null ? null : <Arms arms={arms} /> },
+    ...(runs.length < 2 ? [] : partsOfRuns(compared)),
+  ];
+}
+
+function partsOfRuns(compared: ComparedRuns): Part[] {
+  const heads = compared.runs.map((title) => ({ title, isNumber: true }));
+  return [
     {
       id: 'supernets',
       content: (
         <Section
           id="ladder"
           title="Supernets"
-          lead="Tau of the chosen epoch with its 95 % interval. Where intervals overlap, the difference may be chance."
+          lead={
+            <>
+              Tau of the chosen epoch with its 95 % interval, and how far it lies over that of {compared.runs[0]}: both
+              on the same resamples of the ground truth. A difference whose interval has 0 in it may be chance.
+            </>
+          }
         >
-          <Table label="Tau by supernet" columns={[{ title: 'Supernet' }, ...heads]} rows={supernetRows(runs)} />
+          <Table label="Tau by supernet" columns={[{ title: 'Supernet' }, ...heads]} rows={supernetRows(compared)} />
         </Section>
       ),
     },
@@ -36,7 +56,7 @@ export function compareParts(runs: readonly RunFacts[]): Part[] {
       id: 'sizes',
       content: (
         <Section id="reached" title="Ranking and time">
-          <Table label="Ranking and time" columns={[{ title: '' }, ...heads]} rows={reachedRows(runs)} />
+          <Table label="Ranking and time" columns={[{ title: '' }, ...heads]} rows={reachedRows(compared)} />
         </Section>
       ),
     },
@@ -44,67 +64,85 @@ export function compareParts(runs: readonly RunFacts[]): Part[] {
       id: 'settings',
       content: (
         <Section id="configuration" title="In what their settings differ">
-          <Settings runs={runs} />
+          <Settings {...compared} />
         </Section>
       ),
     },
   ];
 }
 
-function supernetRows(runs: readonly RunFacts[]) {
-  const trained = runs.map((facts) => new Map(trainedStages(facts).map((stage) => [stage.id, stage])));
-  const ids = [...new Set(trained.flatMap((stages) => [...stages.keys()]))];
-  return ids.map((id) => [
-    id,
-    ...trained.map((stages) => {
-      const record = stages.get(id)?.record;
-      if (record === undefined) return '';
-      return record.interval === null
-        ? figure(record.tau)
-        : `${figure(record.tau)} (${range(...record.interval)}), epoch ${record.epoch}`;
-    }),
+interface Tau {
+  readonly tau: number | null;
+  readonly interval: readonly [number, number] | null;
+}
+
+function tauWords({ tau, interval }: Tau): string {
+  return interval === null ? figure(tau) : `${figure(tau)} (${range(...interval)})`;
+}
+
+function supernetRows({ runs, supernets }: ComparedRuns) {
+  return supernets.flatMap(({ stage, chosen, overFirst }) => [
+    [stage, ...chosen.map((one) => (one === null ? '' : `${tauWords(one)}, epoch ${one.epoch}`))],
+    ...(overFirst.every((one) => one === null)
+      ? []
+      : [[`over ${runs[0] ?? ''}`, ...overFirst.map((one) => (one === null ? '' : signed(one)))]]),
   ]);
 }
 
-function reachedRows(runs: readonly RunFacts[]) {
-  const rankings = runs.map((facts) => facts.rankings[0]?.ranking);
-  const times = runs.map(({ stages, takenAt }) => {
-    const lines = stages.flatMap(({ manifest: { stage, attempts } }) => linesOf(stage, attempts, takenAt));
-    return (of: 'useful' | 'redone' | 'waiting'): string =>
-      duration(1000 * lines.reduce((sum, line) => sum + line[of], 0));
-  });
+function reachedRows({ rankings, costs }: ComparedRuns) {
   return [
-    ['subnets ranked', ...rankings.map((ranking) => (ranking === undefined ? '' : count(ranking.subnets.length)))],
-    [
-      'best top-1 %',
-      ...rankings.map((ranking) =>
-        ranking === undefined ? '' : (bestFirst(ranking.subnets)[0]?.score.toFixed(2) ?? ''),
-      ),
-    ],
-    ['useful work', ...times.map((of) => of('useful'))],
-    ['work done again', ...times.map((of) => of('redone'))],
-    ['waiting for workers', ...times.map((of) => of('waiting'))],
+    ['subnets ranked', ...rankings.map((one) => (one === null ? '' : count(one.subnets)))],
+    ['best top-1 %', ...rankings.map((one) => one?.best?.toFixed(2) ?? '')],
+    ['useful work', ...costs.map(({ useful }) => duration(1000 * useful))],
+    ['work done again', ...costs.map(({ redone }) => duration(1000 * redone))],
+    ['waiting for workers', ...costs.map(({ waiting }) => duration(1000 * waiting))],
   ];
 }
 
-function Settings({ runs }: { readonly runs: readonly RunFacts[] }) {
-  const settings = runs
-    .map(({ origin }) => ({
-      pipeline: origin?.pipeline ?? 'not written down',
-      ...Object.fromEntries(Object.entries(origin?.params ?? {}).map(([key, value]) => [key, JSON.stringify(value)])),
-      ...Object.fromEntries(
-        (origin?.set ?? []).map((flag) => [`--set ${flag.split('=')[0]}`, flag.replace(/^[^=]*=/, '')]),
-      ),
-    }))
-    .map((one) => new Map<string, string>(Object.entries(one)));
-  const keys = [...new Set(settings.flatMap((one) => [...one.keys()]))];
-  const differing = keys.filter((key) => settings.some((one) => one.get(key) !== settings[0]?.get(key)));
-  if (differing.length === 0) return <p>In none: pipeline, params and what --set changed are the same.</p>;
+/** What one setting is worth, a table for each of its values. */
+function Arms({ arms: { key, first, others } }: { readonly arms: ComparedArms }) {
+  return (
+    <Section
+      id="arms"
+      title={`What ${key} is worth`}
+      lead="Pairs of supernets that differ in it alone, each difference on the same resamples of the ground truth. Those of the mean draw pairs too."
+    >
+      {others.map(({ value, pairs, mean }) => (
+        <Table
+          label={`${words(first)} and ${words(value)}`}
+          columns={[{ title: '' }, ...[words(first), words(value), 'Difference'].map(numbers)]}
+          rows={[
+            ...pairs.map(({ name, first: one, other, difference }) => [
+              name,
+              tauWords(one),
+              tauWords(other),
+              signed(difference),
+            ]),
+            [`mean of ${pairs.length}`, '', '', signed(mean)],
+          ]}
+        />
+      ))}
+    </Section>
+  );
+}
+
+const numbers = (title: string) => ({ title, isNumber: true });
+
+function Settings({ runs, settings }: ComparedRuns) {
+  if (settings.length === 0) return <p>In none.</p>;
   return (
     <Table
       label="Settings that differ"
-      columns={[{ title: 'Setting' }, ...runs.map(({ run }) => ({ title: run, isNumber: true }))]}
-      rows={differing.map((key) => [<code>{key}</code>, ...settings.map((one) => one.get(key) ?? '')])}
+      columns={[{ title: 'Setting' }, { title: 'Stages' }, ...runs.map(numbers)]}
+      rows={settings.map(({ key, stages, values }) => [
+        <code>{key}</code>,
+        stages.join(', '),
+        ...values.map((value) => (value === null ? '' : words(value))),
+      ])}
     />
   );
+}
+
+function words(value: Json): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }

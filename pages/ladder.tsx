@@ -4,7 +4,7 @@ import { trainedStages } from './facts.ts';
 import type { RunFacts, TrainedStage, TruthFacts } from './facts.ts';
 import { Section } from './figure.tsx';
 import { shortPath } from './glance.tsx';
-import { count, figure, range, withRange } from './words.ts';
+import { count, figure, range, signed, withRange } from './words.ts';
 import type { Interval } from '../nas/evaluation/agreement.ts';
 import type { BaselineFigures, Ceiling } from '../report/figures.ts';
 import type { Report } from '../report/text.ts';
@@ -175,10 +175,6 @@ function ceilingWords(ceiling: Ceiling | null): string {
   if (ceiling === null) return 'The noise of its accuracies is not known, so neither is the highest tau they allow.';
   const { kendallTau, reliability } = ceiling;
   return `Dashed line: the noise ceiling. The accuracies have a reliability of ${figure(reliability)}, so even a perfect ranking reaches ${figure(kendallTau)} on average.`;
-}
-
-function signed({ estimate, low, high }: Interval): string {
-  return `${estimate > 0 ? '+' : ''}${figure(estimate)} (${range(low, high)})`;
 }
 
 interface TauScale {

@@ -17,6 +17,11 @@ export function withRange({ estimate, low, high }: Pick<Interval, 'estimate' | '
   return `${figure(estimate)} (${range(low, high)})`;
 }
 
+/** A difference: `+0.012 (−0.020 to 0.041)`. */
+export function signed(difference: Pick<Interval, 'estimate' | 'low' | 'high'>): string {
+  return `${difference.estimate > 0 ? '+' : ''}${withRange(difference)}`;
+}
+
 /** A share of 0..1 as `57.5 %`. */
 export function percent(share: number): string {
   return `${(100 * share).toFixed(1)} %`;

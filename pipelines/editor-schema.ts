@@ -63,10 +63,16 @@ function withSchema(kind: Kind): JsonObject {
   const named = ['space', 'dataset', ...kind.lists].filter((key) => Object.hasOwn(properties, key));
   // Written as names; what they stand for is checked at load.
   const names = [
-    ...named.map((key) => [key, { type: ['string', 'object'] }] as const),
-    ...kind.supernets.map((key) => [key, { type: ['string', 'object', 'null'] }] as const),
+    ...named.map((key) => [key, { ...described(properties[key]), type: ['string', 'object'] }] as const),
+    ...kind.supernets.map(
+      (key) => [key, { ...described(properties[key]), type: ['string', 'object', 'null'] }] as const,
+    ),
   ];
   return { ...schema, properties: { ...properties, ...Object.fromEntries(names) } };
+}
+
+function described(key: Json | undefined): JsonObject {
+  return isObject(key) && 'description' in key ? { description: key['description'] ?? '' } : {};
 }
 
 function schemaOf(schema: z.ZodType): JsonObject {
@@ -107,9 +113,10 @@ function loosened(schema: JsonObject): JsonObject {
 function orReference(schema: Json | undefined): Json {
   if (!isObject(schema)) return schema ?? {};
   const loose = loosened(schema);
-  return loose['type'] === 'string' && !('enum' in loose) && !('pattern' in loose)
-    ? loose
-    : { anyOf: [loose, REFERENCE] };
+  if (loose['type'] === 'string' && !('enum' in loose) && !('pattern' in loose)) return loose;
+  // What an editor shows stands beside the choice, not in one half of it.
+  const { description, ...rest } = loose;
+  return { ...(description === undefined ? {} : { description }), anyOf: [rest, REFERENCE] };
 }
 
 if (process.argv[1] === import.meta.filename) {

@@ -29,69 +29,98 @@ const Duration = z
 const MatrixValues = z.union([
   Label,
   z.array(Label).min(1),
-  z.strictObject({ subnets: z.string().min(1), only: z.union([Label, z.array(Label).min(1)]).optional() }),
+  z.strictObject({
+    subnets: z.string().min(1).meta({ description: 'A file with a list of subnets; each becomes `{number, code}`.' }),
+    only: z
+      .union([Label, z.array(Label).min(1)])
+      .optional()
+      .meta({ description: 'Numbers of those that are taken, such as `1..8`; all where absent.' }),
+  }),
 ]);
 
 const Select = z.strictObject({
-  by: z.literal('kendall_tau').default('kendall_tau'),
-  /** latest-of-the-best: the later of the epochs with the largest tau; max: the first of them. */
-  rule: z.enum(['latest-of-the-best', 'max']).default('latest-of-the-best'),
-  /** signal: wait for a person's `nas select`; none: go by the rule. */
-  wait: z.enum(['none', 'signal']).default('none'),
-  /** How long to wait for a person before going by the rule; without it, for ever. */
-  timeout: Duration.optional(),
+  by: z
+    .literal('kendall_tau')
+    .default('kendall_tau')
+    .meta({ description: 'What epochs are compared by: the only measure there is.' }),
+  rule: z.enum(['latest-of-the-best', 'max']).default('latest-of-the-best').meta({
+    description: '`latest-of-the-best`: the later of the epochs with the largest tau; `max`: the first of them.',
+  }),
+  wait: z
+    .enum(['none', 'signal'])
+    .default('none')
+    .meta({ description: "`signal`: wait for a person's `nas select`; `none`: go by the rule." }),
+  timeout: Duration.optional().meta({
+    description: 'How long to wait for a person before going by the rule; for ever where absent.',
+  }),
 });
 
 const RetryOptions = z.strictObject({
-  attempts: z.int().min(1).max(100).optional(),
-  /** Before the second attempt. */
-  interval: Duration.optional(),
-  /** What each further interval is multiplied by. */
-  backoff: z.number().min(1).max(10).optional(),
+  attempts: z
+    .int()
+    .min(1)
+    .max(100)
+    .optional()
+    .meta({ description: 'How often it is tried before it parks.', unit: 'attempts' }),
+  interval: Duration.optional().meta({ description: 'Before the second attempt.' }),
+  backoff: z
+    .number()
+    .min(1)
+    .max(10)
+    .optional()
+    .meta({ description: 'What each further interval is multiplied by.', unit: 'factor' }),
 });
 
 const TimeoutOptions = z.union([
   Duration.transform((attempt) => ({ attempt, heartbeat: undefined })),
   z.strictObject({
-    /** One attempt, from start to end. */
-    attempt: Duration.optional(),
-    /** Without a sign of life; only for kinds that run a process. */
-    heartbeat: Duration.optional(),
+    attempt: Duration.optional().meta({ description: 'Of one attempt, from start to end.' }),
+    heartbeat: Duration.optional().meta({ description: 'Without a sign of life; only for kinds that run a process.' }),
   }),
 ]);
 
 const Files = z.union([z.string().transform((file) => [file]), z.array(z.string())]).default([]);
 
 export const StageFile = z.strictObject({
-  /** A kind of pipelines/kinds/catalogue.ts. */
-  uses: z.string().min(1),
-  /** Stages that must be done before. */
-  needs: z.union([name.transform((id) => [id]), z.array(name)]).default([]),
-  /** Folder of its results below the run's; the id where absent. */
-  directory: Word.optional(),
-  /** Files of configs/, merged over the pipeline's. */
-  config: Files,
-  /** What the kind is told; merged over the pipeline's `with`, that over the config files. */
-  with: z.record(z.string(), z.json()).default({}),
-  /** One cell for each combination of values. */
+  uses: z.string().min(1).meta({ description: 'The kind of stage.' }),
+  needs: z
+    .union([name.transform((id) => [id]), z.array(name)])
+    .default([])
+    .meta({ description: 'Stages that must be done before, beside those that it refers to.' }),
+  directory: Word.optional().meta({ description: "Folder of its results below the run's; the id where absent." }),
+  config: Files.meta({ description: "Files of configs/, merged in order over the pipeline's." }),
+  with: z
+    .record(z.string(), z.json())
+    .default({})
+    .meta({ description: "What the kind is told; merged over the pipeline's `with`, that over the config files." }),
   matrix: z
     .record(name, MatrixValues)
     .refine((matrix) => Object.keys(matrix).length > 0, 'expected at least one name')
-    .optional(),
-  /** Grammar: plan/conditions.ts. */
-  if: z.union([z.string().min(1), z.boolean().transform(String)]).optional(),
-  select: Select.optional(),
-  retry: RetryOptions.default({}),
-  timeout: TimeoutOptions.default({ attempt: undefined, heartbeat: undefined }),
-  /** Task queue; the kind's own where absent. */
-  queue: name.optional(),
+    .optional()
+    .meta({
+      description: 'One cell for each combination of values: lists, ranges such as `1..8`, or subnets of a file.',
+    }),
+  // Grammar: plan/conditions.ts.
+  if: z
+    .union([z.string().min(1), z.boolean().transform(String)])
+    .optional()
+    .meta({ description: 'The stage is left out where it does not hold, such as `stages.one.selected.tau > 0.8`.' }),
+  select: Select.optional().meta({ description: 'How the epoch that is handed on is chosen.' }),
+  retry: RetryOptions.default({}).meta({
+    description: "How often and when it is tried again; the kind's own where absent.",
+  }),
+  timeout: TimeoutOptions.default({ attempt: undefined, heartbeat: undefined }).meta({
+    description: 'How long one attempt may take; a map says more.',
+  }),
+  queue: name.optional().meta({ description: "Task queue; the kind's own where absent." }),
 });
 export type StageFile = z.infer<typeof StageFile>;
 
 const Event = z.enum(notifyEvents);
 const on = z
   .union([Event.transform((event) => [event]), z.array(Event).min(1)])
-  .default(['parked', 'selecting', 'done', 'failed']);
+  .default(['parked', 'selecting', 'done', 'failed'])
+  .meta({ description: 'What is told.' });
 const texts = (what: string) =>
   z.union([
     z
@@ -104,23 +133,27 @@ const texts = (what: string) =>
 const Channel = z.union([
   z.strictObject({
     on,
-    /** Name of the variable, in the workers' environment, that holds the address. */
     webhook: z
       .string()
       .regex(
         /^[A-Z][A-Z0-9_]*$/,
         "expected the name of a variable of the workers' environment that holds the address, such as SLACK_WEBHOOK",
-      ),
+      )
+      .meta({ description: "Name of the variable, in the workers' environment, that holds the address." }),
   }),
   z.strictObject({
     on,
-    /** A program and its arguments; it gets the message as JSON on its input, and in NAS_EVENT, NAS_RUN, NAS_STAGE, NAS_TEXT. */
-    command: texts('a program'),
+    command: texts('a program').meta({
+      description:
+        'A program and its arguments; it gets the message as JSON on its input, and in NAS_EVENT, NAS_RUN, NAS_STAGE, NAS_TEXT.',
+    }),
   }),
   z.strictObject({
     on,
-    /** Addresses. The mail server stands in NAS_SMTP of the workers' environment, the sender in NAS_MAIL_FROM. */
-    mail: texts('an address'),
+    mail: texts('an address').meta({
+      description:
+        "Addresses. The mail server stands in NAS_SMTP of the workers' environment, the sender in NAS_MAIL_FROM.",
+    }),
   }),
 ]);
 
@@ -135,12 +168,19 @@ const Priority = z.union([
     .transform((priorityKey) => ({ priorityKey })),
   z
     .strictObject({
-      /** 1 goes first, 5 last; 3 where absent. */
-      level: z.int().min(1).max(5).optional(),
-      /** A team, say: those with the same key share the workers with those of other keys. */
-      fairness_key: z.string().min(1).max(64).optional(),
-      /** The key's share, where others have 1. */
-      fairness_weight: z.number().min(0.001).max(1000).optional(),
+      level: z.int().min(1).max(5).optional().meta({ description: '1 goes first, 5 last; 3 where absent.', unit: '1' }),
+      fairness_key: z
+        .string()
+        .min(1)
+        .max(64)
+        .optional()
+        .meta({ description: 'A team, say: those with the same key share the workers with those of other keys.' }),
+      fairness_weight: z
+        .number()
+        .min(0.001)
+        .max(1000)
+        .optional()
+        .meta({ description: "The key's share, where others have 1.", unit: 'factor' }),
     })
     .transform(({ level, fairness_key: key, fairness_weight: weight }) => ({
       ...(level === undefined ? {} : { priorityKey: level }),
@@ -150,19 +190,21 @@ const Priority = z.union([
 ]);
 
 export const PipelineFile = z.strictObject({
-  name,
-  /** Files of configs/, merged in order. */
-  config: Files,
-  /** Values that `--set` may change. */
-  params: z.record(name, z.json()).default({}),
-  /** For every stage whose kind knows the key. */
-  with: z.record(z.string(), z.json()).default({}),
-  /** Who is told of what. */
-  notify: Notify.optional(),
-  /** Before whose work its own goes where both wait for a worker: 1 (first) to 5, or a map. */
-  priority: Priority.optional(),
-  /** What `nas clean` leaves of its runs, though no result needs it. */
-  keep: z.union([z.enum(keepable).transform((one) => [one]), z.array(z.enum(keepable)).min(1)]).optional(),
-  stages: z.record(name, z.json()).refine((stages) => Object.keys(stages).length > 0, 'expected at least one stage'),
+  name: name.meta({ description: 'Of the pipeline, and of its runs unless `--id` names another.' }),
+  config: Files.meta({ description: 'Files of configs/, merged in order.' }),
+  params: z.record(name, z.json()).default({}).meta({ description: 'Values that `--set` may change.' }),
+  with: z.record(z.string(), z.json()).default({}).meta({ description: 'For every stage whose kind knows the key.' }),
+  notify: Notify.optional().meta({ description: 'Who is told of what.' }),
+  priority: Priority.optional().meta({
+    description: 'Before whose work its own goes where both wait for a worker: 1 (first) to 5, or a map.',
+  }),
+  keep: z
+    .union([z.enum(keepable).transform((one) => [one]), z.array(z.enum(keepable)).min(1)])
+    .optional()
+    .meta({ description: 'What `nas clean` leaves of its runs, though no result needs it.' }),
+  stages: z
+    .record(name, z.json())
+    .refine((stages) => Object.keys(stages).length > 0, 'expected at least one stage')
+    .meta({ description: 'The stages by their ids.' }),
 });
 export type PipelineFile = z.infer<typeof PipelineFile>;

@@ -12,13 +12,20 @@ import type { Space } from '../nas/space/space.ts';
 
 /** One such ranking, as `with.averages` of a report describes it. */
 export const Average = z.strictObject({
-  supernets: z.array(SelectedSupernet).min(1),
-  /** Of each supernet: the chosen epoch and so many less one before it. */
-  epochs: z.int().positive().default(1),
-  /** What each scores by; what its stage chose its epoch by unless told. */
-  score: z.enum(['top1', 'cross_entropy']).optional(),
-  /** Whether log parameters, log MACs and depth count too, with weights fitted on other bands, or on nine of ten subnets. */
-  sizes: z.boolean().default(false),
+  supernets: z.array(SelectedSupernet).min(1).meta({ description: '`${{ stages.<id>.selected }}`, one or more.' }),
+  epochs: z
+    .int()
+    .positive()
+    .default(1)
+    .meta({ description: 'How many of each: the chosen one and those before it.', unit: 'epochs' }),
+  score: z
+    .enum(['top1', 'cross_entropy'])
+    .optional()
+    .meta({ description: 'What each scores by; where absent, what its stage chose its epoch by.' }),
+  sizes: z.boolean().default(false).meta({
+    description:
+      'Whether log parameters, log MACs and depth count too, with weights fitted on other bands, or on nine of ten subnets.',
+  }),
 });
 type Average = z.infer<typeof Average>;
 

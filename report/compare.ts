@@ -1,14 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
-import { z } from 'zod';
 import { catalogue, runOf } from '../artifacts/catalogue.ts';
 import type { CataloguedStage } from '../artifacts/catalogue.ts';
 import { linesOf } from '../artifacts/ledger.ts';
-import { FileReference } from '../artifacts/references.ts';
-import { SpaceConfig } from '../configs/space-schema.ts';
+import { chosenIn, sameSubnets } from './chosen.ts';
+import type { ChosenSupernet } from './chosen.ts';
 import { compareRankings } from '../nas/evaluation/agreement.ts';
 import type { Comparison } from '../nas/evaluation/agreement.ts';
 import { kendallTau } from '../nas/evaluation/correlation.ts';
-import { readGroundTruth } from '../nas/evaluation/ground-truth.ts';
+import { bestFirst } from '../nas/evaluation/pareto.ts';
+import { mergedRankings, readRanking } from '../nas/evaluation/read-ranking.ts';
 import { BadInput } from '../plan/endings.ts';
 import { isObject } from '../plan/json.ts';
 import type { Json } from '../plan/json.ts';
@@ -20,6 +20,8 @@ export interface ComparedRuns {
   /** Values that are not the same in all of the runs that have the stage. */
   readonly settings: readonly Setting[];
   readonly supernets: readonly ComparedSupernet[];
+  /** By run; null where nothing is ranked. */
+  readonly rankings: readonly (RankedBest | null)[];
   readonly costs: readonly Cost[];
 }
 
@@ -46,10 +48,17 @@ interface Chosen {
   readonly interval: readonly [number, number] | null;
 }
 
+interface RankedBest {
+  readonly subnets: number;
+  /** The highest top-1, in percent. */
+  readonly best: number | null;
+}
+
 interface Cost {
-  /** Seconds of work that was kept, and that was done again. */
+  /** Seconds of work that was kept, of work that was done again, and in the queue. */
   readonly useful: number;
   readonly redone: number;
+  readonly waiting: number;
   readonly attempts: number;
 }
 
@@ -69,23 +78,28 @@ export async function compareRuns(root: string, names: readonly string[]): Promi
     runs: names,
     settings: grouped(ids.flatMap((id) => differing(id, runs))),
     supernets: supernets.flatMap((one) => one ?? []),
+    rankings: await Promise.all(runs.map((stages) => rankedIn(root, stages))),
     costs: runs.map(costOf),
   };
 }
 
-async function stagesOf(root: string, name: string): Promise<Stages> {
+/** The stages of a run in the order in which they were begun, or the one that `<run>/<folder>` names. @throws BadInput where there is none */
+export async function stagesNamed(root: string, name: string): Promise<CataloguedStage[]> {
   const [run = '', ...folder] = name.replace(/\/+$/, '').split('/');
   const found = (await catalogue(root, run)).filter(
     ({ directory }) => folder.length === 0 || directory === [run, ...folder].join('/'),
   );
-  if (found.length === 0) {
-    throw new BadInput(
-      `${name}: expected a run or <run>/<folder of a stage> with results below ${root}, got none; \`nas list\` shows the runs`,
-    );
-  }
+  if (found.length > 0) return found.toSorted((a, b) => begunAt(a) - begunAt(b));
+  throw new BadInput(
+    `${name}: expected a run or <run>/<folder of a stage> with results below ${root}, got none; \`nas list\` shows the runs`,
+  );
+}
+
+async function stagesOf(root: string, name: string): Promise<Stages> {
+  const found = await stagesNamed(root, name);
   // Single stages are compared with each other whatever they are called.
-  if (folder.length > 0) return new Map(found.map((stage) => ['stage', stage]));
-  return new Map(found.toSorted((a, b) => begunAt(a) - begunAt(b)).map((stage) => [stage.manifest.stage, stage]));
+  if (name.replace(/\/+$/, '').includes('/')) return new Map(found.map((stage) => ['stage', stage]));
+  return new Map(found.map((stage) => [stage.manifest.stage, stage]));
 }
 
 function begunAt({ manifest }: CataloguedStage): number {
@@ -95,7 +109,7 @@ function begunAt({ manifest }: CataloguedStage): number {
 function differing(id: string, runs: readonly Stages[]): Setting[] {
   const configs = runs.map((stages) => {
     const stage = stages.get(id);
-    return stage === undefined ? new Map<string, Json>() : leavesOf(stage.manifest.config, runOf(stage.directory));
+    return stage === undefined ? new Map<string, Json>() : settingsOf(stage);
   });
   const there = configs.filter((_, at) => runs[at]?.has(id));
   const keys = [...new Set(there.flatMap((config) => [...config.keys()]))];
@@ -108,7 +122,11 @@ function differing(id: string, runs: readonly Stages[]): Setting[] {
   );
 }
 
-/** Every scalar of a config by its dotted key, but for what stages of its own run have handed on: that differs wherever they do. */
+/** What a stage was told, by dotted key, but for what stages of its own run have handed on: that differs wherever they do. */
+export function settingsOf({ directory, manifest }: CataloguedStage): Map<string, Json> {
+  return leavesOf(manifest.config, runOf(directory));
+}
+
 function leavesOf(value: Json, run: string, path: readonly string[] = [], found = new Map<string, Json>()) {
   const isOfRun = (name: Json | undefined): boolean => typeof name === 'string' && name.startsWith(`${run}/`);
   if (isObject(value) ? isOfRun(value['file']) : isOfRun(value)) return found;
@@ -128,41 +146,32 @@ function grouped(settings: readonly Setting[]): Setting[] {
 }
 
 async function compareSupernets(stage: string, runs: readonly Stages[]): Promise<ComparedSupernet | null> {
-  const ranked = runs.map((stages) => chosenIn(stages.get(stage)));
-  const [first] = ranked;
-  if (ranked.every((one) => one === null)) return null;
-  const overFirst = ranked.slice(1).map(async (one) => (first && one ? await difference(first, one) : null));
+  const chosen = runs.map((stages) => chosenIn(stages.get(stage)));
+  const [first] = chosen;
+  if (chosen.every((one) => one === null)) return null;
+  const overFirst = chosen.slice(1).map(async (one) => (first && one ? await difference(first, one) : null));
   return {
     stage,
-    chosen: ranked.map((one) => one && { epoch: one.epoch, tau: one.tau, interval: one.interval }),
+    chosen: chosen.map((one) => one && { epoch: one.epoch, tau: one.tau, interval: one.interval }),
     overFirst: [null, ...(await Promise.all(overFirst))],
   };
 }
 
-interface Ranked extends Chosen {
-  /** Top-1 of each subnet of the ground truth, as the supernet has it. */
-  readonly scores: readonly number[];
-  readonly trained: z.infer<typeof Trained>;
+async function difference(first: ChosenSupernet, other: ChosenSupernet): Promise<Comparison | null> {
+  const same = await sameSubnets([first, other]);
+  if (same === null) return null;
+  const { truth, scores } = same;
+  return compareRankings(kendallTau, truth.accuracies, scores[1]!, scores[0]!, {
+    seed: first.trained.seed,
+    repetitions: truth.bySeed,
+  });
 }
 
-const Trained = z.looseObject({ space: SpaceConfig, ground_truth: FileReference, seed: z.number() });
-
-function chosenIn(stage: CataloguedStage | undefined): Ranked | null {
-  const { selection, epochs = [], config } = stage?.manifest ?? {};
-  const epoch = epochs.find((one) => one.epoch === selection?.epoch);
-  const trained = Trained.safeParse(config);
-  if (epoch === undefined || !trained.success) return null;
-  const { tau, interval, groundTruth: scores } = epoch;
-  return { epoch: epoch.epoch, tau, interval, scores, trained: trained.data };
-}
-
-async function difference(first: Ranked, other: Ranked): Promise<Comparison | null> {
-  const { space, ground_truth: source } = first.trained;
-  if (source.sha256 !== other.trained.ground_truth.sha256) return null;
-  const { accuracies } = await readGroundTruth(space, source);
-  const isWhole = [first, other].every(({ scores }) => scores.length === accuracies.length);
-  if (!isWhole) return null;
-  return compareRankings(kendallTau, accuracies, other.scores, first.scores, { seed: first.trained.seed });
+async function rankedIn(root: string, stages: Stages): Promise<RankedBest | null> {
+  const [merged] = mergedRankings([...stages.values()]);
+  if (merged === undefined) return null;
+  const { subnets } = await readRanking(root, merged);
+  return { subnets: subnets.length, best: bestFirst(subnets)[0]?.score ?? null };
 }
 
 function costOf(stages: Stages): Cost {
@@ -171,6 +180,7 @@ function costOf(stages: Stages): Cost {
   return {
     useful: sum(({ useful }) => useful),
     redone: sum(({ redone }) => redone),
+    waiting: sum(({ waiting }) => waiting),
     attempts: sum(({ attempts }) => attempts),
   };
 }

@@ -6,6 +6,7 @@ import { supernetScores } from './supernet-scores.ts';
 import type { Counted } from './supernet-scores.ts';
 import type { Report, SupernetRow } from './text.ts';
 import { readResult } from '../artifacts/results.ts';
+import { ClassCount } from '../configs/dataset-schema.ts';
 import { SpaceConfig } from '../configs/space-schema.ts';
 import { readGroundTruth, truthAt } from '../nas/evaluation/ground-truth.ts';
 import type { GroundTruth } from '../nas/evaluation/ground-truth.ts';
@@ -16,17 +17,28 @@ import { FileReference, SelectedSupernet } from '../artifacts/references.ts';
 /** `with` of `report`. */
 export const ReportConfig = z.strictObject({
   space: SpaceConfig,
-  n_classes: z.int().positive(),
-  /** The accuracies that tau was measured against; the baselines are measured against them too. */
-  ground_truth: FileReference,
-  /** Which of its subnets count: `held_out` are those that no epoch was chosen by. */
-  subnets: z.enum(['all', 'held_out']).default('all'),
-  /** In the order of the table, lists of them among single ones; null where a stage was skipped. */
-  supernets: z.array(z.union([SelectedSupernet.nullable(), z.array(SelectedSupernet.nullable())])).min(1),
-  /** Rankings by the mean of several supernets or epochs, by the name of their rows. */
-  averages: z.record(z.string().min(1), Average).optional(),
-  /** Null where nothing is ranked. */
-  ranking: Ranking.nullable().default(null),
+  n_classes: ClassCount,
+  ground_truth: FileReference.meta({
+    description: 'The accuracies that tau was measured against; the baselines are measured against them too.',
+  }),
+  subnets: z
+    .enum(['all', 'held_out'])
+    .default('all')
+    .meta({ description: 'Which of its subnets count; `held_out`: those that no epoch was chosen by.' }),
+  supernets: z
+    .array(z.union([SelectedSupernet.nullable(), z.array(SelectedSupernet.nullable())]))
+    .min(1)
+    .meta({
+      description:
+        '`${{ stages.<id>.selected }}` in the order of the table, lists of them among single ones; null where a stage was skipped.',
+    }),
+  averages: z
+    .record(z.string().min(1), Average)
+    .optional()
+    .meta({ description: 'Rankings by the mean of several supernets or epochs, by the name of their rows.' }),
+  ranking: Ranking.nullable()
+    .default(null)
+    .meta({ description: '`${{ stages.<merge>.ranking }}`; null where nothing is ranked.' }),
 });
 export type ReportConfig = z.infer<typeof ReportConfig>;
 

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { constants } from 'node:os';
-import { bindingFile } from './layout.ts';
+import { bindingFile, commandFor } from './layout.ts';
 
 /** A tensor that libtensorflow holds: `dtype` is its number in TensorFlow's C API (1 float32, 3 int32, 14 bfloat16, 20 resource). */
 export interface TensorHandle {
@@ -81,7 +81,7 @@ export function loadIsolatedTensorFlow(file = bindingFile): Binding {
 
 function prepare(file = bindingFile): void {
   if (!existsSync(file)) {
-    throw new Error(`libtensorflow: expected its binding at ${file}, got none; run \`npm run setup\``);
+    throw new Error(`libtensorflow: expected its binding at ${file}, got none; run \`${commandFor('setup')}\``);
   }
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
   // A card is shared with whoever is there: memory is taken as it is needed.

@@ -13,8 +13,18 @@ export const root = basename(here) === '.compiled' ? dirname(here) : here;
 /** The folder that a person works in: the one that NAS_PROJECT names, else the clone. */
 const project = resolve(process.env['NAS_PROJECT'] || root);
 
+const isPackage = here === root && import.meta.url.endsWith('.js');
+
 /** Where our code lies as JavaScript, which compile.mjs sees to in a clone. */
 const compiled = import.meta.url.endsWith('.js') ? here : join(here, '.compiled');
+
+const NPM_SCRIPTS = { setup: 'npm run setup', quickstart: 'npm start' } as const;
+
+/** What a person types for that verb: npm's script in a clone, `npx nas` where the package is installed. */
+export function commandFor(verb: keyof typeof NPM_SCRIPTS, options = ''): string {
+  if (isPackage) return `npx nas ${verb} ${options}`.trimEnd();
+  return options === '' ? NPM_SCRIPTS[verb] : `${NPM_SCRIPTS[verb]} -- ${options}`;
+}
 
 /** The absolute path of a program of ours as it is run, named as in the clone: `nas/training/main.ts`. */
 export function programFile(file: string): string {

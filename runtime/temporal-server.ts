@@ -17,7 +17,7 @@ import { z } from 'zod';
 import { KnownError } from '../plan/endings.ts';
 import { isLocked, tryLock } from './file-lock.ts';
 import { untilFree } from './free-port.ts';
-import { temporalCli } from './layout.ts';
+import { commandFor, temporalCli } from './layout.ts';
 
 // The Temporal server of a folder as a process: started, found, ended. server-keeper.ts says when.
 
@@ -170,7 +170,7 @@ function whyNotStarted(error: unknown, home: string, said: string): ServerError 
       .at(-1)
       ?.replace(/^Error: /, '') ?? '';
   const remedy = /ENOENT|EACCES/.test(messageOf(error))
-    ? 'run `npm run setup`'
+    ? `run \`${commandFor('setup')}\``
     : /database|SQL/i.test(last)
       ? `move ${database} away (finished results stay; runs under way are started again under their ids)`
       : `its log is ${log}`;

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { BadInput } from '../plan/endings.ts';
-import { deviceInUse } from '../runtime/layout.ts';
+import { commandFor, deviceInUse } from '../runtime/layout.ts';
 import { gpus } from '../runtime/machine.ts';
 
 // Small nets train best with a thread a process; more processes than this only fill the memory.
@@ -22,7 +22,7 @@ export async function allDevices(): Promise<string[]> {
 export async function cardDevices(wanted: readonly number[]): Promise<string[]> {
   if (deviceInUse() !== 'gpu') {
     throw new BadInput(
-      '--gpu: expected libtensorflow for GPUs, got the one for the CPU; run `npm run setup -- --device gpu`',
+      `--gpu: expected libtensorflow for GPUs, got the one for the CPU; run \`${commandFor('setup', '--device gpu')}\``,
     );
   }
   const found = await cards();

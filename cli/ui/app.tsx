@@ -20,6 +20,7 @@ import type { Part } from '../../pages/page.tsx';
 import { runParts } from '../../pages/run-page.tsx';
 import { runsParts } from '../../pages/runs-page.tsx';
 import { Asked, Controls } from '../../pages/steering.tsx';
+import { compareRuns } from '../../report/compare.ts';
 
 interface Served {
   /** Null where only the results folder is looked at. */
@@ -56,9 +57,9 @@ export function uiApp(served: Served): Hono {
     const runs = [...new Set(context.req.queries('run') ?? [])].slice(0, MOST_COMPARED).map(checkRunId);
     if (runs.length < 2)
       throw new HTTPException(400, { message: 'mark two runs or more in the list, to compare them' });
-    const facts = await Promise.all(runs.map(async (run) => await readFacts(root, run)));
+    const compared = await compareRuns(root, runs);
     const title = `${runs.join(', ')} · fewshot-nas`;
-    return context.html(page({ title, parts: compareParts(facts), crumbs: <a href="/">All runs</a> }));
+    return context.html(page({ title, parts: compareParts(compared), crumbs: <a href="/">All runs</a> }));
   });
 
   for (const order of orders) {

@@ -72,20 +72,35 @@ export function compareRankings(
   second: Values,
   options: BootstrapOptions,
 ): Comparison {
-  assertOneLength(truth, first);
-  assertOneLength(truth, second);
-  const found = interval(
-    truth,
-    options,
-    (drawn, positions) => statistic(drawn, take(first, positions)) - statistic(drawn, take(second, positions)),
-  );
+  return comparePairs(statistic, truth, [[first, second]], options);
+}
+
+/**
+ * The same for several pairs of rankings, such as one for each seed of training: the mean of their differences. Each resample
+ * draws pairs too, as many as there are, so the interval knows how much they differ.
+ */
+export function comparePairs(
+  statistic: Statistic,
+  truth: Values,
+  pairs: readonly (readonly [first: Values, second: Values])[],
+  options: BootstrapOptions,
+): Comparison {
+  for (const ranking of pairs.flat()) assertOneLength(truth, ranking);
+  const found = interval(truth, options, (drawn, positions, random) => {
+    // Of a single one there is nothing to draw.
+    const these = random === null || pairs.length === 1 ? pairs : pairs.map(() => pairs[random.integer(pairs.length)]!);
+    const differences = these.map(
+      ([first, second]) => statistic(drawn, take(first, positions)) - statistic(drawn, take(second, positions)),
+    );
+    return differences.reduce((sum, difference) => sum + difference, 0) / differences.length;
+  });
   const notBetter = found.resampled.filter((value) => value <= 0).length / found.resampled.length;
   return { ...found.interval, notBetter };
 }
 
 /**
  * The mean over groups of a statistic of the subnets at some positions and their values of `a`, with its interval and the
- * resamples, ascending.
+ * resamples, ascending. The statistic may draw what it is of where it is given something to draw with.
  */
 function interval(
   a: Values,
@@ -96,7 +111,7 @@ function interval(
     groups = [Array.from({ length: a.length }, (_, position) => position)],
     repetitions = null,
   }: BootstrapOptions,
-  statistic: (drawn: Float64Array, positions: ArrayLike<number>) => number,
+  statistic: (drawn: Float64Array, positions: ArrayLike<number>, random: Random | null) => number,
 ): { interval: Interval; resampled: Float64Array } {
   const random = randomOf(seed, 'bootstrap');
   const overGroups = (of: (group: readonly number[]) => number): number =>
@@ -104,10 +119,10 @@ function interval(
   const resample = (group: readonly number[]): number => {
     const positions = Int32Array.from({ length: group.length }, () => group[random.integer(group.length)]!);
     const drawn = repetitions === null ? take(a, positions) : redrawn(repetitions, positions, random);
-    return statistic(drawn, positions);
+    return statistic(drawn, positions, random);
   };
 
-  const estimate = overGroups((group) => statistic(take(a, group), group));
+  const estimate = overGroups((group) => statistic(take(a, group), group, null));
   const drawn = Array.from({ length: samples }, () => overGroups(resample));
   const found = Float64Array.from(drawn.filter((value) => !Number.isNaN(value))).toSorted();
   const mean = found.reduce((sum, value) => sum + value, 0) / found.length;

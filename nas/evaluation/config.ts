@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { DatasetConfig, partImages, PartName } from '../../configs/dataset-schema.ts';
+import { ClassCount, DatasetConfig, partImages, PartName } from '../../configs/dataset-schema.ts';
 import { SpaceConfig } from '../../configs/space-schema.ts';
 import { FEWEST_OBSERVATIONS } from './predictor/predictor.ts';
 import { FileReference, sha256 } from '../../artifacts/references.ts';
@@ -11,9 +11,15 @@ const positive = z.int().positive();
 /** A list of subnets, relative to the project's root, in either form of nas/space/subnet-list.ts. */
 const SubnetFile = FileReference;
 
-/** Subnets drawn from the space: `stratified` over size, or `random` as training draws them. */
+/** Subnets drawn from the space. */
 const SubnetSample = z.strictObject({
-  sample: z.strictObject({ count: positive, seed: z.int(), way: z.enum(['stratified', 'random']) }),
+  sample: z
+    .strictObject({
+      count: positive.meta({ description: 'How many.', unit: 'subnets' }),
+      seed: z.int().meta({ description: 'Of the draw.', unit: '1' }),
+      way: z.enum(['stratified', 'random']).meta({ description: 'Evenly over size, or as training draws them.' }),
+    })
+    .meta({ description: 'Subnets drawn from the space, in place of a list.' }),
 });
 
 export const SubnetSource = z.union([SubnetFile, SubnetSample], {
@@ -23,11 +29,34 @@ export type SubnetSource = z.infer<typeof SubnetSource>;
 
 /** What `${{ stages.X.selected }}` gives, the file relative to the results root; or the path of one below the project's root. */
 export const TestedSupernet = z.object({
-  file: z.string().min(1),
-  origin: z.literal('project').optional(),
-  sha256,
-  epoch: z.int().nonnegative(),
-  groups: positive,
+  file: z
+    .string()
+    .min(1)
+    .meta({ description: "Relative to the results root, or to the project's where `origin` says so." }),
+  origin: z
+    .literal('project')
+    .optional()
+    .meta({ description: 'Set where the file is one of the project, and no result of a stage.' }),
+  sha256: sha256.meta({ description: 'Hash of the file.' }),
+  epoch: z.int().nonnegative().meta({ description: 'Which epoch it is of, counted from 0.', unit: 'epoch' }),
+  groups: positive.meta({ description: 'K of that supernet.', unit: 'groups' }),
+});
+
+/** BN statistics of every tested subnet are the mean over these batches. The original calls their number post_bn_calibration_batch_num. */
+export const Calibration = z
+  .strictObject({
+    part: PartName.meta({ description: 'Part of the data set that the images come from.' }),
+    batches: positive.meta({ description: 'How many.', unit: 'batches' }),
+    batch_size: positive.meta({ description: 'Images of each.', unit: 'images' }),
+  })
+  .meta({ description: 'What the BN statistics of every tested subnet are gathered on.' });
+
+export const Precision = z
+  .enum(['float32', 'bf16'])
+  .meta({ description: 'Of convolutions and activations; weights are always float32.' });
+export const Threads = positive.meta({
+  description: 'Of TensorFlow, in each process; part of what decides the bits of a result.',
+  unit: 'threads',
 });
 
 /** `with` of `evaluate-subnets`: one part of a set of subnets, tested on one supernet. */
@@ -35,25 +64,36 @@ export const EvaluateSubnetsConfig = z
   .strictObject({
     space: SpaceConfig,
     dataset: DatasetConfig,
-    n_classes: positive,
-    supernet: TestedSupernet,
-    subnets: SubnetSource,
-    /** How many of them are evaluated, chosen over depth and size; a predictor fitted on those ranks all. null: every one is. */
-    budget: z.int().min(FEWEST_OBSERVATIONS).nullable(),
-    /** Which part of how many, from 1. */
-    part: positive,
-    parts: positive,
-    /** `tree`: along the prefix tree, balanced by cost; `original`: the list in its own order, in equal parts. */
-    cut: z.enum(['tree', 'original']),
-    /** 0: the images that epochs are selected by; 1: the test images. The original's words. */
-    test_set: z.literal([0, 1]),
-    /** BN statistics of every subnet: the mean over this many batches. The original calls the number post_bn_calibration_batch_num. */
-    calibration: z.strictObject({ part: PartName, batches: positive, batch_size: positive }),
-    batch_size: positive,
-    /** Subnets whose results are recorded at once: what a killed part loses at most. */
-    chunk: positive,
-    precision: z.enum(['float32', 'bf16']),
-    threads: positive,
+    n_classes: ClassCount,
+    supernet: TestedSupernet.meta({
+      description: 'The one whose weights are tested: `${{ stages.<id>.selected }}`, or a file.',
+    }),
+    subnets: SubnetSource.meta({
+      description: 'Which ones: the path of a file with a list of them, or how they are drawn.',
+    }),
+    budget: z.int().min(FEWEST_OBSERVATIONS).nullable().meta({
+      description:
+        'How many of them are evaluated, chosen over depth and size; a predictor fitted on those ranks all. Null: every one is.',
+      unit: 'subnets',
+    }),
+    part: positive.meta({ description: 'Which part of the set, counted from 1.', unit: 'part' }),
+    parts: positive.meta({ description: 'How many parts the set is cut into.', unit: 'parts' }),
+    cut: z.enum(['tree', 'original']).meta({
+      description:
+        '`tree`: along common beginnings, balanced by cost; `original`: the list in its own order, in equal parts.',
+    }),
+    test_set: z.literal([0, 1]).meta({
+      description: '0: the images that epochs are selected by; 1: the test images. The words of the original.',
+      unit: '1',
+    }),
+    calibration: Calibration,
+    batch_size: positive.meta({ description: 'Images that pass a subnet at once.', unit: 'images' }),
+    chunk: positive.meta({
+      description: 'Subnets whose results are recorded at once: what a killed part loses at most.',
+      unit: 'subnets',
+    }),
+    precision: Precision,
+    threads: Threads,
   })
   .superRefine(
     ({ space, dataset, n_classes: classes, budget, calibration, part, parts, subnets, supernet }, context) => {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { groupsOf, noiseCeiling, reliability } from './agreement.ts';
 import { readResult } from '../../artifacts/results.ts';
 import type { StageFiles } from '../../artifacts/store.ts';
+import { ClassCount } from '../../configs/dataset-schema.ts';
 import { SpaceConfig } from '../../configs/space-schema.ts';
 import { BadInput } from '../../plan/endings.ts';
 import { projectFile } from '../process/stage-io.ts';
@@ -26,19 +27,27 @@ export const StandaloneResult = z.strictObject({
 export type StandaloneResult = z.infer<typeof StandaloneResult>;
 
 /** What `${{ stages.<standalone>.result }}` gives. */
-const StandaloneResultReference = FileReference.extend({ arch: z.string(), mean: z.number() });
+const StandaloneResultReference = FileReference.extend({
+  arch: z.string().meta({ description: 'The arch code.' }),
+  mean: z.number().meta({ description: 'Mean top-1 accuracy over its seeds.', unit: 'percent' }),
+});
 
 /** `with` of `ground-truth-table`. */
 export const GroundTruthTableConfig = z
   .strictObject({
     space: SpaceConfig,
-    n_classes: z.int().positive(),
-    /** Subnets of any size, usually `${{ stages.<standalone>.result }}`. */
-    results: z.array(StandaloneResultReference),
-    /** Subnets of equal size, by the name of their band: within a band, counting parameters cannot rank them. */
-    bands: z.record(z.string().min(1), z.array(StandaloneResultReference).min(1)).optional(),
-    /** N: every Nth subnet is held out, of each band and of the others: what is tuned is not tuned on it. */
-    hold_out: z.int().min(2).optional(),
+    n_classes: ClassCount,
+    results: z
+      .array(StandaloneResultReference)
+      .meta({ description: 'Subnets of any size, usually `${{ stages.<standalone>.result }}`.' }),
+    bands: z.record(z.string().min(1), z.array(StandaloneResultReference).min(1)).optional().meta({
+      description:
+        'Subnets of equal size, by the name of their band: within a band, counting parameters cannot rank them.',
+    }),
+    hold_out: z.int().min(2).optional().meta({
+      description: 'N: every Nth subnet is held out, of each band and of the others: what is tuned is not tuned on it.',
+      unit: 'subnets',
+    }),
   })
   .refine(({ results, bands = {} }) => results.length + Object.keys(bands).length > 0, {
     path: ['results'],

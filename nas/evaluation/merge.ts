@@ -19,13 +19,14 @@ import { BadInput } from '../../plan/endings.ts';
 
 /** `with` of `merge-results`. */
 export const MergeResultsConfig = z.strictObject({
-  /**
-   * Every part of one set, usually `${{ stages.<evaluation>.part }}`; missing, doubled or foreign subnets are refused. Null
-   * stands for a part that was skipped, which is missing then.
-   */
-  parts: z.array(RankingPart.nullable()).min(1),
-  /** Whether a predictor's scores, free of the noise of single ones, stand beside those that were measured. */
-  smooth: z.boolean(),
+  parts: z.array(RankingPart.nullable()).min(1).meta({
+    description:
+      'Every part of one set, usually `${{ stages.<evaluation>.part }}`. Missing, doubled and foreign subnets are refused; null, for a part that was skipped, is missing.',
+  }),
+  smooth: z.boolean().meta({
+    description:
+      "Whether a predictor's accuracies, free of the noise of single ones, stand beside those that were measured.",
+  }),
 });
 export type MergeResultsConfig = z.infer<typeof MergeResultsConfig>;
 

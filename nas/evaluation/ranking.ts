@@ -27,15 +27,21 @@ export const rankingFiles = {
 
 const count = z.int().nonnegative();
 
+const JsonResults = z.string().min(1).meta({
+  description:
+    "Where the original puts the ranking, relative to the run's folder: `7_from_6/json_results/epoch4_all_test`.",
+});
+
 /** `evaluate-subnets` → `part`: one part of a ranking, its table and the record of the set that it is a part of. */
 export const RankingPart = z.strictObject(
   {
     ...FileReference.shape,
-    /** How many subnets were evaluated. */
-    subnets: count,
-    set: FileReference.extend({ part: z.int().positive(), parts: z.int().positive() }),
-    /** Where the original puts the ranking, relative to the run's folder: `7_from_6/json_results/epoch4_all_test`. */
-    json_results: z.string().min(1),
+    subnets: count.meta({ description: 'How many were evaluated.', unit: 'subnets' }),
+    set: FileReference.extend({
+      part: z.int().positive().meta({ description: 'Which part of the set, counted from 1.', unit: 'part' }),
+      parts: z.int().positive().meta({ description: 'How many there are.', unit: 'parts' }),
+    }).meta({ description: 'The record of the set that it is a part of.' }),
+    json_results: JsonResults,
   },
   { error: ofAnotherVersion },
 );
@@ -44,15 +50,14 @@ export type RankingPart = z.infer<typeof RankingPart>;
 /** `merge-results` → `ranking`: its table, and the accuracies in the original's form, `{"archN": {"arch": …, "acc": …}}`. */
 export const Ranking = z.strictObject(
   {
-    table: FileReference,
-    top1: FileReference,
-    top5: FileReference,
-    /** How sure predicted accuracies are; null where no predictor had a part in the ranking. */
-    predictor: FileReference.nullable(),
-    /** How many are ranked. */
-    subnets: count,
-    /** As of its parts. */
-    json_results: z.string().min(1),
+    table: FileReference.meta({ description: 'Costs and accuracies of each subnet.' }),
+    top1: FileReference.meta({ description: "Top-1 accuracies in the original's form." }),
+    top5: FileReference.meta({ description: "Top-5 accuracies in the original's form." }),
+    predictor: FileReference.nullable().meta({
+      description: 'How sure predicted accuracies are; null where no predictor had a part in the ranking.',
+    }),
+    subnets: count.meta({ description: 'How many are ranked.', unit: 'subnets' }),
+    json_results: JsonResults,
   },
   { error: ofAnotherVersion },
 );

@@ -1,127 +1,163 @@
 // What the training kinds take as `with`. Keys that the original has carry its names; pure zod, so the pipeline loader reads it too.
 import { z } from 'zod';
-import { DatasetConfig, PartName, partImages } from '../../configs/dataset-schema.ts';
+import { GroupLrFactor, LrScheduler, Optimizer } from './sgd-config.ts';
+import { ClassCount, DatasetConfig, PartName, partImages } from '../../configs/dataset-schema.ts';
 import { SpaceConfig } from '../../configs/space-schema.ts';
 import { ArchCodeError, parseArchCode } from '../space/arch-code.ts';
 import type { Space } from '../space/space.ts';
 import { FileReference, sha256 } from '../../artifacts/references.ts';
+import { Calibration, Precision, Threads } from '../evaluation/config.ts';
 
 const positive = z.int().positive();
 const fraction = z.number().min(0).max(1);
 const nonnegative = z.number().nonnegative();
 
 /** Images of a part, in batches. */
-const Images = z.strictObject({ part: PartName, batch_size: positive });
+const Images = z.strictObject({
+  part: PartName.meta({ description: 'Part of the data set that the images come from.' }),
+  batch_size: positive.meta({ description: 'How many pass the network at once.', unit: 'images' }),
+});
 
 /** A supernet file that another stage chose: what `${{ stages.X.selected }}` gives. Or the path of one below the project's root. */
 const SupernetReference = z.object({
-  /** Relative to the results root, or to the project's where `origin` says so. */
-  file: z.string().min(1),
-  origin: z.literal('project').optional(),
-  sha256,
-  groups: positive,
-});
-
-/** `0.25`, or the way people say it: `1/4`. */
-const Factor = z.union([
-  z.number().positive(),
-  z
+  file: z
     .string()
-    .regex(/^1\/[1-9]\d*$/, 'expected a positive number or a fraction such as 1/4')
-    .transform((text) => 1 / Number(text.slice(2))),
-]);
-
-/** How much faster or slower one group of a stage learns. Stages count from 1, as in the method; `first` is the narrowest group. */
-const GroupLrFactor = z.strictObject({ stage: positive, group: z.enum(['first', 'last']), factor: Factor });
-export type GroupLrFactor = z.infer<typeof GroupLrFactor>;
-
-const Optimizer = z.strictObject({ method: z.literal('sgd'), momentum: fraction, nesterov: z.boolean() });
-
-const LrScheduler = z.strictObject({
-  lr_way: z.literal('warmup_cosine_lr'),
-  base_lr: z.number().positive(),
-  /** The learning rate never falls below this share of base_lr once warm-up is over. */
-  clamp_lr_percent: fraction,
-  /** Share of the learning rate that warm-up begins with. */
-  warmup_factor: fraction,
-  /** Epochs in which the cosine falls to nothing, where it is to be slower than the stage is long. */
-  cosine_epochs: z.number().positive().optional(),
+    .min(1)
+    .meta({ description: "Relative to the results root, or to the project's where `origin` says so." }),
+  origin: z
+    .literal('project')
+    .optional()
+    .meta({ description: 'Set where the file is one of the project, and no result of a stage.' }),
+  sha256: sha256.meta({ description: 'Hash of the file.' }),
+  groups: positive.meta({ description: 'K of that supernet.', unit: 'groups' }),
 });
-export type LrScheduler = z.infer<typeof LrScheduler>;
 
 /** What both kinds of training share. */
 const shared = {
   space: SpaceConfig,
   dataset: DatasetConfig,
-  n_classes: positive,
-  /** Images a step, of each rank. */
-  batch_size: positive,
-  /** Processes that train together, each on a device of its own. */
-  ranks: positive.max(64).default(1),
-  drop_last: z.boolean(),
-  epochs: positive,
-  warmup_epochs: nonnegative,
-  label_smoothing: fraction,
-  dropout: fraction.max(0.99),
-  /** Gradients are cut to ±this; null for no clipping. */
-  grad_clip_value: z.number().positive().nullable(),
-  weight_decay_weight: nonnegative,
-  weight_decay_bn_bias: nonnegative,
-  optimizer: Optimizer,
-  lr_scheduler: LrScheduler,
+  n_classes: ClassCount,
+  batch_size: positive.meta({ description: 'Images of a step, of each rank.', unit: 'images' }),
+  ranks: positive
+    .max(64)
+    .default(1)
+    .meta({ description: 'Processes that train together, each on a device of its own.', unit: 'processes' }),
+  drop_last: z.boolean().meta({ description: 'Whether an incomplete last batch is left out.' }),
+  epochs: positive.meta({ description: 'How often all training images are seen.', unit: 'epochs' }),
+  warmup_epochs: nonnegative.meta({ description: 'In how many the learning rate rises to base_lr.', unit: 'epochs' }),
+  label_smoothing: fraction.meta({
+    description: 'Share of each label that is spread over all classes.',
+    unit: 'share',
+  }),
+  dropout: fraction.max(0.99).meta({
+    description: 'Share of the features before the classifier that is dropped; of a supernet only in the max net.',
+    unit: 'share',
+  }),
+  grad_clip_value: z
+    .number()
+    .positive()
+    .nullable()
+    .meta({ description: 'Each gradient is cut to ± this; null: none is.', unit: '1' }),
+  weight_decay_weight: nonnegative.meta({
+    description: 'Weight decay of the weights of convolutions and of the classifier.',
+    unit: '1',
+  }),
+  weight_decay_bn_bias: nonnegative.meta({
+    description: 'Weight decay of batch normalisation and of biases.',
+    unit: '1',
+  }),
+  optimizer: Optimizer.meta({ description: 'How gradients change the weights.' }),
+  lr_scheduler: LrScheduler.meta({ description: 'How fast, step by step.' }),
   // Statistics that a supernet gathers while many subnets pass it fit none of them, so there are none: every subnet is calibrated.
-  bn_momentum: z.literal(0, { error: 'expected 0: no running statistics are kept, every tested subnet is calibrated' }),
-  bn_eps: z.literal(1e-5, { error: 'expected 1e-5, the only value the network is built for' }),
-  /** BN statistics of every tested subnet: the mean over this many batches. The original calls the number post_bn_calibration_batch_num. */
-  calibration: Images.extend({ batches: positive }),
-  precision: z.enum(['float32', 'bf16']),
-  threads: positive,
-  checkpoint_every_steps: positive,
+  bn_momentum: z
+    .literal(0, { error: 'expected 0: no running statistics are kept, every tested subnet is calibrated' })
+    .meta({
+      description: 'Of running BN statistics; 0, for none are kept: every tested subnet is calibrated.',
+      unit: 'share',
+    }),
+  bn_eps: z
+    .literal(1e-5, { error: 'expected 1e-5, the only value the network is built for' })
+    .meta({ description: 'What is added to a variance before its root is taken.', unit: '1' }),
+  calibration: Calibration,
+  precision: Precision,
+  threads: Threads,
+  checkpoint_every_steps: positive.meta({
+    description: 'How often a checkpoint is written: what a kill loses at most.',
+    unit: 'steps',
+  }),
 };
 
 /** `with` of `train-supernet`: one-shot (groups 1) and few-shot (groups 2..7) stages. */
 export const TrainSupernetConfig = z
   .strictObject({
     ...shared,
-    seed: z.int(),
-    /** K, the copies of every stage. */
-    groups: positive,
-    /** Where the weights come from; null: drawn anew. */
-    inherit: SupernetReference.nullable(),
-    /** Nets an iteration: the max net, random ones, and last the min net where sandwich_rule holds. */
-    num_arch_training: z.int().min(2),
-    sandwich_rule: z.boolean(),
-    /** Whether all nets but the max net learn its logits, and not the labels. */
-    inplace_distill: z.boolean(),
-    /** `large` and `small`: of `sample_candidates` random nets the one with the most or the fewest MACs. */
-    sample_way: z.enum(['random', 'fair', 'large', 'small']),
-    sample_candidates: z.int().min(2).optional(),
+    seed: z.int().meta({ description: 'Of weights, sampling, order and augmentation.', unit: '1' }),
+    groups: positive.meta({ description: 'K, the copies of every stage; 1: one-shot.', unit: 'groups' }),
+    inherit: SupernetReference.nullable().meta({
+      description:
+        'The supernet that the weights come from: `${{ stages.<id>.selected }}` or a file; null: they are drawn anew.',
+    }),
+    num_arch_training: z.int().min(2).meta({
+      description: 'Nets of a step: the max net, random ones, and last the min net where sandwich_rule holds.',
+      unit: 'nets',
+    }),
+    sandwich_rule: z.boolean().meta({ description: 'Whether the min net is always among them.' }),
+    inplace_distill: z
+      .boolean()
+      .meta({ description: 'Whether all nets but the max net learn its logits, and not the labels.' }),
+    sample_way: z.enum(['random', 'fair', 'large', 'small']).meta({
+      description:
+        'How nets are drawn. `fair`: each choice once in as many nets as there are widths; `large`, `small`: of sample_candidates random nets the one with the most or the fewest MACs.',
+    }),
+    sample_candidates: z
+      .int()
+      .min(2)
+      .optional()
+      .meta({ description: 'Among how many `large` and `small` choose.', unit: 'nets' }),
     // The original's file says 0.2, but no block of its network applies it: 0 is what it really trains with. BigNAS applies it.
-    drop_connect: fraction.max(0.99),
-    drop_connect_only_last_two_stages: z.boolean(),
-    /** By K; a K that is not named learns at one rate. */
-    group_lr_factors: z.record(z.string().regex(/^[1-9]$/, 'expected a number of groups'), z.array(GroupLrFactor)),
-    /**
-     * How many blocks of each stage group_lr_factors reach; null: all. The original's code stops at 4, 4, 8, 4 and so
-     * forgets the fifth block of three stages.
-     */
-    group_lr_blocks: z.array(positive).nullable(),
-    /** Whether nets that ought to be better, as a size says, are pushed to be: the weight of the loss rises over so many epochs. */
+    drop_connect: fraction.max(0.99).meta({
+      description:
+        'Share of the images for which the residual branch of the deepest block is dropped; less for those before it.',
+      unit: 'share',
+    }),
+    drop_connect_only_last_two_stages: z
+      .boolean()
+      .meta({ description: 'Whether the stages before the last two are spared of that.' }),
+    group_lr_factors: z
+      .record(z.string().regex(/^[1-9]$/, 'expected a number of groups'), z.array(GroupLrFactor))
+      .meta({ description: 'Groups that learn faster or slower, by K; a K that is not named learns at one rate.' }),
+    // The original's code stops at 4, 4, 8, 4 and so forgets the fifth block of three stages.
+    group_lr_blocks: z
+      .array(positive)
+      .nullable()
+      .meta({ description: 'How many blocks of each stage group_lr_factors reach; null: all.', unit: 'blocks' }),
     rank_loss: z
       .strictObject({
-        by: z.enum(['macs', 'parameters', 'depth']),
-        weight: z.number().positive(),
-        rise_epochs: nonnegative,
+        by: z
+          .enum(['macs', 'parameters', 'depth'])
+          .meta({ description: 'The size that says which of two nets ought to be better.' }),
+        weight: z.number().positive().meta({ description: 'Of this loss beside the other.', unit: 'factor' }),
+        rise_epochs: nonnegative.meta({ description: 'In how many the weight rises from nothing.', unit: 'epochs' }),
       })
-      .optional(),
-    /** What subnets are ranked by after each epoch: the share of images that is right, or the mean log-likelihood of the labels. */
-    score: z.enum(['top1', 'cross_entropy']).optional(),
-    /** What tau is measured on after each epoch. */
-    selection: Images,
-    /** Accuracies of subnets that were trained alone: `{"arch1": {"arch": …, "acc": …}, …}`, relative to the project's root. */
-    ground_truth: FileReference,
-    /** Epochs with a tau above min_tau are kept, and the best one always; null: all are. */
-    keep: z.strictObject({ min_tau: z.number().nullable() }),
+      .optional()
+      .meta({ description: 'Pushes nets that ought to be better, as a size says, to be so; without it nothing does.' }),
+    score: z.enum(['top1', 'cross_entropy']).optional().meta({
+      description:
+        'What subnets are ranked by after each epoch: the share of images that is right (where absent), or the mean log-likelihood of the labels.',
+    }),
+    selection: Images.meta({ description: 'What tau is measured on after each epoch.' }),
+    ground_truth: FileReference.meta({
+      description:
+        'Accuracies of subnets that were trained alone, `{"arch1": {"arch": …, "acc": …}, …}`: the path of a file of the project, or `${{ stages.<id>.table }}`.',
+    }),
+    keep: z
+      .strictObject({
+        min_tau: z.number().nullable().meta({
+          description: 'Epochs with a tau above it are kept, and the best one always; null: all are.',
+          unit: 'tau',
+        }),
+      })
+      .meta({ description: 'Which epochs keep their files.' }),
   })
   .superRefine((config, context) => {
     const wrong = (path: (string | number)[], message: string): void =>
@@ -160,10 +196,12 @@ export type TrainSupernetConfig = z.infer<typeof TrainSupernetConfig>;
 export const TrainStandaloneConfig = z
   .strictObject({
     ...shared,
-    /** The subnet's arch code. */
-    arch: z.string().regex(/^\d+$/, 'expected an arch code: digits only, in quotes'),
-    seeds: z.array(z.int()).min(1),
-    test: Images,
+    arch: z
+      .string()
+      .regex(/^\d+$/, 'expected an arch code: digits only, in quotes')
+      .meta({ description: "The subnet's arch code." }),
+    seeds: z.array(z.int()).min(1).meta({ description: 'It is trained once with each.', unit: '1' }),
+    test: Images.meta({ description: 'What its accuracy is measured on.' }),
   })
   .superRefine((config, context) => {
     checkImages(config, 'ground-truth-training', (path, message) =>

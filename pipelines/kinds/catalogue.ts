@@ -138,10 +138,11 @@ const pipeline = defineKind({
   codeVersion: 1,
   summary: 'runs another pipeline as one stage',
   schema: z.strictObject({
-    /** Another pipeline file, relative to the project root. */
-    file: z.string().min(1),
-    /** Its params; those not named keep their values. */
-    params: z.record(z.string(), z.json()).default({}),
+    file: z.string().min(1).meta({ description: 'Another pipeline file, relative to the project.' }),
+    params: z
+      .record(z.string(), z.json())
+      .default({})
+      .meta({ description: 'Its params; those not named keep their values.' }),
   }),
   anewBecause: 'its stages are taken over, each by itself',
   runs: { as: 'pipeline' },

@@ -3,6 +3,7 @@ import protobuf from 'protobufjs';
 import { loadIsolatedTensorFlow } from '../binding.ts';
 import type { Binding } from '../binding.ts';
 import { freePort } from '../free-port.ts';
+import { commandFor } from '../layout.ts';
 
 // Processes that compute together: TensorFlow's collective operations sum over all of them.
 
@@ -38,7 +39,9 @@ export async function freeAddresses(ranks: number): Promise<string[]> {
 export function joinCluster(cluster: Cluster, threads: number, file?: string): Binding {
   const binding = loadIsolatedTensorFlow(file);
   if (binding.joinCluster === undefined) {
-    throw new Error('libtensorflow: expected a binding with collectives, got an older one; run `npm run setup`');
+    throw new Error(
+      `libtensorflow: expected a binding with collectives, got an older one; run \`${commandFor('setup')}\``,
+    );
   }
   binding.joinCluster(serverDef(cluster, threads), `${taskOf(cluster.rank)}/`);
   return binding;

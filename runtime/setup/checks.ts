@@ -1,4 +1,5 @@
 import { statfs } from 'node:fs/promises';
+import { commandFor } from '../layout.ts';
 import { architecture, compiler, probe, python } from '../machine.ts';
 import { SetupError } from './words.ts';
 
@@ -27,7 +28,7 @@ export function nodeCheck(): Check {
     ok: (major === 20 && minor >= 19) || (major > 20 && major < 25),
     expected: 'Node 20.19 up to 24',
     found: process.versions.node,
-    remedy: 'install one of them and run `npm run setup`',
+    remedy: `install one of them and run \`${commandFor('setup')}\``,
   };
 }
 

@@ -2,7 +2,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { compilerCheck, demand, diskCheck, pipCheck, pythonCheck, systemCheck } from './checks.ts';
 import { bindingIdentity, bindingIsInstalled, installBinding, useDevice } from './compile.ts';
-import { deviceInUse, home } from '../layout.ts';
+import { commandFor, deviceInUse, home } from '../layout.ts';
 import type { Device } from '../layout.ts';
 import { architecture, gpus } from '../machine.ts';
 import { contentsOf, readRequirements } from './requirements.ts';
@@ -66,7 +66,8 @@ async function install(plan: Plan): Promise<void> {
   await mkdir(home, { recursive: true });
   await checkMachine(plan);
   const [gpu] = plan.device === 'cpu' ? await gpus() : [];
-  if (gpu) console.log(`setup: for the CPU; "npm run setup -- --device gpu" sets up for the GPU here (${gpu})`);
+  if (gpu)
+    console.log(`setup: for the CPU; \`${commandFor('setup', '--device gpu')}\` sets up for the GPU here (${gpu})`);
   for (const wheel of plan.missing) await installWheel(home, wheel);
   await rm(join(home, 'work'), { recursive: true, force: true });
   if (plan.bindingIsMissing) await installBinding(home, plan.device, plan.identity);

@@ -151,6 +151,6 @@ test(
     expect(again).toMatchObject({ code: 0, stdout: expect.stringContaining('run quick: done after') });
     expect(existsSync(path.join(home, 'server.json'))).toBe(true);
     const status = await nas(['status', 'quick'], { ...environment, NAS_HOME: home });
-    expect(status.stderr).toContain('server: expected the one of this clone to run, got none');
+    expect(status.stderr).toContain('server: expected one to run here, got none');
   },
 );

@@ -1,11 +1,8 @@
-import path from 'node:path';
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { expect, test, vi } from 'vitest';
 import { macs, parameterCount } from '../../nas/space/cost.ts';
 import { depthOf } from '../../nas/space/space.ts';
 import { parseSubnetList } from '../../nas/space/subnet-list.ts';
-import { projectRoot } from '../../artifacts/paths.ts';
+import { nas } from '../support/nas.ts';
 import { committedSpace, configText } from '../support/spaces.ts';
 
 // 200,000 subnets are drawn for the bands: seconds, more of them on a busy machine.
@@ -13,19 +10,19 @@ vi.setConfig({ testTimeout: 120_000 });
 
 /** What the command prints. */
 async function drawn(...args: string[]): Promise<string> {
-  const file = path.join(projectRoot, 'configs/draw-subnets.ts');
-  const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', file, ...args]);
-  return stdout;
+  const { code, stdout, stderr } = await nas(['draw', ...args]);
+  if (code === 0) return stdout;
+  throw Object.assign(new Error(stderr), { code, stderr });
 }
 
 /** How far the largest lies above the smallest, as a share of it. */
 const spread = (values: readonly number[]): number => Math.max(...values) / Math.min(...values) - 1;
 
-const benchmarkBands = ['fashion', '28', '1', '--bands', '3000,4500,6700,10000', '--classes', '10'];
+const benchmarkBands = ['fashion', '28', '--seed', '1', '--bands', '3000,4500,6700,10000', '--classes', '10'];
 
 test.each([
-  ['fashion-ground-truth', ['fashion', '35', '1']],
-  ['fashion-bench-sizes', ['fashion', '100', '2']],
+  ['fashion-ground-truth', ['fashion', '35', '--seed', '1']],
+  ['fashion-bench-sizes', ['fashion', '100', '--seed', '2']],
   ['fashion-bench-bands', benchmarkBands],
 ])('the command draws the list %s as it is committed', async (list, args) => {
   expect(await drawn(...args)).toBe(configText(`subnets/${list}.txt`));
@@ -48,10 +45,10 @@ test('the subnets of a band are of one size, and differ in depth', () => {
 });
 
 test.each([
-  [['nowhere', '3'], 'expected a name of configs/spaces, got "nowhere"'],
-  [['fashion', 'three'], 'usage: '],
-  [['fashion', '3', '1', '--bands', '3000'], 'usage: '],
-  [['fashion', '500', '1', '--bands', '3000', '--classes', '10'], 'expected 500 subnets of 3000 parameters'],
+  [['nowhere', '3'], 'expected the name of a file in configs/spaces, got nowhere'],
+  [['fashion', 'three'], 'expected a whole number'],
+  [['fashion', '3', '--bands', '3000'], '--bands: expected --classes beside it'],
+  [['fashion', '500', '--seed', '1', '--bands', '3000', '--classes', '10'], 'expected 500 subnets of 3000 parameters'],
 ])('arguments %j are refused', async (args, message) => {
   await expect(drawn(...args)).rejects.toMatchObject({ code: 2, stderr: expect.stringContaining(message) });
 });

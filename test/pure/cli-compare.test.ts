@@ -5,12 +5,14 @@ import { stripVTControlCharacters } from 'node:util';
 import { expect, test } from 'vitest';
 import { sha256Of } from '../../artifacts/files.ts';
 import { projectRoot } from '../../artifacts/paths.ts';
-import { comparisonText } from '../../cli/compare.ts';
+import { armsText, comparisonText } from '../../cli/compare.ts';
 import { SpaceConfig } from '../../configs/space-schema.ts';
-import { compareRankings } from '../../nas/evaluation/agreement.ts';
+import { comparePairs, compareRankings } from '../../nas/evaluation/agreement.ts';
 import { kendallTau } from '../../nas/evaluation/correlation.ts';
 import { readGroundTruth } from '../../nas/evaluation/ground-truth.ts';
-import { compareRuns } from '../../report/compare.ts';
+import { comparePage } from '../../pages/compare-page.tsx';
+import { compareArms } from '../../report/arms.ts';
+import { compareRuns, stagesNamed } from '../../report/compare.ts';
 import { finishedStage } from '../support/finished-stage.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -18,7 +20,7 @@ const read = (file: string): string => readFileSync(path.join(projectRoot, 'conf
 const space = SpaceConfig.parse(load(read('spaces/fashion.yml')));
 const file = 'configs/ground-truth/fashion.json';
 const source = { file, sha256: sha256Of(read('ground-truth/fashion.json')) };
-const { accuracies } = await readGroundTruth(space, source);
+const { accuracies, bySeed: repetitions } = await readGroundTruth(space, source);
 const config = { space: JSON.parse(JSON.stringify(space)), ground_truth: source, seed: 0, epochs: 3 };
 
 /** A trained stage whose epoch 1 was chosen; `scores` are what its supernet makes of the subnets. */
@@ -56,12 +58,57 @@ test('runs are compared by their settings, and by their taus on the same resampl
   const compared = await compareRuns(root, ['a/one', 'b/one', 'c/one']);
   expect(compared.settings).toEqual([{ stages: ['stage'], key: 'seed', values: [0, 7, 0] }]);
   const [supernet] = compared.supernets;
-  expect(supernet?.overFirst[1]).toEqual(compareRankings(kendallTau, accuracies, noisy, accuracies, { seed: 0 }));
+  expect(supernet?.overFirst[1]).toEqual(
+    compareRankings(kendallTau, accuracies, noisy, accuracies, { seed: 0, repetitions }),
+  );
   expect(supernet?.overFirst[1]?.estimate).toBeCloseTo(kendallTau(accuracies, noisy) - 1, 12);
   expect([supernet?.overFirst[0], supernet?.overFirst[2]]).toEqual([null, null]);
   const text = stripVTControlCharacters(comparisonText(compared));
   expect(text).toMatch(/over a\/one +-0\.\d{3} \[-0\.\d{3}, -0\.\d{3}\]/);
   expect(text).toMatch(/attempts +1 +1 +1/);
+});
+
+test('by a setting, supernets that differ in it alone are compared pair by pair, and all pairs together', async () => {
+  const root = temporaryFolder();
+  const noise = [0.5, 1, 2].map((size) => accuracies.map((value, at) => value + size * ((at * 7) % 5)));
+  for (const [seed, scores] of noise.entries()) {
+    await trained(root, `run/float32-${seed}`, accuracies, { seed, precision: 'float32' });
+    await trained(root, `run/bf16-${seed}`, scores, { seed, precision: 'bf16' });
+  }
+  const arms = await compareArms(await stagesNamed(root, 'run'), 'precision');
+  const pairs = noise.map((scores) => [scores, accuracies] as const);
+  expect(arms).toMatchObject({ key: 'precision', first: 'float32', others: [{ value: 'bf16' }] });
+  const [arm] = arms.others;
+  expect(arm?.pairs.map(({ name }) => name)).toEqual(['seed 0', 'seed 1', 'seed 2']);
+  for (const [at, { difference }] of arm!.pairs.entries()) {
+    const [scores] = pairs[at]!;
+    expect(difference.estimate).toBeCloseTo(kendallTau(accuracies, scores) - 1, 12);
+    expect(difference).toEqual(compareRankings(kendallTau, accuracies, scores, accuracies, { seed: 0, repetitions }));
+  }
+  const estimates = arm!.pairs.map(({ difference }) => difference.estimate);
+  expect(arm?.mean.estimate).toBeCloseTo(estimates.reduce((sum, one) => sum + one, 0) / 3, 12);
+  expect(arm?.mean).toEqual(comparePairs(kendallTau, accuracies, pairs, { seed: 0, repetitions }));
+  const text = stripVTControlCharacters(armsText(arms));
+  expect(text).toMatch(/seed 0 .* -0\.\d{3} \[-0\.\d{3}, -?0\.\d{3}\]/);
+  expect(text).toMatch(/mean of 3 +-0\.\d{3} \[/);
+  const page = comparePage(await compareRuns(root, ['run']), arms);
+  expect(page).toContain('What precision is worth');
+  expect(page).toContain(`${arm!.mean.estimate.toFixed(3).replace('-', '−')} (`);
+  await expect(compareArms(await stagesNamed(root, 'run'), 'epochs')).rejects.toThrow(
+    'got epochs; they differ in seed, precision',
+  );
+});
+
+test('the page of a comparison has the differences that the command prints', async () => {
+  const root = temporaryFolder();
+  await trained(root, 'a/one', accuracies);
+  await trained(root, 'b/one', noisy, { seed: 7 });
+  const compared = await compareRuns(root, ['a/one', 'b/one']);
+  const page = comparePage(compared, null);
+  const { estimate, low, high } = compared.supernets[0]!.overFirst[1]!;
+  const words = [estimate, low, high].map((value) => value.toFixed(3).replace('-', '−'));
+  expect(page).toContain(`${words[0]} (${words[1]} to ${words[2]})`);
+  expect(page).toContain('<code>seed</code>');
 });
 
 test('a run without results is refused by name', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { parameterLayout } from '../../nas/space/layout.ts';
-import type { GroupLrFactor } from '../../nas/training/config.ts';
+import type { GroupLrFactor } from '../../nas/training/sgd-config.ts';
 import { lrFactor, weightDecay } from '../../nas/training/sgd.ts';
 import { tinySupernet } from '../support/training-configs.ts';
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { TestedSupernet } from '../config.ts';
-import { DatasetConfig, PartName } from '../../../configs/dataset-schema.ts';
+import { Calibration, Precision, TestedSupernet, Threads } from '../config.ts';
+import { ClassCount, DatasetConfig } from '../../../configs/dataset-schema.ts';
 import { SpaceConfig } from '../../../configs/space-schema.ts';
 import { macs, parameterCount } from '../../space/cost.ts';
 import { minArchitecture } from '../../space/sampling.ts';
@@ -11,7 +11,18 @@ import { subnetOf } from '../../space/space.ts';
 const positive = z.int().positive();
 
 /** The most that a subnet may cost; what is not named is not limited. MACs are those of one image at the native resolution. */
-const Limits = z.strictObject({ macs: z.number().positive().optional(), parameters: z.number().positive().optional() });
+const Limits = z.strictObject({
+  macs: z
+    .number()
+    .positive()
+    .optional()
+    .meta({ description: 'Multiply-accumulates of one image at the largest resolution.', unit: 'MACs' }),
+  parameters: z
+    .number()
+    .positive()
+    .optional()
+    .meta({ description: 'Weights, with those of the classifier.', unit: 'parameters' }),
+});
 export type Limits = z.infer<typeof Limits>;
 
 /** `with` of `search-subnets`: the best subnets of a whole space under limits, by the accuracies that a supernet gives them. */
@@ -19,21 +30,25 @@ export const SearchSubnetsConfig = z
   .strictObject({
     space: SpaceConfig,
     dataset: DatasetConfig,
-    n_classes: positive,
-    supernet: TestedSupernet,
-    limits: Limits,
-    /** `evolution`: each generation comes of the best before, chosen by a predictor; `random`: what evolution has to beat. */
-    way: z.enum(['evolution', 'random']),
-    /** Subnets that are evaluated in all. */
-    budget: positive,
-    /** Subnets of a generation: recorded at once, so what a killed search loses at most. */
-    population: z.int().min(2),
-    seed: z.int(),
-    /** BN statistics of every subnet: the mean over this many batches. */
-    calibration: z.strictObject({ part: PartName, batches: positive, batch_size: positive }),
-    batch_size: positive,
-    precision: z.enum(['float32', 'bf16']),
-    threads: positive,
+    n_classes: ClassCount,
+    supernet: TestedSupernet.meta({
+      description: 'The one whose weights are tested: `${{ stages.<id>.selected }}`, or a file.',
+    }),
+    limits: Limits.meta({ description: 'The most that a subnet may cost; what is not named is not limited.' }),
+    way: z.enum(['evolution', 'random']).meta({
+      description:
+        '`evolution`: each generation comes of the best before, chosen by a predictor; `random`: what evolution has to beat.',
+    }),
+    budget: positive.meta({ description: 'How many are evaluated in all.', unit: 'subnets' }),
+    population: z.int().min(2).meta({
+      description: 'Of a generation, which is recorded at once: what a killed search loses at most.',
+      unit: 'subnets',
+    }),
+    seed: z.int().meta({ description: 'Of the search.', unit: '1' }),
+    calibration: Calibration,
+    batch_size: positive.meta({ description: 'Images that pass a subnet at once.', unit: 'images' }),
+    precision: Precision,
+    threads: Threads,
   })
   .superRefine(({ space, n_classes: classes, dataset, limits, budget, population, supernet }, context) => {
     const wrong = (path: string[], message: string): void => context.addIssue({ code: 'custom', path, message });

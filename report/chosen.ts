@@ -1,0 +1,64 @@
+import { z } from 'zod';
+import type { CataloguedStage } from '../artifacts/catalogue.ts';
+import { FileReference } from '../artifacts/references.ts';
+import { SpaceConfig } from '../configs/space-schema.ts';
+import { scoresOf } from '../nas/evaluation/epoch-scores.ts';
+import { chosenBy, readGroundTruth, truthAt } from '../nas/evaluation/ground-truth.ts';
+import type { GroundTruth } from '../nas/evaluation/ground-truth.ts';
+
+// Supernets as they were chosen, for whoever holds one against another.
+
+/** The supernet that a stage hands on. */
+export interface ChosenSupernet {
+  readonly epoch: number;
+  /** Null where all subnets tie, as is its interval. */
+  readonly tau: number | null;
+  readonly interval: readonly [number, number] | null;
+  /** What it makes of each subnet of its ground truth: higher is better. */
+  readonly scores: readonly number[];
+  readonly trained: z.infer<typeof Trained>;
+}
+
+const Trained = z.looseObject({
+  space: SpaceConfig,
+  ground_truth: FileReference,
+  seed: z.number(),
+  score: z.enum(['top1', 'cross_entropy']).optional(),
+});
+
+/** Null where the stage trains none, or no epoch of it was chosen yet. */
+export function chosenIn(stage: CataloguedStage | undefined): ChosenSupernet | null {
+  const { selection, epochs = [], config } = stage?.manifest ?? {};
+  const record = epochs.find(({ epoch }) => epoch === selection?.epoch);
+  const trained = Trained.safeParse(config);
+  if (record === undefined || !trained.success) return null;
+  const scores = scoresOf(record, trained.data.score);
+  if (scores === null) return null;
+  const { epoch, tau, interval } = record;
+  return { epoch, tau, interval, scores, trained: trained.data };
+}
+
+/** The subnets that several supernets were measured by, and what each makes of them. */
+interface SameSubnets {
+  readonly truth: GroundTruth;
+  readonly scores: readonly (readonly number[])[];
+}
+
+/**
+ * What the taus of all of them stand on: the subnets that epochs may be chosen by. Null where they were not measured against
+ * the same file.
+ * @throws BadInput where that file is no longer what it was
+ */
+export async function sameSubnets(supernets: readonly ChosenSupernet[]): Promise<SameSubnets | null> {
+  const [first] = supernets;
+  if (first === undefined) return null;
+  const { space, ground_truth: source } = first.trained;
+  if (supernets.some(({ trained }) => trained.ground_truth.sha256 !== source.sha256)) return null;
+  const whole = await readGroundTruth(space, source);
+  if (supernets.some(({ scores }) => scores.length !== whole.accuracies.length)) return null;
+  const positions = chosenBy(whole);
+  return {
+    truth: truthAt(whole, positions),
+    scores: supernets.map(({ scores }) => positions.map((position) => scores[position]!)),
+  };
+}

@@ -1,0 +1,49 @@
+import path from 'node:path';
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { complete } from '../../cli/complete.ts';
+import { completionScripts } from '../../cli/completion.ts';
+import { VERBS } from '../../cli/main.ts';
+import { finishedStage } from '../support/finished-stage.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+beforeEach(async () => {
+  const root = temporaryFolder();
+  await finishedStage(root, 'search/one-shot', 'train-supernet', {});
+  await finishedStage(root, 'search/few-shot-2', 'train-supernet', {});
+  await finishedStage(root, 'older/one', 'command', {});
+  vi.stubEnv('NAS_RESULTS', root);
+});
+afterEach(() => vi.unstubAllEnvs());
+
+const typed = async (...words: string[]): Promise<string[]> => (await complete(VERBS, words)).toSorted();
+
+test('what may stand next is known: verbs, runs, stages of the run, options and their values', async () => {
+  expect(await typed('')).toEqual(Object.keys(VERBS).toSorted());
+  expect(await typed('status', '')).toEqual(['older', 'search']);
+  expect(await typed('compare', 'older', '')).toEqual(['older', 'search']);
+  // A stage is called after its directory in these results.
+  expect(await typed('select', 'search', '')).toEqual(['search/few-shot-2', 'search/one-shot']);
+  expect(await typed('logs', 'older', '')).toEqual(['older/one']);
+  expect(await typed('list', '--state', '')).toContain('waiting');
+  expect(await typed('status', '--')).toEqual(['--help', '--json', '--ledger']);
+  expect(await typed('schedule', '')).toEqual(['create', 'delete', 'list', 'pause', 'resume', 'run']);
+  expect(await typed('schedule', 'create', '--overlap', '')).toContain('side-by-side');
+  expect(await typed('completion', '')).toEqual(['bash', 'fish', 'zsh']);
+});
+
+test('where a file may stand, or nothing is known, there are no words', async () => {
+  expect(await typed('start', '')).toEqual([]);
+  expect(await typed('report', 'search', '--html', '')).toEqual([]);
+  expect(await typed('nonsense', '')).toEqual([]);
+});
+
+test('bash asks for the words before the cursor and takes those that begin as it does', () => {
+  const asked = path.join(temporaryFolder(), 'asked');
+  const program = `${completionScripts['bash']}
+    nas() { echo "$@" > ${asked}; printf '%s\\n' one-shot few-shot-2 few-shot-3; }
+    COMP_WORDS=(nas select search few); COMP_CWORD=3; _nas; echo "\${COMPREPLY[*]}"`;
+  expect(execFileSync('bash', ['-c', program], { encoding: 'utf8' })).toBe('few-shot-2 few-shot-3\n');
+  expect(readFileSync(asked, 'utf8')).toBe('complete -- select search few\n');
+});
