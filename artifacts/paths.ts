@@ -52,6 +52,17 @@ export class PathError extends BadInput {}
 const here = path.resolve(import.meta.dirname, '..');
 const shippedRoot = path.basename(here) === '.compiled' ? path.dirname(here) : here;
 
+/** The absolute path of a file that comes with the code, named as in the clone. */
+export function shippedFile(name: string): string {
+  return path.join(shippedRoot, name);
+}
+
+/** The absolute path of a file of our code as JavaScript, for threads cannot read TypeScript, as tests can. */
+export function compiledFile(name: string): string {
+  const isPackage = here === shippedRoot && import.meta.url.endsWith('.js');
+  return path.join(shippedRoot, isPackage ? '' : '.compiled', name);
+}
+
 /** The folder that a person works in, with pipelines, configs and results: the one that NAS_PROJECT names, else the clone. */
 export const projectRoot = path.resolve(process.env['NAS_PROJECT'] || shippedRoot);
 

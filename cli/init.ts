@@ -3,7 +3,7 @@ import pc from 'picocolors';
 import type { Command } from 'commander';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { atomicWrite } from '../artifacts/files.ts';
-import { projectFile } from '../artifacts/paths.ts';
+import { projectFile, shippedFile } from '../artifacts/paths.ts';
 import { jsonOption, output } from './options.ts';
 import { columns } from './view/format.ts';
 
@@ -31,7 +31,7 @@ const files: readonly (readonly [name: string, source: string])[] = [
 ];
 
 function ours(name: string): string {
-  return path.join(import.meta.dirname, 'init', name);
+  return shippedFile(`cli/init/${name}`);
 }
 
 async function init(folder: string, { json }: { json?: true }): Promise<void> {

@@ -3,6 +3,7 @@
 // before TypeScript can be compiled.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import * as nodeModule from 'node:module';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -29,6 +30,8 @@ if (isClone) {
   const { compileClone } = await import('../runtime/compile.mjs');
   await compileClone();
 }
+// What was compiled once is not compiled again, where Node can do that (22 and later).
+if (!isClone) nodeModule.enableCompileCache?.(path.join(process.env.NAS_CACHE, 'compiled'));
 const { main } = await import(isClone ? '../.compiled/cli/main.js' : '../dist/cli/main.js');
 await main(process.argv.slice(2));
 // A start that failed half-way leaves native threads behind, which would keep the process.

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import path from 'node:path';
 import { raw } from 'hono/html';
 import type { Child } from 'hono/jsx';
 import { renderToString } from 'hono/jsx/dom/server';
+import { shippedFile } from '../artifacts/paths.ts';
 
-const textOf = (name: string): string => readFileSync(path.join(import.meta.dirname, 'browser', name), 'utf8');
+const textOf = (name: string): string => readFileSync(shippedFile(`pages/browser/${name}`), 'utf8');
 
 // They are part of every page, so that a saved one needs nothing else; it can be read without the scripts too.
 const style = ['page.css', 'charts.css', 'forms.css'].map(textOf).join('\n');

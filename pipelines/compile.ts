@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { checkRunId, PathError } from '../artifacts/paths.ts';
 import { directoryProblems } from './cells.ts';
 import { checkedGraph } from './graph.ts';
@@ -39,11 +39,13 @@ export interface LoadOptions {
 
 /**
  * Loads a pipeline file. Nothing is started and no server is asked.
- * @param file path relative to the current folder, or absolute
+ * @param named path relative to the current folder or to the project, where shipped ones count too, or absolute
  * @throws PipelineError with everything that is wrong, each with file:line:column and a remedy
  */
-export function loadPipeline(file: string, { id, set = [], root }: LoadOptions = {}): Plan {
+export function loadPipeline(named: string, { id, set = [], root }: LoadOptions = {}): Plan {
   const project = root === undefined ? new Project() : new Project([root]);
+  // As seen from the current folder; else one of the project, or one that is shipped.
+  const file = [named, ...project.roots.map((folder) => path.resolve(folder, named))].find(existsSync) ?? named;
   const shown = shownPath(file, project.roots);
   const stats = statSync(file, { throwIfNoEntry: false });
   if (!stats?.isFile() || stats.size > LARGEST_BYTES) {

@@ -1,7 +1,7 @@
-import path from 'node:path';
 import protobuf from 'protobufjs';
 import { createHash } from 'node:crypto';
 import { atomicWrite } from '../../artifacts/files.ts';
+import { shippedFile } from '../../artifacts/paths.ts';
 import { pass } from '../space/network.ts';
 import type { Steps } from '../space/network.ts';
 import type { NamedTensor } from '../weights/safetensors.ts';
@@ -89,7 +89,7 @@ const AttributeType = { f: 1, i: 2, ints: 7 } as const;
 
 /** Writes a network as ONNX, with its description as JSON in the model's metadata under `network`. */
 export async function writeOnnx(file: string, network: StaticNetwork): Promise<{ sha256: string; bytes: number }> {
-  const schema = protobuf.loadSync(path.join(import.meta.dirname, 'onnx.proto'));
+  const schema = protobuf.loadSync(shippedFile('nas/deployment/onnx.proto'));
   const bytes = schema.lookupType('onnx.ModelProto').encode(modelOf(network)).finish();
   await atomicWrite(file, bytes);
   return { sha256: createHash('sha256').update(bytes).digest('hex'), bytes: bytes.length };

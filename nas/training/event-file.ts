@@ -1,6 +1,6 @@
-import path from 'node:path';
 import { crc32c } from '@node-rs/crc32';
 import protobuf from 'protobufjs';
+import { shippedFile } from '../../artifacts/paths.ts';
 
 // TensorBoard's event files: protocol buffers in TFRecord framing.
 
@@ -11,7 +11,7 @@ import protobuf from 'protobufjs';
  * @param scalars by tag, in the units to be shown; kept as float32
  */
 export function eventFile(step: number, time: number, scalars: Readonly<Record<string, number>>): Buffer {
-  const Event = protobuf.loadSync(path.join(import.meta.dirname, 'event.proto')).lookupType('tensorboard.Event');
+  const Event = protobuf.loadSync(shippedFile('nas/training/event.proto')).lookupType('tensorboard.Event');
   const value = Object.entries(scalars).map(([tag, simpleValue]) => ({ tag, simpleValue }));
   const events = [
     { wallTime: time, fileVersion: 'brain.Event:2' },

@@ -3,7 +3,7 @@ import protobuf from 'protobufjs';
 import { loadIsolatedTensorFlow } from '../binding.ts';
 import type { Binding } from '../binding.ts';
 import { freePort } from '../free-port.ts';
-import { commandFor } from '../layout.ts';
+import { commandFor, root } from '../layout.ts';
 
 // Processes that compute together: TensorFlow's collective operations sum over all of them.
 
@@ -48,7 +48,7 @@ export function joinCluster(cluster: Cluster, threads: number, file?: string): B
 }
 
 function serverDef({ rank, addresses }: Cluster, threads: number): Uint8Array {
-  const file = path.join(import.meta.dirname, 'server-def.proto');
+  const file = path.join(root, 'runtime/collectives/server-def.proto');
   const ServerDef = new protobuf.Root().loadSync(file, { keepCase: true }).lookupType('tensorflow.ServerDef');
   return ServerDef.encode({
     cluster: { job: [{ name: JOB, tasks: Object.fromEntries(addresses.entries()) }] },

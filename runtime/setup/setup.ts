@@ -2,7 +2,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { compilerCheck, demand, diskCheck, pipCheck, pythonCheck, systemCheck } from './checks.ts';
 import { bindingIdentity, bindingIsInstalled, installBinding, useDevice } from './compile.ts';
-import { commandFor, deviceInUse, home } from '../layout.ts';
+import { commandFor, deviceInUse, home, root } from '../layout.ts';
 import type { Device } from '../layout.ts';
 import { architecture, gpus } from '../machine.ts';
 import { contentsOf, readRequirements } from './requirements.ts';
@@ -30,7 +30,9 @@ async function chooseDevice(wanted: Device | undefined): Promise<Device> {
 
 async function planFor(device: Device): Promise<Plan> {
   const files = ['requirements-temporal.txt', `requirements-${device}.txt`];
-  const pins = await Promise.all(files.map((file) => readRequirements(join(import.meta.dirname, file), architecture)));
+  const pins = await Promise.all(
+    files.map((file) => readRequirements(join(root, 'runtime/setup', file), architecture)),
+  );
   const wheels = pins.flat().map((pin) => ({ pin, contents: contentsOf(pin, device) }));
   const library = wheels.find(({ pin }) => pin.name.startsWith('tensorflow'))?.pin;
   if (!library) {

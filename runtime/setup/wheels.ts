@@ -1,8 +1,8 @@
 import { execFile, spawn } from 'node:child_process';
 import { mkdir, readdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { root } from '../layout.ts';
 import { architecture, python } from '../machine.ts';
 import { identityOf, isInstalled, noteInstalled } from './installed.ts';
 import type { Contents, Pin, Wheel } from './requirements.ts';
@@ -93,7 +93,7 @@ async function fetchWheel(pin: Pin, folder: string, onBytes: (bytes: number) => 
   return join(downloads, wheel);
 }
 
-const unpacker = fileURLToPath(new URL('unpack.py', import.meta.url));
+const unpacker = join(root, 'runtime/setup/unpack.py');
 const accountOf = ({ contents }: Wheel): string => contents.to.replaceAll('/', '-');
 const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(0);
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import path from 'node:path';
+import { shippedFile } from '../../../../artifacts/paths.ts';
 
 /** The functions of kernels.as. Addresses are bytes from the start of `memory`. */
 interface Kernels {
@@ -41,8 +41,8 @@ export function loadKernels(): Kernels {
   return new WebAssembly.Instance(new WebAssembly.Module(readFileSync(kernelsFile))).exports;
 }
 
-export const kernelsSource = path.join(import.meta.dirname, 'kernels.as');
-export const kernelsFile = path.join(import.meta.dirname, 'kernels.wasm');
+export const kernelsSource = shippedFile('nas/data/images/kernels/kernels.as');
+export const kernelsFile = shippedFile('nas/data/images/kernels/kernels.wasm');
 
 /** The section of kernels.wasm that holds the sha256 of the source it was made from. */
 export const SOURCE_SECTION = 'source-sha256';
