@@ -1,7 +1,7 @@
 // npm run build: compiles to JavaScript and puts beside it what the code reads, so that dist/ is the whole package but
 // its dependencies. `npm pack` then makes the tarball.
 import { spawnSync } from 'node:child_process';
-import { cpSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, extname, join } from 'node:path';
 import { build } from 'esbuild';
@@ -22,7 +22,7 @@ const apart = [
   'nodemailer',
 ];
 const temporal = ['@temporalio/worker', '@temporalio/activity', '@temporalio/workflow'];
-await build({
+const bundled = await build({
   entryPoints: ['dist/cli/main.js'],
   outdir: 'dist/bundle',
   bundle: true,
@@ -30,7 +30,8 @@ await build({
   format: 'esm',
   platform: 'node',
   target: 'node20.19',
-  legalComments: 'linked',
+  legalComments: 'none',
+  metafile: true,
   external: [...apart, ...temporal],
   banner: {
     js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
@@ -39,6 +40,7 @@ await build({
 
 rmSync('dist/cli', { recursive: true });
 renameSync('dist/bundle', 'dist/cli');
+writeFileSync('dist/cli/LICENSES.txt', licencesOf(Object.keys(bundled.metafile.inputs)));
 
 cpSync('package.json', 'dist/package.json');
 const isCode = (file) => ['.ts', '.tsx', '.as'].includes(extname(file));
@@ -50,4 +52,17 @@ for (const folder of readdirSync('dist').filter((name) => statSync(join('dist', 
 const tfjs = dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-node-gpu/package.json'));
 for (const name of ['binding', 'package.json']) {
   cpSync(join(tfjs, name), join('dist/tfjs-node-gpu', name), { recursive: true });
+}
+
+/** The licences of the packages that files were taken from. */
+function licencesOf(files) {
+  const packages = files.flatMap((file) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file) ?? []);
+  const texts = [...new Set(packages)]
+    .toSorted((a, b) => a.localeCompare(b, 'en'))
+    .map((folder) => {
+      const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+      const own = readdirSync(folder).filter((file) => /^(licen[cs]e|notice)/i.test(file));
+      return [`${name} ${version}: ${license}`, ...own.map((file) => readFileSync(join(folder, file), 'utf8').trim())];
+    });
+  return `${texts.flat().join('\n\n')}\n`;
 }

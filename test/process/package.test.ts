@@ -34,13 +34,17 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-function nas(args: readonly string[], cwd = project): { code: number | null; stdout: string; stderr: string } {
+/** Of somebody who has nothing of ours yet. */
+function environment(): NodeJS.ProcessEnv {
   const { NAS_RUNTIME: _runtime, ...inherited } = process.env;
-  const environment = { ...inherited, HOME: path.join(folder, 'home') };
+  return { ...inherited, HOME: path.join(folder, 'home') };
+}
+
+function nas(args: readonly string[], cwd = project): { code: number | null; stdout: string; stderr: string } {
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     [path.join(modules, 'fewshot-nas/cli/nas.mjs'), ...args],
-    { cwd, env: environment, encoding: 'utf8' },
+    { cwd, env: environment(), encoding: 'utf8' },
   );
   return { code: status, stdout, stderr };
 }
@@ -93,4 +97,28 @@ test('nothing is written into the package, and what its programs read is in it',
     'dist',
     'package.json',
   ]);
+});
+
+test('a verb reads a few files, not hundreds, and what it stands on is named with its licence', () => {
+  const list = path.join(folder, 'modules.txt');
+  const program = path.join(modules, 'fewshot-nas/cli/nas.mjs');
+  const hooks = path.join(projectRoot, 'test/support/note-modules.mjs');
+  const read = (...args: string[]): number => {
+    writeFileSync(list, '');
+    spawnSync(process.execPath, ['--import', hooks, program, ...args], {
+      cwd: project,
+      env: { ...environment(), NAS_MODULES: list },
+    });
+    return new Set(readFileSync(list, 'utf8').match(/^file:.*$/gm)).size;
+  };
+  expect(read('--help')).toBeLessThan(12);
+  expect(read('status', '--help')).toBeLessThan(40);
+  const licences = readFileSync(path.join(modules, 'fewshot-nas/dist/cli/LICENSES.txt'), 'utf8');
+  for (const name of ['@temporalio/client', 'commander', 'zod']) expect(licences).toContain(`\n${name} `);
+});
+
+test('pipelines that are shipped are found from a project, and remedies name the package’s commands', () => {
+  const planned = JSON.parse(nas(['plan', 'pipelines/fashion-standalone.yml', '--json']).stdout);
+  expect(planned).toMatchObject({ id: 'fashion-standalone' });
+  expect(nas(['doctor']).stdout).toContain('run `npx nas setup`');
 });
