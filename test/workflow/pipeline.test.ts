@@ -1,11 +1,12 @@
 import { expect, test } from 'vitest';
 import { asked, planOf, TestRun } from '../support/pipeline-server.ts';
+import { heldActivities, isAtWork, tell } from '../support/held-activities.ts';
 import { callsOf, plainActivities } from '../support/plain-activities.ts';
 import { withPipelineServer } from '../support/with-pipeline-server.ts';
 import { startRun } from '../../workers/server.ts';
 
 // Histories are called long early, so that one test sees it.
-const server = withPipelineServer(plainActivities, [
+const server = withPipelineServer({ ...heldActivities, ...plainActivities }, [
   '--dynamic-config-value',
   'limit.historyCount.suggestContinueAsNew=150',
 ]);
@@ -224,5 +225,57 @@ test('the page of the run says how to choose and how to go on, and handlers desc
   expect(JSON.stringify(metadata.definition)).toContain('Try a parked stage again');
   await run.handle.signal('selectEpoch', { stage: 'few-shot', epoch: 2 });
   await run.handle.executeUpdate('retryStage', { args: [{ stage: 'broken' }] });
+  await run.handle.result();
+});
+
+test('a pause stops the sub-pipeline too, and a resume lets it go on', async () => {
+  const inner = planOf({ id: 'train', uses: 'endless', work: 'heavy' });
+  const run = await server.start(planOf({ id: 'sub', uses: 'pipeline', plan: inner }));
+  const child = new TestRun(server.client.workflow.getHandle(`${run.handle.workflowId}.sub`));
+  await child.untilStage('train', 'running');
+  await run.handle.signal('pause');
+  await child.untilStage('train', 'paused');
+  expect((await child.status()).state).toBe('paused');
+  await run.handle.signal('resume');
+  const { outputs } = await run.handle.result();
+  expect(outputs).toMatchObject({ sub: { train: { value: 'round 2' } } });
+  // The round that was stopped counts.
+  expect((await child.stage('train')).attempts).toBe(2);
+});
+
+test('work whose worker leaves on purpose begins anew at once, and each of its attempts counts', async () => {
+  const run = await server.start(planOf({ id: 'train', uses: 'held', work: 'heavy', with: { value: 'made' } }));
+  const directory = `${run.handle.workflowId}/train`;
+  for (const order of ['move on', 'finish'] as const) {
+    await expect.poll(() => isAtWork(directory), { timeout: 60_000 }).toBe(true);
+    await tell(directory, order);
+  }
+  const { outputs } = await run.handle.result();
+  expect(outputs).toMatchObject({ train: { value: 'made' } });
+  expect(await run.stage('train')).toMatchObject({ state: 'done', attempts: 2 });
+});
+
+test('the time in which a person may choose goes on where the run continues as new', async () => {
+  const timeoutMs = 3_600_000;
+  const run = await server.start(planOf({ id: 'few-shot', uses: 'epochs', select: { ...asked, timeoutMs } }));
+  const { runId: first } = await run.handle.describe();
+  await run.untilStage('few-shot', 'selecting');
+  const began = Date.now();
+  // Words that nobody understands make the history long.
+  const isRenewed = async (): Promise<boolean> => {
+    await Promise.all([1, 2, 3, 4].map(async () => await run.handle.signal('selectEpoch', 'nobody')));
+    return (await run.handle.describe()).runId !== first;
+  };
+  await expect.poll(isRenewed, { timeout: 100_000 }).toBe(true);
+  const waited = Date.now() - began;
+  expect(waited).toBeGreaterThan(100);
+  await run.untilStage('few-shot', 'selecting');
+  const { events } = await run.handle.fetchHistory();
+  const timers = events?.flatMap(({ timerStartedEventAttributes: timer }) => timer?.startToFireTimeout ?? []) ?? [];
+  const wait = 1000 * Number(timers[0]?.seconds) + Number(timers[0]?.nanos) / 1e6;
+  expect(wait).toBeGreaterThan(timeoutMs - 200_000);
+  // The clocks of server and test are the same.
+  expect(wait).toBeLessThan(timeoutMs - waited / 2);
+  await run.handle.executeUpdate('selectEpoch', { args: [{ stage: 'few-shot', epoch: 1 }] });
   await run.handle.result();
 });

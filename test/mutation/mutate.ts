@@ -1,0 +1,124 @@
+// npm run mutate [FOLDER | FILE …] [-- --since COMMIT] [-- --keep]: changes the code in small ways, one at a time, and says which
+// changes no test notices. Each folder has a share that must be noticed (thresholds.json); --keep writes down a better one.
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { Stryker } from '@stryker-mutator/core';
+import { z } from 'zod';
+
+const root = path.resolve(import.meta.dirname, '../..');
+const thresholdsFile = path.join(import.meta.dirname, 'thresholds.json');
+
+/** By folder of code: the tests that look at it, and the percentage of changes that they must notice; null: not measured yet. */
+const Thresholds = z.record(
+  z.string(),
+  z.strictObject({ tests: z.string(), noticed: z.number().min(0).max(100).nullable() }),
+);
+type Thresholds = z.infer<typeof Thresholds>;
+
+/** What is to be changed of a folder: paths, with `:first-last` where only some lines are. */
+type Wanted = ReadonlyMap<string, readonly string[]>;
+
+function folderOf(file: string, thresholds: Thresholds): string | undefined {
+  return Object.keys(thresholds).find((folder) => file === folder || file.startsWith(`${folder}/`));
+}
+
+/** The folders and files that are named, or all folders. */
+function named(paths: readonly string[], thresholds: Thresholds): Wanted {
+  const wanted = new Map<string, string[]>();
+  for (const given of paths.length > 0 ? paths : Object.keys(thresholds)) {
+    const file = path.relative(root, path.resolve(given));
+    const folder = folderOf(file, thresholds);
+    if (folder === undefined || !existsSync(path.join(root, file))) {
+      throw new Error(`${given}: expected a file or folder below ${Object.keys(thresholds).join(', ')}`);
+    }
+    const isFolder = statSync(path.join(root, file)).isDirectory();
+    wanted.set(folder, [...(wanted.get(folder) ?? []), isFolder ? `${file}/**/*.ts` : file]);
+  }
+  return wanted;
+}
+
+/** The lines that have changed since a commit. */
+function changedSince(commit: string, thresholds: Thresholds): Wanted {
+  const diff = execFileSync('git', ['diff', '--unified=0', '--diff-filter=d', commit, '--', '*.ts'], {
+    cwd: root,
+    encoding: 'utf8',
+  });
+  const wanted = new Map<string, string[]>();
+  let file = '';
+  for (const line of diff.split('\n')) {
+    if (line.startsWith('+++ b/')) file = line.slice('+++ b/'.length);
+    const [, first, count = '1'] = /^@@ \S+ \+(\d+)(?:,(\d+))? @@/.exec(line) ?? [];
+    const folder = folderOf(file, thresholds);
+    if (first === undefined || count === '0' || folder === undefined) continue;
+    const range = `${file}:${first}-${Number(first) + Number(count) - 1}`;
+    wanted.set(folder, [...(wanted.get(folder) ?? []), range]);
+  }
+  return wanted;
+}
+
+type MutantResult = Awaited<ReturnType<Stryker['runMutationTest']>>[number];
+
+async function changesOf(folder: string, mutate: readonly string[], tests: string): Promise<MutantResult[]> {
+  process.env['MUTATION_TESTS'] = tests;
+  // The tests run in a copy, which has no runtime of its own.
+  process.env['NAS_RUNTIME'] ??= path.join(root, '.runtime');
+  const name = folder.replaceAll('/', '-');
+  return await new Stryker({
+    mutate: [...mutate],
+    testRunner: 'vitest',
+    plugins: ['@stryker-mutator/vitest-runner'],
+    vitest: { configFile: 'test/mutation/vitest.config.ts' },
+    coverageAnalysis: 'perTest',
+    concurrency: 1,
+    // It would be read by the programming interface that TypeScript 7 no longer has.
+    tsconfigFile: 'none.json',
+    ignorePatterns: ['.runtime', '.cache', '.nas', 'results', 'dist', 'reports', 'docs/**/*.png'],
+    // Most are words of messages, which tests quote where they matter; one that is empty is not what goes wrong with them.
+    mutator: { excludedMutations: ['StringLiteral'] },
+    reporters: ['json', 'html', 'progress-append-only'],
+    jsonReporter: { fileName: `reports/mutation/${name}.json` },
+    htmlReporter: { fileName: `reports/mutation/${name}.html` },
+    cleanTempDir: 'always',
+    dryRunTimeoutMinutes: 30,
+    timeoutMS: 20_000,
+  }).runMutationTest();
+}
+
+function isNoticed({ status }: MutantResult): boolean {
+  return status === 'Killed' || status === 'Timeout' || status === 'RuntimeError';
+}
+
+function lineOf({ fileName, location, mutatorName, replacement }: MutantResult): string {
+  const place = `${path.relative(root, fileName)}:${location.start.line}:${location.start.column}`;
+  return `${place} ${mutatorName} → ${(replacement ?? '').replaceAll(/\s+/g, ' ').slice(0, 80)}`;
+}
+
+const { values, positionals } = parseArgs({
+  options: { since: { type: 'string' }, keep: { type: 'boolean' } },
+  allowPositionals: true,
+});
+process.chdir(root);
+const thresholds = Thresholds.parse(JSON.parse(readFileSync(thresholdsFile, 'utf8')));
+const wanted = values.since === undefined ? named(positionals, thresholds) : changedSince(values.since, thresholds);
+let isEnough = true;
+for (const [folder, mutate] of wanted) {
+  const { tests, noticed: least } = thresholds[folder]!;
+  const began = performance.now();
+  const results = (await changesOf(folder, mutate, tests)).filter(({ status }) => status !== 'Ignored');
+  const survivors = results.filter((one) => !isNoticed(one));
+  const share = results.length === 0 ? 100 : (100 * (results.length - survivors.length)) / results.length;
+  for (const survivor of survivors) console.log(lineOf(survivor));
+  const minutes = ((performance.now() - began) / 60_000).toFixed(1);
+  console.log(
+    `${folder}: ${share.toFixed(1)} % of ${results.length} changes noticed (at least ${least ?? 'not measured'}), ${minutes} min`,
+  );
+  isEnough &&= least === null || share >= least;
+  const isWhole = mutate.length === 1 && mutate[0] === `${folder}/**/*.ts`;
+  if (values.keep === true && isWhole && share > (least ?? 0)) {
+    thresholds[folder] = { tests, noticed: Math.floor(10 * share) / 10 };
+    writeFileSync(thresholdsFile, `${JSON.stringify(thresholds, null, 2)}\n`);
+  }
+}
+process.exitCode = isEnough ? 0 : 1;
