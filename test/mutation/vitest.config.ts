@@ -12,6 +12,7 @@ const inForks: Plugin = {
 export default defineConfig({
   plugins: [inForks],
   test: {
+    globalSetup: ['runtime/compile.mjs'],
     include: [process.env['MUTATION_TESTS'] ?? 'test/pure/*.test.ts'],
     setupFiles: ['test/mutation/children.ts'],
     testTimeout: 120_000,
