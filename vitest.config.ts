@@ -12,7 +12,7 @@ export default defineConfig({
     exclude: [
       ...(process.env['NAS_FULL_WIDTH'] === '1' ? [] : ['test/full-width/**']),
       ...(process.env['NAS_BROWSER'] === '1' ? [] : ['test/browser/**']),
-      ...(process.env['NAS_TEST_S3'] ? [] : ['test/s3/**']),
+      ...(process.env['NAS_S3'] === '1' ? [] : ['test/s3/**']),
       ...(process.env['NAS_S3_KILLS'] === '1' ? [] : ['test/s3/kills.test.ts']),
       ...(process.env['NAS_METRICS'] === '1' ? [] : ['test/metrics/**']),
     ],

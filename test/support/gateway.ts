@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../../runtime/free-port.ts';
 
 /** The gateway that serves a folder as S3; `npm run test:s3` names it. Null: there is none here. */
-export const gatewayProgram = process.env['NAS_TEST_S3'] ?? null;
+const gatewayProgram = process.env['NAS_TEST_S3'] ?? null;
 
 /** What these tests let themselves in with; a secret that must never be found anywhere. */
 export const keys = { AWS_ACCESS_KEY_ID: 'test-key', AWS_SECRET_ACCESS_KEY: 'not-to-be-found-anywhere' };

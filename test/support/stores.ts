@@ -7,12 +7,12 @@ import { allFilesOf } from '../../artifacts/manifest.ts';
 import type { ManifestContent } from '../../artifacts/manifest.ts';
 import type { HeldStage } from '../../artifacts/stage.ts';
 import type { ArtifactStore } from '../../artifacts/store.ts';
-import { Gateway, gatewayProgram, keys } from './gateway.ts';
+import { Gateway, keys } from './gateway.ts';
 
 let gateway: Promise<Gateway> | undefined;
 
 /** A store in a bucket, empty, with a cache of its own; its gateway is started at the first call and ends with the file's tests. */
-export async function emptyBucket(): Promise<S3Store> {
+async function emptyBucket(): Promise<S3Store> {
   Object.assign(process.env, keys, { NAS_CACHE: temporaryFolder() });
   gateway ??= Gateway.start();
   return new S3Store((await gateway).root(randomBytes(6).toString('hex')));
@@ -23,19 +23,17 @@ export async function endGateway(): Promise<void> {
   await (await gateway)?.remove();
 }
 
-const inBucket: readonly [string, () => Promise<ArtifactStore>][] =
-  gatewayProgram === null ? [] : [['a bucket', emptyBucket]];
-
 /** The folder on this machine that holds all that the store does. */
 export async function filesBelow(store: ArtifactStore): Promise<string> {
   return store instanceof S3Store ? path.join((await gateway)?.folder ?? '', 'data') : store.root;
 }
 
-/** Every implementation of the store, each opened empty: what one promises, all do. Buckets only with `npm run test:s3`. */
-export const implementations: readonly [name: string, open: () => Promise<ArtifactStore>][] = [
-  ['a folder', async () => new FolderStore(temporaryFolder())],
-  ...inBucket,
-];
+type Implementation = readonly [name: string, open: () => Promise<ArtifactStore>];
+const folder: Implementation = ['a folder', async () => new FolderStore(temporaryFolder())];
+const bucket: Implementation = ['a bucket', emptyBucket];
+
+/** The implementation of the store that is tested, opened empty: a folder with `npm test`, a bucket with `npm run test:s3`. */
+export const implementations: readonly Implementation[] = process.env['NAS_S3'] === '1' ? [bucket] : [folder];
 
 /** A change of a manifest that comes to the same when it is done twice. */
 export const noted =
