@@ -25,6 +25,7 @@ export const VERBS: Verbs = {
   plan: ['check a pipeline and show what it would do', () => import('./plan.ts')],
   start: ['start a pipeline, or attach to the run that has its id', () => import('./start.ts')],
   list: ['list the runs of the server and of the results folder', () => import('./list.ts')],
+  deploy: ['upgrade workers while runs are open: status, current, ramp, drain', () => import('./deploy.ts')],
   server: ['prepare a server of your own: register', () => import('./register.ts')],
   schedule: [
     'start a pipeline again and again: create, list, pause, resume, run, delete',

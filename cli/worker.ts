@@ -1,4 +1,4 @@
-import { Option } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
 import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
@@ -17,6 +17,7 @@ import { isWritable } from '../runtime/layout.ts';
 import { HOST } from '../runtime/temporal-server.ts';
 import { allDevices, cardDevices, cpuSlots } from '../workers/devices.ts';
 import { serveStatus } from '../workers/status-page.ts';
+import { ownBuild } from '../workers/versions.ts';
 import { startWorkers } from '../workers/workers.ts';
 import type { Role, RunningWorkers, WorkerOptions } from '../workers/workers.ts';
 
@@ -25,6 +26,8 @@ interface Options extends WorkerFlags {
   readonly gpu?: readonly number[];
   readonly cpu?: number;
   readonly queue: string;
+  readonly deployment?: string;
+  readonly build?: string;
   readonly json?: true;
 }
 
@@ -38,25 +41,48 @@ export function define(command: Command): void {
     )
     .option('--gpu <cards>', 'train on these cards, one process each, such as 0,1', cards)
     .option('--cpu <slots>', 'train on the processor, so many processes at once', wholeNumber)
-    .option('--queue <name>', 'task queue of the heavy work', HEAVY_QUEUE);
+    .option('--queue <name>', 'task queue of the heavy work', HEAVY_QUEUE)
+    .option(
+      '--deployment <name>',
+      'run beside other versions of these workers: open runs stay on the one they began with',
+      versionName,
+    )
+    .option(
+      '--build <id>',
+      'what this version is called; release and a hash of the workflows where absent',
+      versionName,
+    );
   defineForWorkers(command).addOption(jsonOption()).action(worker);
 }
 
-async function worker({ role, gpu = [], cpu = 0, queue, json, ...flags }: Options): Promise<void> {
+async function worker(options: Options): Promise<void> {
+  const { role, gpu = [], cpu = 0, queue, deployment, build, json, ...flags } = options;
   const roles = role === undefined ? (['control', 'heavy'] as const) : [role];
   const named = [...(gpu.length > 0 ? await cardDevices(gpu) : []), ...cpuSlots(cpu)];
   const devices = named.length > 0 ? named : await allDevices();
   const orders = { signal: interruption(), warn: toStderr };
   const place = await findPlace();
-  await withWorkers(place, { roles, devices, queue }, flags, orders, async ({ stopped }) => {
+  const version = deployment === undefined ? null : { deployment, build: build ?? (await ownBuild()) };
+  const asked = { roles, devices, queue, ...(version === null ? {} : { version }) };
+  await withWorkers(place, asked, flags, orders, async ({ stopped }) => {
     const { address } = place.config.connectionOptions;
-    output(
-      json,
-      { address, roles, devices, queue, permissions: permissionsIn(flags, place) },
-      () => `workers for ${address}: ${roles.join(' and ')} on ${devices.join(', ')}`,
+    output(json, { address, ...asked, permissions: permissionsIn(flags, place) }, () =>
+      [
+        `workers for ${address}: ${roles.join(' and ')} on ${devices.join(', ')}`,
+        ...(version === null
+          ? []
+          : [
+              `build ${version.build}: new runs begin on it once \`nas deploy current ${version.deployment} ${version.build}\` was said`,
+            ]),
+      ].join('\n'),
     );
     await stopped;
   });
+}
+
+function versionName(text: string): string {
+  if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(text)) return text;
+  throw new InvalidArgumentError("expected 1 to 100 letters, digits, '.', '_' or '-'.");
 }
 
 function cards(text: string): number[] {
@@ -80,7 +106,7 @@ export function toStderr(line: string): void {
  */
 export async function withWorkers<T>(
   place: Place,
-  { roles, devices, queue = HEAVY_QUEUE }: Pick<WorkerOptions, 'roles' | 'devices' | 'queue'>,
+  options: Pick<WorkerOptions, 'roles' | 'devices' | 'queue' | 'version'>,
   flags: WorkerFlags,
   { signal, warn }: Orders,
   body: (workers: RunningWorkers) => Promise<T>,
@@ -91,7 +117,7 @@ export async function withWorkers<T>(
   const log = installRuntime(warn, { sdk, logFormat });
   const room = roomIn(flags, log);
   const permissions = permissionsIn(flags, place);
-  const starting = startWorkers(place.config, { roles, devices, queue, permissions, room });
+  const starting = startWorkers(place.config, { ...options, permissions, room });
   const workers = await Promise.race([starting, rejectionOf(signal)]);
   signal.addEventListener('abort', () => workers.shutdown());
   if (signal.aborted) workers.shutdown();

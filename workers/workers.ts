@@ -8,6 +8,8 @@ import { CONTROL_QUEUE, HEAVY_QUEUE, queueOf } from '../plan/names.ts';
 import type { Room } from './room.ts';
 import { usable } from './server.ts';
 import type { ServerConfig } from './server.ts';
+import { versionOptions } from './versions.ts';
+import type { Version } from './versions.ts';
 import { workflowBundle } from './workflow-bundle.ts';
 
 /** `control`: workflows and light work. `heavy`: what trains and evaluates, on processors or cards. */
@@ -22,6 +24,8 @@ export interface WorkerOptions {
   readonly queue?: string;
   /** What plans may ask of it. */
   readonly permissions: Permissions;
+  /** Which version of the workers these are, where versions run side by side. */
+  readonly version?: Version;
   /** Without it work is taken however little is free. */
   readonly room?: Room;
 }
@@ -46,7 +50,7 @@ export async function startWorkers(server: ServerConfig, options: WorkerOptions)
   const pool = options.roles.includes('heavy') ? new DevicePool(options.devices) : null;
   for (const role of new Set(options.roles)) {
     const { namespace } = server;
-    if (role === 'control') workers.push(await createControlWorker(connection, namespace, options.permissions));
+    if (role === 'control') workers.push(await createControlWorker(connection, namespace, options));
     else if (pool !== null) workers.push(...(await createHeavyWorkers(connection, namespace, { ...options, pool })));
   }
   const shutdown = (): void => {
@@ -72,12 +76,13 @@ async function runAll(workers: readonly Worker[], shutdown: () => void, connecti
 async function createControlWorker(
   connection: NativeConnection,
   namespace: string,
-  permissions: Permissions,
+  { permissions, version }: Pick<WorkerOptions, 'permissions' | 'version'>,
 ): Promise<Worker> {
   return await Worker.create({
     connection,
     namespace,
     taskQueue: CONTROL_QUEUE,
+    ...versionOptions(version),
     workflowBundle: await workflowBundle(),
     activities: lightActivities(permissions),
     maxConcurrentActivityTaskExecutions: 10,
@@ -100,7 +105,8 @@ export async function createHeavyWorkers(
     queue = HEAVY_QUEUE,
     permissions,
     room,
-  }: Pick<WorkerOptions, 'queue' | 'permissions' | 'room'> & {
+    version,
+  }: Pick<WorkerOptions, 'queue' | 'permissions' | 'room' | 'version'> & {
     readonly pool: DevicePool;
   },
   activitiesOn: (pool: DevicePool, permissions: Permissions) => object = heavyActivities,
@@ -115,6 +121,7 @@ export async function createHeavyWorkers(
         // Temporal's pages show it beside the work.
         identity: `${process.pid}@${hostname()} ${pool.devices.join()}`,
         taskQueue: queueOf(queue, need),
+        ...versionOptions(version),
         activities,
         tuner: {
           activityTaskSlotSupplier: slotsOf(pool, need, room),

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { keep, kept } from '../runtime/cache.ts';
 import { programFile } from '../runtime/layout.ts';
 
+const ENTRY = 'workflows/pipeline.ts';
 const FILE = 'workflows.json';
 const Kept = z.object({ made: z.string(), code: z.string() });
 
@@ -19,8 +20,8 @@ export async function workflowBundle(): Promise<{ code: string }> {
 }
 
 async function keptOrMade(): Promise<{ code: string }> {
-  const program = programFile('workflows/pipeline.ts');
-  const made = await hashOfSources(path.dirname(program));
+  const program = programFile(ENTRY);
+  const made = await hashOfWorkflows();
   const last = Kept.safeParse(await kept(FILE)).data;
   if (last?.made === made) return { code: last.code };
   const { code } = await bundleWorkflowCode({
@@ -33,7 +34,8 @@ async function keptOrMade(): Promise<{ code: string }> {
 }
 
 /** Of all that is bundled: workflows, what they stand on, and Temporal's own part. */
-async function hashOfSources(workflows: string): Promise<string> {
+export async function hashOfWorkflows(): Promise<string> {
+  const workflows = path.dirname(programFile(ENTRY));
   const hash = createHash('sha256');
   const { version }: { version: string } = createRequire(import.meta.url)('@temporalio/workflow/package.json');
   hash.update(version);
