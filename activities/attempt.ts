@@ -9,13 +9,13 @@ import type { Attempt, Manifest } from '../artifacts/manifest.ts';
 import { resultsRoot } from '../artifacts/paths.ts';
 import { openStore } from '../artifacts/results.ts';
 import { byHash, byName, choicesOf, decide, takeOver } from '../artifacts/reuse.ts';
-import type { Decision } from '../artifacts/reuse.ts';
+import type { Decision, Wanted } from '../artifacts/reuse.ts';
 import { HeldStage, replaced } from '../artifacts/stage.ts';
 import type { ArtifactStore } from '../artifacts/store.ts';
 import type { Token } from '../artifacts/token.ts';
 import { withPinnedLists } from '../nas/data/lists.ts';
 import { Progress } from '../nas/process/protocol.ts';
-import { fingerprintOf } from '../pipelines/fingerprint.ts';
+import { fingerprintOf, wentOnBecause } from '../pipelines/fingerprint.ts';
 import { kindOf } from '../pipelines/kinds/catalogue.ts';
 import type { Task } from '../pipelines/kinds/kind.ts';
 import { BadInput } from '../plan/endings.ts';
@@ -66,7 +66,8 @@ export async function performStage(
     const before = await store.read(input.directory);
     ledger = before?.attempts ?? [];
     if (before !== null) await store.complete(input.directory, before);
-    const decision = await decisionOn(store, input, fingerprint, device);
+    const goesOn = (found: Manifest): string | null => wentOnBecause(input.uses, found, config);
+    const decision = await decisionOn(store, input, { fingerprint, goesOn }, device);
     if (decision.to === 'keep') {
       await store.remember(fingerprint, input.directory);
       return await resultOf(store, decision.manifest, attempt, decision.why);
@@ -77,6 +78,7 @@ export async function performStage(
       uses: input.uses,
       fingerprint,
       config,
+      goesOn,
       environment: here(),
       ...(input.origin === undefined ? {} : { origin: input.origin }),
       device,
@@ -148,11 +150,11 @@ async function probed(store: ArtifactStore): Promise<void> {
 async function decisionOn(
   store: ArtifactStore,
   { uses, directory, reuse = 'anything' }: StageInput,
-  fingerprint: string,
+  work: Pick<Wanted, 'fingerprint' | 'goesOn'>,
   device: string,
 ): Promise<Decision> {
   const isReusable = kindOf(uses).anewBecause === null;
-  const wanted = { uses, directory, fingerprint, reuse, isReusable, here: here(device) };
+  const wanted = { uses, directory, ...work, reuse, isReusable, here: here(device) };
   const check = store.isFar ? byName : byHash(Context.current().cancellationSignal);
   return await decide(store, wanted, check);
 }

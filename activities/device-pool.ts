@@ -5,6 +5,11 @@ import { failureOf } from './endings.ts';
 import { devicesOf } from '../plan/names.ts';
 import type { StageInput, StageResult } from '../plan/results.ts';
 
+/** Work that waited is given back when it could begin, and has its place for so long: its time limit counts from its beginning. */
+const KEPT_MS = 10_000;
+/** Meanwhile another worker may have become free. */
+const LONGEST_WAIT_MS = 60 * 60_000;
+
 /**
  * The devices of a worker (`cpu`, `gpu:0` …). Work takes all that it needs at once, so that none waits for what another holds. First
  * come, first served: while work waits for devices to become free, no other work is asked for. What comes nevertheless, for it
@@ -17,7 +22,8 @@ export class DevicePool {
   /** Permits to ask for work, those in use included, and work that is here, by how many devices it needs. */
   readonly #permits = new Map<number, number>();
   readonly #working = new Map<number, number>();
-  #waiting: { readonly need: number; readonly begin: () => void } | null = null;
+  /** The work whose turn it is: `begin` ends its wait; null where it was given back and is about to come again. */
+  #next: { readonly need: number; readonly begin: (() => void) | null } | null = null;
   #changed: (() => void)[] = [];
 
   constructor(devices: readonly string[]) {
@@ -28,13 +34,14 @@ export class DevicePool {
 
   /**
    * So many devices, all at once. The caller puts them back.
-   * @param onWait told in words what it waits for, if it does
-   * @throws ApplicationFailure where the work had better go to another worker; what the signal says where it ends the wait
+   * @param wait for how long at most, and what is told in words of what it waits for, if it does
+   * @throws ApplicationFailure where the work had better go to another worker, or has waited and had better begin anew; what the
+   *   signal says where it ends the wait
    */
-  async take(need: number, signal: AbortSignal, onWait: (what: string) => void): Promise<readonly string[]> {
+  async take(need: number, signal: AbortSignal, wait: Wait): Promise<readonly string[]> {
     count(this.#working, need, 1);
     try {
-      return await this.#take(need, signal, onWait);
+      return await this.#take(need, signal, wait);
     } catch (error) {
       count(this.#working, need, -1);
       this.#tell();
@@ -65,7 +72,7 @@ export class DevicePool {
   tryPermit(need: number): boolean {
     const asked = (this.#permits.get(need) ?? 0) - (this.#working.get(need) ?? 0);
     // Work for one device is asked for once for each that is free. Other work waits here until enough are.
-    const isAllowed = this.#waiting === null && (need === 1 ? asked < this.#free.length : asked === 0);
+    const isAllowed = this.#mayCome(need) && (need === 1 ? asked < this.#free.length : asked === 0);
     if (isAllowed) count(this.#permits, need, 1);
     return isAllowed;
   }
@@ -76,23 +83,48 @@ export class DevicePool {
     this.#tell();
   }
 
-  async #take(need: number, signal: AbortSignal, onWait: (what: string) => void): Promise<string[]> {
-    if (this.#waiting !== null || (need === 1 && this.#free.length === 0)) throw givenBack(need);
-    if (this.#free.length < need) {
-      onWait(`waiting for ${need} free devices of this worker; of its ${this.size}, ${this.#free.length} are free`);
-      await untilCalled(signal, (begin) => (this.#waiting = { need, begin })).finally(() => (this.#waiting = null));
-      signal.throwIfAborted();
+  #mayCome(need: number): boolean {
+    return this.#next === null || (this.#next.begin === null && this.#next.need === need);
+  }
+
+  async #take(need: number, signal: AbortSignal, { mostMs, onWait }: Wait): Promise<string[]> {
+    if (!this.#mayCome(need) || (need === 1 && this.#free.length === 0)) {
+      throw givenBack(`another stage took this worker's devices before this one could have ${need}`, '1 second');
     }
-    return this.#free.splice(0, need);
+    if (this.#free.length >= need) {
+      this.#next = null;
+      return this.#free.splice(0, need);
+    }
+    onWait(`waiting for ${need} free devices of this worker; of its ${this.size}, ${this.#free.length} are free`);
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(Math.min(mostMs, LONGEST_WAIT_MS))]);
+    await untilCalled(limit, (begin) => (this.#next = { need, begin })).finally(() => (this.#next = null));
+    signal.throwIfAborted();
+    this.#keepPlace(need);
+    throw givenBack(`it waited for ${need} devices, and begins when it comes again`, '100 milliseconds');
+  }
+
+  #keepPlace(need: number): void {
+    const place = { need, begin: null };
+    this.#next = place;
+    const leave = (): void => {
+      if (this.#next !== place) return;
+      this.#next = null;
+      this.#tell();
+    };
+    setTimeout(leave, KEPT_MS).unref();
   }
 
   #tell(): void {
-    const waiting = this.#waiting;
-    if (waiting !== null && this.#free.length >= waiting.need) waiting.begin();
+    if (this.#next !== null && this.#free.length >= this.#next.need) this.#next.begin?.();
     const changed = this.#changed;
     this.#changed = [];
     for (const resolve of changed) resolve();
   }
+}
+
+interface Wait {
+  readonly mostMs: number;
+  readonly onWait: (what: string) => void;
 }
 
 /** Waits until the function is called that `give` gets, or the signal comes. */
@@ -110,11 +142,8 @@ function count(counts: Map<number, number>, need: number, by: number): void {
   counts.set(need, (counts.get(need) ?? 0) + by);
 }
 
-const AGAIN = '1 second';
-
-function givenBack(need: number): ApplicationFailure {
-  const message = `given back: another stage took this worker's devices before this one could have ${need}`;
-  return ApplicationFailure.create({ type: 'NoFreeDevice', message, nextRetryDelay: AGAIN });
+function givenBack(why: string, nextRetryDelay: '1 second' | '100 milliseconds'): ApplicationFailure {
+  return ApplicationFailure.create({ type: 'NoFreeDevice', message: `given back: ${why}`, nextRetryDelay });
 }
 
 /** Runs a stage on as many devices of the pool as it has ranks; with heartbeats while it waits for them. */
@@ -124,8 +153,10 @@ export async function onDevices(
   body: (devices: readonly string[]) => Promise<StageResult>,
 ): Promise<StageResult> {
   const { cancellationSignal: signal } = Context.current();
-  const { attempt } = activityInfo();
-  const taking = withHeartbeats((report) => pool.take(devicesOf(input.with), signal, report));
+  const { attempt, startToCloseTimeoutMs } = activityInfo();
+  const taking = withHeartbeats((onWait) =>
+    pool.take(devicesOf(input.with), signal, { mostMs: startToCloseTimeoutMs / 2, onWait }),
+  );
   const devices = await taking.catch((error: unknown) => {
     throw failureOf(error, { attempt, tries: attempt, retry: null });
   });

@@ -10,6 +10,8 @@ export interface Claim {
   readonly uses: string;
   readonly fingerprint: string;
   readonly config: Manifest['config'];
+  /** Why unfinished work of another fingerprint is gone on with all the same, a notice; null where it begins anew. Never if absent. */
+  readonly goesOn?: (found: Manifest) => string | null;
   /** Of its run; as it was where absent. */
   readonly origin?: Manifest['origin'];
   /** What is known before its process says more. */
@@ -36,6 +38,12 @@ export function withToken(
   };
 }
 
+/** The work as it was found, under the fingerprint and config of the claim. */
+export function takenUp(found: Manifest, { fingerprint, config }: Claim, notice: string): ManifestContent {
+  const begunAs = found.begunAs ?? found.fingerprint;
+  return { ...found, fingerprint, begunAs, config, notices: [...new Set([...found.notices, notice])] };
+}
+
 export function withAttempt(manifest: ManifestContent, token: Token, change: Partial<Attempt>): ManifestContent {
   const attempts = manifest.attempts.map((one) => (sameToken(one.token, token) ? { ...one, ...change } : one));
   return { ...manifest, attempts };
@@ -46,6 +54,7 @@ export function emptyManifest(token: Token, { uses, fingerprint, config, environ
     stage: token.stage,
     uses,
     fingerprint,
+    begunAs: null,
     state: 'running',
     token,
     config,

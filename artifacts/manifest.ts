@@ -97,6 +97,8 @@ export const Manifest = z.strictObject({
   stage: z.string().min(1),
   uses: z.string().min(1),
   fingerprint: sha256,
+  /** The fingerprint that the work was begun under, where it went on under another; null elsewhere. Such work is no other run's. */
+  begunAs: sha256.nullable().default(null),
   state: z.enum(['running', 'done']),
   token: Token.nullable(),
   config: JsonValue,

@@ -5,6 +5,7 @@ import type { FileReference, SelectedSupernet } from './references.ts';
 import type { Reuse } from '../plan/reuse.ts';
 import { runOf, stageAt } from './catalogue.ts';
 import type { CataloguedStage } from './catalogue.ts';
+import type { Claim } from './claim.ts';
 import { JsonMap } from './json.ts';
 import { filesOf } from './manifest.ts';
 import type { Manifest } from './manifest.ts';
@@ -20,6 +21,8 @@ export interface Wanted {
   /** Relative to the results root. */
   readonly directory: string;
   readonly fingerprint: string;
+  /** Of unfinished work of another fingerprint in the stage's own folder: as `Claim.goesOn`. */
+  readonly goesOn?: Claim['goesOn'];
   /** Where finished work may come from, beside the stage's own folder. */
   readonly reuse: Reuse;
   /** Whether equal fingerprints make equal results in any run. */
@@ -63,7 +66,9 @@ export async function decide(
   known?: readonly string[],
 ): Promise<Decision> {
   const own = await store.read(wanted.directory);
-  const before = own?.fingerprint === wanted.fingerprint ? own : null;
+  const isSame = own?.fingerprint === wanted.fingerprint;
+  const isTakenUp = own?.state === 'running' && (wanted.goesOn?.(own) ?? null) !== null;
+  const before = isSame || isTakenUp ? own : null;
   if (before?.state === 'done' && (await isUsable(store, before, check))) {
     return { to: 'keep', manifest: before, why: before.reused?.why ?? becauseSame(wanted.directory, before, wanted) };
   }
@@ -104,7 +109,9 @@ async function sameWork(
   const stages = await Promise.all(directories.map((one) => stageAt(store, one)));
   return stages
     .filter((stage) => stage !== null)
-    .filter(({ manifest }) => manifest.state === 'done' && manifest.fingerprint === fingerprint)
+    .filter(({ manifest: { state, begunAs, ...of } }) => {
+      return state === 'done' && of.fingerprint === fingerprint && begunAs === null;
+    })
     .filter((stage) => runOf(stage.directory) !== runOf(directory))
     .toSorted((a, b) => (rank(a) < rank(b) ? 1 : -1));
 }
@@ -174,11 +181,12 @@ export async function takeOver(stage: HeldStage, from: CataloguedStage, why: str
   const copies = [...theirs.values()].map((one) => ({ file: moved(one.file), copyOf: one }));
   const ours = <T extends { file: string | null }>(one: T): T => ({ ...one, file: one.file && moved(one.file) });
   const names = new Map([...theirs.keys()].map((file) => [file, moved(file)]));
-  const { fingerprint, config, environment, notices, epochs, outputs, selection, files } = manifest;
+  const { fingerprint, begunAs, config, environment, notices, epochs, outputs, selection, files } = manifest;
   await stage.commit(copies, (before) => ({
     ...before,
     state: 'done',
     fingerprint,
+    begunAs,
     config,
     environment,
     notices,

@@ -1,7 +1,7 @@
 import type { FileReference } from './references.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KnownError } from '../plan/endings.ts';
-import { emptyManifest, now, withAttempt, withToken } from './claim.ts';
+import { emptyManifest, now, takenUp, withAttempt, withToken } from './claim.ts';
 import type { Claim } from './claim.ts';
 import { LateCommits } from './late-commits.ts';
 import type { LateCommit } from './late-commits.ts';
@@ -62,7 +62,7 @@ export class HeldStage implements StageFiles {
 
   /**
    * Makes `token` the only one that may commit to the stage. What an earlier claim with the same fingerprint finished is
-   * kept, to be gone on from; with another fingerprint it is set aside and the stage begins anew.
+   * kept, to be gone on from; with another fingerprint it is set aside and the stage begins anew, unless the claim says otherwise.
    * @throws FencedError where a later attempt has claimed the stage
    */
   static async claim(store: ArtifactStore, directory: string, token: Token, claim: Claim): Promise<HeldStage> {
@@ -70,17 +70,22 @@ export class HeldStage implements StageFiles {
       const holder = found?.token ?? null;
       if (holder !== null && compareTokens(token, holder) < 0) throw new FencedError(directory, token, holder);
     };
+    let wasDone = false;
     let manifest = await changed(store, directory, (found) => {
       refuse(found);
+      wasDone = found?.state === 'done';
       return withToken(found === null ? emptyManifest(token, claim) : { ...found, state: 'running' }, token, claim);
     });
     await store.complete(directory, manifest);
     await store.sweep(directory);
     if (manifest.fingerprint !== claim.fingerprint) {
-      await store.setAside(directory, manifest);
       const { attempts } = manifest;
+      const notice = wasDone ? null : (claim.goesOn?.(manifest) ?? null);
+      if (notice === null) await store.setAside(directory, manifest);
+      else console.warn(`${directory}: ${notice}`);
       manifest = await changed(store, directory, (found) => {
         refuse(found);
+        if (notice !== null && found !== null) return takenUp(found, claim, notice);
         return { ...emptyManifest(token, claim), origin: claim.origin ?? null, attempts };
       });
     }

@@ -1,5 +1,6 @@
 // npm run bench:ranks [-- --json --repetitions N --case fashion]: a step of two ranks with one thread each against one process with
-// two threads and the images of both, in turns. There is no peer: PyTorch has no synchronised batch normalisation on processors.
+// two threads and the images of both, and against PyTorch's DistributedDataParallel over gloo with as many processes, in turns. The
+// peer does less: PyTorch has no synchronised batch normalisation on processors.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,14 +8,16 @@ import { parseArgs } from 'node:util';
 import { Supernet } from '../nas/supernet/supernet.ts';
 import { saveSupernet } from '../nas/supernet/weights.ts';
 import { freeAddresses } from '../runtime/collectives/cluster.ts';
+import { benchPython } from './python.ts';
 import { median, startRunner } from './runner.ts';
-import { iterationsOf, randomImages, spaceNamed } from './train-task.ts';
+import type { Runner } from './runner.ts';
+import { forPython, iterationsOf, randomImages, spaceNamed } from './train-task.ts';
 import type { TrainTask } from './train-task.ts';
 
+/** Of each step the time; of ours also what share of it sums take. */
 interface Answer {
-  /** Of a step. */
-  readonly ms: number;
-  readonly shareOfSums: number;
+  readonly ms: readonly number[];
+  readonly shareOfSums?: number;
 }
 
 const RANKS = 2;
@@ -37,61 +40,98 @@ try {
   for (const one of cases) {
     if ((options.case ?? one.space) === one.space) results.push(await benchmark(one, Number(options.repetitions)));
   }
-  if (options.json) console.log(JSON.stringify({ bench: 'ranks', device: cpus()[0]?.model.trim(), cases: results }));
-  else for (const result of results) console.log(lineOf(result));
+  console.log(`${cpus().length} × ${cpus()[0]?.model.trim()}`);
+  for (const result of results) console.log(lineOf(result));
+  if (options.json) console.log(JSON.stringify({ bench: 'ranks', cases: results }));
 } finally {
   rmSync(folder, { recursive: true });
 }
 
-async function benchmark({ name, space: spaceName, batch, iterations }: (typeof cases)[number], repetitions: number) {
-  const space = spaceNamed(spaceName);
+async function benchmark({ name, space, batch, iterations }: (typeof cases)[number], repetitions: number) {
   const [images, weights] = [join(folder, 'images'), join(folder, 'weights')];
-  const side = space.resolutions.at(-1)!;
-  writeFileSync(images, randomImages(RANKS * batch * side * side * space.channels));
-  const net = Supernet.build({ space, classes: CLASSES, groups: 1, seed: 0 });
-  saveSupernet(net, weights);
-  net.dispose();
-  const task = (threads: number, each: number): string => {
-    const file = join(folder, `task-${threads}`);
-    const labels = Array.from({ length: RANKS * batch }, (_, at) => at % CLASSES);
-    const nets = iterationsOf(space, iterations);
-    const whole = { space, threads, batch: each, classes: CLASSES, iterations: nets, labels, images, weights };
-    writeFileSync(file, JSON.stringify({ ...whole, dropout: 0, rate: 0.001 } satisfies TrainTask));
-    return file;
+  const whole: TrainTask = {
+    space: spaceNamed(space),
+    threads: RANKS,
+    batch: RANKS * batch,
+    classes: CLASSES,
+    iterations: iterationsOf(spaceNamed(space), iterations),
+    labels: Array.from({ length: RANKS * batch }, (_, at) => at % CLASSES),
+    images,
+    weights,
+    dropout: 0,
+    rate: 0.001,
   };
-  const start = (file: string, rank: number, threads: number, addresses: readonly string[]) =>
-    startRunner<Answer>(
-      process.execPath,
-      ['--import', 'tsx', join(import.meta.dirname, 'ranks-runner.ts'), file, String(rank), addresses.join()],
-      { TF_NUM_INTRAOP_THREADS: String(threads), TF_NUM_INTEROP_THREADS: '1' },
-    );
-  const addresses = await freeAddresses(RANKS);
-  const [shared, whole] = [task(1, batch), task(RANKS, RANKS * batch)];
-  const ranks = addresses.map((_, rank) => start(shared, rank, 1, addresses));
-  const alone = start(whole, 0, RANKS, []);
-  const together = async (): Promise<Answer> => (await Promise.all(ranks.map(async ({ run }) => await run(1))))[0]!;
-  // The first steps read and lay out weights.
-  await together();
-  await alone.run(1);
-  const [ours, theirs]: [Answer[], Answer[]] = [[], []];
-  for (let repetition = 0; repetition < repetitions; repetition++) {
-    ours.push(await together());
-    theirs.push(await alone.run(1));
+  writeInputs(whole);
+  const shared: TrainTask = { ...whole, threads: 1, batch };
+  const groups = [await ranksOf(shared), [ours(fileOf('whole', whole), 0, [], RANKS)], await peersOf(shared)];
+  // In turns; the first steps read and lay out weights.
+  const answers: Answer[][] = groups.map(() => []);
+  for (let repetition = 0; repetition <= repetitions; repetition++) {
+    for (const [at, group] of groups.entries()) {
+      const [first] = await Promise.all(group.map(async ({ run }) => await run(1)));
+      if (repetition > 0) answers[at]!.push(first!);
+    }
   }
-  for (const runner of [...ranks, alone]) runner.end();
-  const [ms, one] = [median(ours.map((answer) => answer.ms)), median(theirs.map((answer) => answer.ms))];
+  for (const { end } of groups.flat()) end();
+  const [mine = NaN, one = NaN, peer = NaN] = answers.map((all) => median(all.map(({ ms }) => mean(ms))));
   return {
     case: `${name}, ${RANKS} ranks × ${batch} images, one thread each, against one process × ${RANKS * batch}, two threads`,
     ranks: RANKS,
-    ours_ms: ms,
+    ours_ms: mine,
     one_process_ms: one,
-    of_one_process: ms / one,
-    share_of_sums: median(ours.map(({ shareOfSums }) => shareOfSums)),
+    of_one_process: mine / one,
+    peer_ms: peer,
+    of_peer: mine / peer,
+    share_of_sums: median(answers[0]!.map(({ shareOfSums }) => shareOfSums ?? NaN)),
   };
 }
 
+function writeInputs({ space, batch, classes, images, weights }: TrainTask): void {
+  const side = space.resolutions.at(-1)!;
+  writeFileSync(images, randomImages(batch * side * side * space.channels));
+  const net = Supernet.build({ space, classes, groups: 1, seed: 0 });
+  saveSupernet(net, weights);
+  net.dispose();
+}
+
+function fileOf(name: string, task: object): string {
+  const file = join(folder, name);
+  writeFileSync(file, JSON.stringify(task));
+  return file;
+}
+
+async function ranksOf(task: TrainTask): Promise<Runner<Answer>[]> {
+  const addresses = await freeAddresses(RANKS);
+  const file = fileOf('shared', task);
+  return addresses.map((_, rank) => ours(file, rank, addresses, task.threads));
+}
+
+function ours(task: string, rank: number, addresses: readonly string[], threads: number): Runner<Answer> {
+  const runner = ['--import', 'tsx', join(import.meta.dirname, 'ranks-runner.ts')];
+  return startRunner(process.execPath, [...runner, task, String(rank), addresses.join()], {
+    TF_NUM_INTRAOP_THREADS: String(threads),
+    TF_NUM_INTEROP_THREADS: '1',
+  });
+}
+
+async function peersOf(task: TrainTask): Promise<Runner<Answer>[]> {
+  const [address] = await freeAddresses(1);
+  const peer = [join(import.meta.dirname, 'train_pytorch.py'), fileOf('peers', forPython(task)), 'channels_last'];
+  return Array.from({ length: RANKS }, (_, rank) =>
+    startRunner(benchPython(), [...peer, String(rank), String(RANKS), address!], {
+      OMP_NUM_THREADS: String(task.threads),
+      GLOO_SOCKET_IFNAME: 'lo',
+    }),
+  );
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
 function lineOf(result: Awaited<ReturnType<typeof benchmark>>): string {
-  const [ours, one] = [result.ours_ms, result.one_process_ms].map((ms) => `${ms.toFixed(0)} ms`);
+  const [mine, one, peer] = [result.ours_ms, result.one_process_ms, result.peer_ms].map((ms) => `${ms.toFixed(0)} ms`);
   const share = `${(100 * result.share_of_sums).toFixed(0)} % of it in sums`;
-  return `${result.case}: ${ours} (${share}) against ${one}, ${result.of_one_process.toFixed(2)} times as long`;
+  const ratios = [result.of_one_process, result.of_peer].map((ratio) => ratio.toFixed(2));
+  return `${result.case}: ${mine} (${share}) against ${one}, ${ratios[0]} times as long; PyTorch's DDP ${peer}, ${ratios[1]} times that`;
 }

@@ -1,6 +1,8 @@
 """Peer of bench/train.ts: the same one-shot sandwich step in PyTorch, written as the original is (weights sliced and made
 contiguous, gradients summed over the nets, clipped by value, SGD with Nesterov momentum). Reads a task file, answers every
-line on stdin (how often to go through the task's iterations) with one JSON line."""
+line on stdin (how often to go through the task's iterations) with one JSON line. With the further arguments RANK, RANKS and
+HOST:PORT it is one process of bench/ranks.ts: DistributedDataParallel over gloo, each process with its share of the images."""
+import contextlib
 import json
 import sys
 import time
@@ -13,6 +15,7 @@ from safetensors_file import read_safetensors
 
 task = json.load(open(sys.argv[1]))
 memory = torch.channels_last if sys.argv[2] == "channels_last" else torch.contiguous_format
+rank, ranks = (int(text) for text in sys.argv[3:5]) if len(sys.argv) > 3 else (0, 1)
 torch.set_num_threads(task["threads"])
 
 
@@ -20,7 +23,7 @@ def parameter(array):
     value = torch.from_numpy(array.copy())
     if value.ndim == 4:
         value = value.contiguous(memory_format=memory)
-    return value.requires_grad_()
+    return torch.nn.Parameter(value)
 
 
 params = {name: parameter(array) for name, array in read_safetensors(task["weights"])}
@@ -34,8 +37,9 @@ optimizer = torch.optim.SGD(
 )
 side, channels = task["resolution"], task["channels"]
 images = np.fromfile(task["images"], np.float32).reshape(-1, side, side, channels).transpose(0, 3, 1, 2)
-images = torch.from_numpy(images.copy()).contiguous(memory_format=memory)
-labels = torch.tensor(task["labels"])
+share = slice(rank * task["batch"], (rank + 1) * task["batch"])
+images = torch.from_numpy(images[share].copy()).contiguous(memory_format=memory)
+labels = torch.tensor(task["labels"][share])
 hard = F.one_hot(labels, task["classes"]) * (1 - task["label_smoothing"]) + task["label_smoothing"] / task["classes"]
 first_block = [sum(task["depths"][:stage]) for stage in range(len(task["depths"]))]
 
@@ -71,6 +75,22 @@ def forward(net, dropout):
     return F.linear(features, weight, params["classifier.linear.linear.bias"])
 
 
+class Network(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.all = torch.nn.ParameterList(params.values())
+
+    def forward(self, net, dropout):
+        return forward(net, dropout)
+
+
+network = Network()
+if ranks > 1:
+    torch.distributed.init_process_group("gloo", init_method=f"tcp://{sys.argv[5]}", rank=rank, world_size=ranks)
+    # No net but the largest uses all parameters.
+    network = torch.nn.parallel.DistributedDataParallel(network, find_unused_parameters=True)
+
+
 def soft_cross_entropy(logits, targets):
     return -(targets * F.log_softmax(logits, 1)).sum(1).mean()
 
@@ -79,9 +99,12 @@ def step(nets):
     optimizer.zero_grad()
     losses, targets = [], hard
     for index, net in enumerate(nets):
-        logits = forward(net, task["dropout"] if index == 0 else 0.0)
-        loss = soft_cross_entropy(logits, targets)
-        loss.backward()
+        # Gradients are summed over the processes once a step, in the backward pass of the last net.
+        is_apart = ranks > 1 and index < len(nets) - 1
+        with network.no_sync() if is_apart else contextlib.nullcontext():
+            logits = network(net, task["dropout"] if index == 0 else 0.0)
+            loss = soft_cross_entropy(logits, targets)
+            loss.backward()
         losses.append(loss.detach())
         if index == 0:
             targets = F.softmax(logits.detach(), 1)

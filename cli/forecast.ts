@@ -6,7 +6,7 @@ import { openStore } from '../artifacts/results.ts';
 import { byName, choicesOf, decide, selectedOf } from '../artifacts/reuse.ts';
 import type { ArtifactStore } from '../artifacts/store.ts';
 import { hasUnpinnedLists } from '../nas/data/lists.ts';
-import { changesOf, fingerprintOf } from '../pipelines/fingerprint.ts';
+import { changesOf, fingerprintOf, wentOnBecause } from '../pipelines/fingerprint.ts';
 import { kindOf } from '../pipelines/kinds/catalogue.ts';
 import { chosenByRule, plainSelect } from '../plan/choice.ts';
 import { conditionReferences, holds, parseCondition } from '../plan/conditions.ts';
@@ -176,7 +176,8 @@ async function forecastCell(
   }
   const { uses, directory, config, fingerprint } = workOf(stage, cell, looking);
   const { anewBecause } = kindOf(uses);
-  const wanted = { uses, directory, fingerprint, reuse, isReusable: anewBecause === null, here: here() };
+  const goesOn = (found: Manifest): string | null => wentOnBecause(uses, found, config);
+  const wanted = { uses, directory, fingerprint, goesOn, reuse, isReusable: anewBecause === null, here: here() };
   const decision = await decide(store, wanted, byName, finished.get(fingerprint));
   if (decision.to === 'keep') return await reused(decision.manifest, decision.why, stage, store);
   if (decision.to === 'take over') return await reused(decision.from.manifest, decision.why, stage, store);

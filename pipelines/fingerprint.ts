@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { kindOf } from './kinds/catalogue.ts';
+import { JsonMap } from '../artifacts/json.ts';
 import { isObject } from '../plan/json.ts';
 import type { Json, JsonObject } from '../plan/json.ts';
 
@@ -36,6 +37,30 @@ export function changesOf(uses: string, before: JsonObject, now: JsonObject): Ch
   return [...new Set([...ours.keys(), ...old.keys()])]
     .filter((key) => ours.get(key) !== old.get(key))
     .map((key) => ({ key, before: old.get(key) ?? null, now: ours.get(key) ?? null }));
+}
+
+/**
+ * Why unfinished work that was begun under another fingerprint is gone on with under this config, as a notice; null where it is not.
+ * That is so where it is trained by another number of ranks: only the rounding differs, or the batch.
+ */
+export function wentOnBecause(uses: string, found: Begun, config: JsonObject): string | null {
+  const before = JsonMap.parse(found.config);
+  if (found.uses !== uses || fingerprintOf(uses, before) !== found.fingerprint) return null;
+  const keys = changesOf(uses, before, config).map(({ key }) => key);
+  if (!keys.includes('ranks') || !keys.every((key) => RANKED.has(key))) return null;
+  const valueIn = (where: JsonObject, key: string): string => JSON.stringify(where[key] ?? kindOf(uses).newKeys[key]);
+  const changes = keys.map((key) => `${key} was ${valueIn(before, key)} and is ${valueIn(config, key)}`);
+  return `went on where ${changes.join(', ')}: the rest has other bits than without the change`;
+}
+
+/** What together says how many images a step has, and how they are shared out. */
+const RANKED: ReadonlySet<string> = new Set(['ranks', 'batch_size']);
+
+/** What a manifest says of its work. */
+interface Begun {
+  readonly uses: string;
+  readonly fingerprint: string;
+  readonly config: Json;
 }
 
 /** Without keys that only steer the work, or have the value that was meant before there was the key, and without the places of files whose hash is known. */

@@ -3,7 +3,7 @@ import { defaultPayloadConverter } from '@temporalio/common';
 import { Progress } from '../nas/process/protocol.ts';
 import { statusQuery } from '../plan/messages.ts';
 import type { RunStatus } from '../plan/messages.ts';
-import { parseActivityId } from '../plan/names.ts';
+import { devicesOfQueue, parseActivityId } from '../plan/names.ts';
 import { waitOf } from './workers.ts';
 
 const PATIENCE_MS = 15_000;
@@ -30,6 +30,8 @@ export interface Work {
   /** No worker has taken it yet. */
   readonly queued: boolean;
   readonly progress: Progress | null;
+  /** The worker that has taken it, with its devices, where several ranks do it together. */
+  readonly ranks?: { readonly count: number; readonly worker: string };
   /** What it waits for, in words: a worker, or devices of the worker that has taken it. */
   readonly waits?: string;
 }
@@ -80,13 +82,16 @@ async function workOf(client: Client, pending: PendingActivity): Promise<Work> {
   const said = details == null ? null : defaultPayloadConverter.fromPayload(details);
   const progress = Progress.safeParse(said);
   const queued = pending.lastStartedTime == null;
-  const waits = queued ? await waitOf(client, pending.activityOptions?.taskQueue?.name ?? '') : said;
+  const queue = pending.activityOptions?.taskQueue?.name ?? '';
+  const { devices: count } = devicesOfQueue(queue);
+  const waits = queued ? await waitOf(client, queue) : said;
   return {
     stage,
     cell,
     attempt: pending.attempt ?? 1,
     queued,
     progress: progress.success ? progress.data : null,
+    ...(count > 1 && !queued ? { ranks: { count, worker: pending.lastWorkerIdentity ?? '' } } : {}),
     ...(typeof waits === 'string' ? { waits } : {}),
   };
 }

@@ -2,6 +2,7 @@ import { bestFirst } from '../plan/choice.ts';
 import type { Choice } from '../plan/choice.ts';
 import type { JsonObject } from '../plan/json.ts';
 import type { RunStatus, StageStatus } from '../plan/messages.ts';
+import { devicesOf } from '../plan/names.ts';
 
 /** Rows shown of a long list: the page takes 20 kB. */
 export const MOST_ROWS = 60;
@@ -15,6 +16,7 @@ export function summaryOf(work: string, config: JsonObject, cell: JsonObject): s
   const words = Object.entries(cell).map(([name, value]) => `${name}=${typeof value === 'object' ? '…' : value}`);
   if (typeof epochs === 'number') words.push(`${epochs} ${epochs === 1 ? 'epoch' : 'epochs'}`);
   if (typeof groups === 'number') words.push(`K=${groups}`);
+  if (devicesOf(config) > 1) words.push(`${devicesOf(config)} ranks`);
   return [work, ...words].join(' · ').slice(0, 120);
 }
 

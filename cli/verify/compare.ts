@@ -2,7 +2,7 @@ import pc from 'picocolors';
 import { catalogue } from '../../artifacts/catalogue.ts';
 import { filesOf } from '../../artifacts/manifest.ts';
 import { openStore } from '../../artifacts/results.ts';
-import { targets } from './kills.ts';
+import { targets, victimOf } from './kills.ts';
 import type { Kill, Target } from './kills.ts';
 import { columns } from '../view/format.ts';
 
@@ -72,7 +72,7 @@ export function killsByPhase(kills: readonly Kill[]): Phases {
 }
 
 export function killTable(kills: readonly Kill[]): string[] {
-  const rows = kills.map(({ target, piece, phase, visit }, at) => [`${at + 1}`, target, piece, phase, `${visit}`]);
+  const rows = kills.map((kill, at) => [`${at + 1}`, victimOf(kill), kill.piece, kill.phase, `${kill.visit}`]);
   return columns([head('kill', 'of the', 'in', 'phase', 'its time there'), ...rows]);
 }
 

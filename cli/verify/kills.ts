@@ -82,12 +82,19 @@ function visitsOf(piece: Piece, phase: string) {
 /** A kill that was made. */
 export interface Kill {
   readonly target: Target;
+  /** Which of several processes at the piece was in that phase, and was killed if a trainer was. */
+  readonly rank: number;
   /** Directory of the stage or cell it fell into. */
   readonly piece: string;
   /** What the work said of itself in the moment of the kill, its process being halted: `training`, `saving` … */
   readonly phase: string;
   /** How often the piece had entered the phase. */
   readonly visit: number;
+}
+
+/** In words. */
+export function victimOf({ target, rank }: Kill): string {
+  return target === 'trainer' && rank > 0 ? `trainer of rank ${rank}` : target;
 }
 
 /** What came of the kills that were planned. */
@@ -113,9 +120,10 @@ export async function makeKills(
     while (!over.aborted && missed.length > 0) {
       const found = nextKill(missed, world.atWork());
       if (found !== null && (await world.kill(found.kill.target, found.visit))) {
-        const { directory: piece, phase, visit } = found.visit;
-        kills.push({ target: found.kill.target, piece, phase, visit });
-        told(`killed ${found.kill.target} in ${piece}, ${phase}`);
+        const { directory: piece, rank, phase, visit } = found.visit;
+        const made: Kill = { target: found.kill.target, rank, piece, phase, visit };
+        kills.push(made);
+        told(`killed ${victimOf(made)} in ${piece}, ${phase}`);
         missed = missed.filter((kill) => kill !== found.kill);
         await world.trace.hold(missed);
       }

@@ -1,16 +1,17 @@
 import type { Client } from '@temporalio/client';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { catalogue } from '../../artifacts/catalogue.ts';
+import { JsonMap } from '../../artifacts/json.ts';
 import { Failure } from '../failure.ts';
 import { readRun } from '../../runs/run.ts';
 import type { RunView } from '../../runs/run.ts';
 import { endInWords } from '../watch.ts';
 import { makeKills } from './kills.ts';
 import type { Killing, Piece, PlannedKill } from './kills.ts';
-import { SLOTS, World } from './world.ts';
+import { World } from './world.ts';
 import { kinds } from '../../pipelines/kinds/catalogue.ts';
 import type { Plan, PlanStage } from '../../plan/plan.ts';
-import { parseActivityId } from '../../plan/names.ts';
+import { devicesOf, parseActivityId } from '../../plan/names.ts';
 import { startRun } from '../../workers/server.ts';
 import { duration } from '../../report/format.ts';
 
@@ -23,6 +24,9 @@ export function unattended(plan: Plan): Plan {
   }));
   return { ...plan, stages, reuse: 'nothing' };
 }
+
+/** Of the worker; more where a stage needs more at once. */
+const DEVICES = 2;
 
 /** What came of one side. */
 interface Side extends Killing {
@@ -41,7 +45,7 @@ export async function carryOut(
   signal: AbortSignal,
 ): Promise<Side> {
   const began = Date.now();
-  const world = await World.open(folder, signal);
+  const world = await World.open(folder, Math.max(DEVICES, mostRanks(plan)), signal);
   const over = new AbortController();
   try {
     await startRun(world.client, plan);
@@ -54,6 +58,11 @@ export async function carryOut(
     over.abort();
     await world.close();
   }
+}
+
+/** The most devices that a stage of the plan needs at once, or of one of its sub-plans. */
+function mostRanks(plan: Plan): number {
+  return Math.max(...plan.stages.map((stage) => (stage.plan === null ? devicesOf(stage.with) : mostRanks(stage.plan))));
 }
 
 async function untilOver(world: World, run: string, told: (line: string) => void, signal: AbortSignal): Promise<void> {
@@ -87,11 +96,12 @@ async function lookAt(client: Client, run: string): Promise<RunView | null> {
 }
 
 // Every piece of work of a finished run, in the order of their names: the same one each time.
-async function piecesOf({ results, trace }: World, plan: Plan): Promise<Piece[]> {
-  return (await catalogue(results)).map(({ directory, manifest: { uses, stage } }) => {
+async function piecesOf({ results, trace, devices }: World, plan: Plan): Promise<Piece[]> {
+  return (await catalogue(results)).map(({ directory, manifest: { uses, stage, config } }) => {
     const isLight = kinds.get(uses)?.work === 'light';
     // A worker that is killed costs a try of everything that it is at.
-    const mostKills = Math.floor((triesOf(plan, parseActivityId(stage).stage) - 1) / (isLight ? 1 : SLOTS));
+    const sideBySide = isLight ? 1 : Math.floor(devices / devicesOf(JsonMap.parse(config)));
+    const mostKills = Math.floor((triesOf(plan, parseActivityId(stage).stage) - 1) / sideBySide);
     return { directory, isLight, mostKills, stays: trace.staysIn(directory) };
   });
 }

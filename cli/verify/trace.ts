@@ -11,6 +11,8 @@ export interface Visit {
   readonly phase: string;
   /** Of the process that does the work: a trainer, or the worker itself. */
   readonly pid: number;
+  /** Of several processes at the piece. */
+  readonly rank: number;
   /** How often the piece has entered the phase, in whatever process. */
   readonly visit: number;
   /** When, in milliseconds since 1970. */
@@ -70,14 +72,14 @@ export class Trace {
     }
   }
 
-  #take({ pid, directory, phase, at }: Entered): void {
+  #take({ pid, directory, rank, phase, at }: Entered): void {
     const key = `${pid} ${directory}`;
     const before = this.#open.get(key);
     if (before !== undefined) this.#add(directory, before.phase, { visits: 0, seconds: (at - before.since) / 1000 });
     this.#open.delete(key);
     if (phase === null) return;
     const { visits: visit } = this.#add(directory, phase, { visits: 1, seconds: 0 });
-    this.#open.set(key, { directory, phase, pid, visit, since: at });
+    this.#open.set(key, { directory, phase, pid, rank, visit, since: at });
   }
 
   #add(directory: string, phase: string, { visits, seconds }: Stay): Stay {

@@ -19,22 +19,23 @@ import { findServer } from '../../runtime/temporal-server.ts';
 import { connectClient, embeddedServer } from '../../workers/server.ts';
 
 const MOST_ENDS = 20;
-/** Heavy stages that its worker is at side by side. */
-export const SLOTS = 2;
 
 /** A server, a worker and a results folder of their own, whose processes are there to be killed: whatever dies comes up again. */
 export class World {
   readonly results: string;
   readonly client: Client;
   readonly trace: Trace;
+  /** Of its worker. */
+  readonly devices: number;
   readonly #home: string;
   readonly #keeper: ServerKeeper;
   #worker: ChildProcess;
   #isOpen = true;
   #endedByThemselves = 0;
 
-  private constructor(folder: string, trace: Trace, keeper: ServerKeeper, client: Client) {
+  private constructor(folder: string, devices: number, trace: Trace, keeper: ServerKeeper, client: Client) {
     this.#home = path.join(folder, 'home');
+    this.devices = devices;
     this.results = resultsOf(folder);
     this.trace = trace;
     this.#keeper = keeper;
@@ -42,12 +43,15 @@ export class World {
     this.#worker = this.#startWorker();
   }
 
-  /** @param folder everything is kept below it */
-  static async open(folder: string, signal: AbortSignal): Promise<World> {
+  /**
+   * @param folder everything is kept below it
+   * @param devices of its worker
+   */
+  static async open(folder: string, devices: number, signal: AbortSignal): Promise<World> {
     await mkdir(folder, { recursive: true });
     const keeper = await keepServer(path.join(folder, 'home'), signal);
     const trace = await Trace.open(path.join(folder, 'trace'));
-    return new World(folder, trace, keeper, await connectClient(embeddedServer(keeper.address)));
+    return new World(folder, devices, trace, keeper, await connectClient(embeddedServer(keeper.address)));
   }
 
   /** Whether workers end over and over without having been killed; their last words are in the log. */
@@ -95,7 +99,7 @@ export class World {
     const log = openSync(path.join(this.#home, 'worker.log'), 'a');
     const worker = spawn(
       process.execPath,
-      [path.join(root, 'cli/nas.mjs'), 'worker', '--cpu', `${SLOTS}`, '--allow-command'],
+      [path.join(root, 'cli/nas.mjs'), 'worker', '--cpu', `${this.devices}`, '--allow-command'],
       {
         env: {
           ...process.env,

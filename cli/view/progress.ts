@@ -19,11 +19,14 @@ function part(done: number, all: number): number {
  * How far a piece of work is by its last heartbeat, in figures that it has: epoch, step, rates, loss, tau, the time left
  * and the attempt. `left` is that time as it was seen to pass, in milliseconds; without it the reported rate has to do.
  */
-export function workInWords({ progress, attempt }: Work, left: number | null): string[] {
+export function workInWords({ progress, ranks, attempt }: Work, left: number | null): string[] {
   const time = left === null ? (progress === null ? '' : timeAtRate(progress)) : `ETA ${duration(left)}`;
-  return [...(progress === null ? [] : figuresOf(progress)), time, attempt > 1 ? `attempt ${attempt}` : ''].filter(
-    (words) => words !== '',
-  );
+  return [
+    ...(progress === null ? [] : figuresOf(progress)),
+    time,
+    ranks === undefined ? '' : `${ranks.count} ranks on ${ranks.worker}`,
+    attempt > 1 ? `attempt ${attempt}` : '',
+  ].filter((words) => words !== '');
 }
 
 // Of an epoch only the steps have a known rate; its test and its files come on top.

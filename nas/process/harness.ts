@@ -61,7 +61,7 @@ export async function runStageProcess(work: Readonly<Record<string, StageWork>>)
       process.on('SIGTERM', onStop);
     }
     const isFirst = cluster === null || cluster.rank === 0;
-    const trace = new PhaseTrace(job.directory);
+    const trace = new PhaseTrace(job.directory, cluster?.rank);
     const title = cluster === null ? job.directory : `${job.directory} rank ${cluster.rank}`;
     const line: ProcessLine = {
       send: showing(trace, title, isFirst ? throttled(post) : () => undefined),

@@ -17,6 +17,8 @@ export const Entered = z.strictObject({
   /** Milliseconds since 1970. */
   at: z.number(),
   directory: z.string(),
+  /** Of several processes at one stage. */
+  rank: z.int(),
   phase: z.string().nullable(),
 });
 export type Entered = z.infer<typeof Entered>;
@@ -46,11 +48,16 @@ const LOOK_EVERY_MS = 2;
 export class PhaseTrace {
   readonly #folder = process.env[traceVariable];
   readonly #directory: string;
+  readonly #rank: number;
   #phase: string | null = null;
 
-  /** @param directory of the stage, relative to the results root */
-  constructor(directory: string) {
+  /**
+   * @param directory of the stage, relative to the results root
+   * @param rank of this process, where several are at it
+   */
+  constructor(directory: string, rank = 0) {
     this.#directory = directory;
+    this.#rank = rank;
   }
 
   /** Goes over to a phase, or to none, once no kill is pending in the one before. Blocks the thread while it waits. */
@@ -59,7 +66,8 @@ export class PhaseTrace {
     while (this.#isKillPending(this.#folder))
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOOK_EVERY_MS);
     this.#phase = phase;
-    const entered: Entered = { pid: process.pid, at: Date.now(), directory: this.#directory, phase };
+    const place = { directory: this.#directory, rank: this.#rank, phase };
+    const entered: Entered = { pid: process.pid, at: Date.now(), ...place };
     appendFileSync(path.join(this.#folder, traceFiles.entered), `${JSON.stringify(entered)}\n`);
   }
 

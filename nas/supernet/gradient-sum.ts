@@ -45,25 +45,36 @@ export class GradientSum {
   }
 }
 
+/** From so many values on it takes longer to copy a gradient into a vector of several and out again than to sum it by itself. */
+const LARGE = 65_536;
+
 /**
- * Makes each gradient the sum over all ranks: one sum of one vector, for many small ones take far longer. The ranks train the same
- * nets, so the same parameters have a gradient on each.
+ * Makes each gradient the sum over all ranks. Small ones are summed together as one vector, for many small sums take far longer. The
+ * ranks train the same nets, so the same parameters have a gradient on each.
  */
 export function sumOverRanks(all: Iterable<GradientSum>, ranks: Ranks): void {
   scope(() => {
-    const given = [...all].flatMap((gradient) => {
+    const small: { gradient: GradientSum; total: Tensor; size: number }[] = [];
+    for (const gradient of all) {
       const total = gradient.total();
-      return total ? [{ gradient, total }] : [];
-    });
-    const sizes = given.map(({ total }) => total.shape.reduce((product, extent) => product * extent, 1));
-    const own = concat(given.map(({ total }, at) => reshape(total, [sizes[at]!])));
-    const sums = split(ranks.sum(own), sizes);
-    given.forEach(({ gradient, total }, at) => {
-      const { shape } = total;
-      gradient.clear();
-      gradient.add(reshape(sums[at]!, shape));
-    });
+      if (total === undefined) continue;
+      const size = total.shape.reduce((product, extent) => product * extent, 1);
+      if (size < LARGE) small.push({ gradient, total, size });
+      else replace(gradient, ranks.sum(total));
+    }
+    if (small.length === 0) return;
+    const own = concat(small.map(({ total, size }) => reshape(total, [size])));
+    const sums = split(
+      ranks.sum(own),
+      small.map(({ size }) => size),
+    );
+    small.forEach(({ gradient, total: { shape } }, at) => replace(gradient, reshape(sums[at]!, shape)));
   });
+}
+
+function replace(gradient: GradientSum, sum: Tensor): void {
+  gradient.clear();
+  gradient.add(sum);
 }
 
 /** Frees the terms; a single term is its own sum. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { JsonMap } from '../../artifacts/json.ts';
 import type { CheckpointRecord } from '../../artifacts/manifest.ts';
 import { fileNames } from '../../artifacts/paths.ts';
 import type { HeldStage } from '../../artifacts/stage.ts';
@@ -12,6 +13,8 @@ import type { NamedTensor } from '../weights/safetensors.ts';
 interface Position {
   readonly epoch: number;
   readonly step: number;
+  /** Of each step, over all ranks. */
+  readonly images: number;
 }
 
 /** What a loop carries from step to step beside weights and momentum. Numbers come back bit for bit: JSON is exact. */
@@ -29,7 +32,12 @@ const MOMENTUM = 'momentum.';
 const KEPT = 2;
 
 /** Writes weights, momentum and state to one file and commits it; of earlier checkpoints the last one stays. */
-export async function saveCheckpoint(stage: HeldStage, net: Supernet, at: Position, state: LoopState): Promise<void> {
+export async function saveCheckpoint(
+  stage: HeldStage,
+  net: Supernet,
+  { images, ...at }: Position,
+  state: LoopState,
+): Promise<void> {
   const file = `${stage.directory}/${fileNames.checkpoints}/${at.epoch}-${at.step}.safetensors`;
   const all = [...net.parameters];
   const tensors = [
@@ -40,6 +48,7 @@ export async function saveCheckpoint(stage: HeldStage, net: Supernet, at: Positi
   const metadata = {
     epoch: String(at.epoch),
     step: String(at.step),
+    images: String(images),
     state: JSON.stringify(state),
     fingerprint,
     ...Object.fromEntries(Object.entries(environment).map(([name, value]) => [name, String(value)])),
@@ -77,7 +86,9 @@ async function newestWhole(stage: HeldStage, net: Supernet): Promise<Resumed | n
         else net.parameters.get(name).assign(data);
       }
       const state = LoopState.parse(JSON.parse(metadata['state'] ?? '{}'));
-      return { at: { epoch: record.epoch, step: record.step }, state };
+      // Release 0.1.0 had one rank, and did not say.
+      const images = Number(metadata['images'] ?? JsonMap.parse(stage.manifest.config)['batch_size']);
+      return { at: { epoch: record.epoch, step: record.step, images }, state };
     }
     console.warn(`${record.file}: ${damage}; it is dropped, training goes on from the checkpoint before it`);
     await stage.change((current) => ({

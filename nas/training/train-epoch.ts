@@ -68,10 +68,12 @@ export async function trainEpoch(
   const number = training.epochs.before + epoch;
   const batchSize = config.batch_size * ranks.size;
   const steps = stepsPerEpoch(part, batchSize, config.drop_last);
-  const { at, state } = resumed?.at.epoch === number ? resumed : { at: { step: 0 }, state: {} };
+  const isBegun = resumed?.at.epoch === number;
+  const state = isBegun ? resumed.state : {};
   const sums = new RunningSums(state);
   const pace = new Pace();
-  let step = at.step;
+  // With other ranks than before, steps have other sizes.
+  let step = isBegun ? Math.min(steps, Math.floor((resumed.at.step * resumed.at.images) / batchSize)) : 0;
 
   const report: Report = (phase, counts = {}) => {
     const place = { epoch: number, epochs: training.epochs.all, step, steps };
@@ -108,7 +110,7 @@ export async function trainEpoch(
     const isStopping = ranks.gather([Number(line.stopRequested())]).some(([isAsked]) => isAsked === 1);
     if (isDue || isStopping) {
       report('saving');
-      const position = { epoch: number, step };
+      const position = { epoch: number, step, images: batchSize };
       if (ranks.rank === 0) {
         await pace.saving(() => saveCheckpoint(stage, net, position, { ...training.carried, ...sums.state() }));
       }

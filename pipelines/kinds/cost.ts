@@ -51,8 +51,6 @@ const OPERATIONS_TRAINED = 16;
 const ACCESSES_TRAINED = 7;
 /** A weight's value, its momentum and its gradient. */
 const COPIES_TRAINED = 3;
-/** Of the gradients, while they are summed over ranks. */
-const COPIES_SUMMED = 2;
 /** Maps of the largest size that a backward pass holds beside what the forward pass kept. */
 const MAPS_BACKWARD = 3;
 /** Weights and momentum in each of the two checkpoints that stay. */
@@ -92,7 +90,7 @@ export function supernetTrainingCost(config: TrainSupernetConfig, groundTruth: r
       epochs *
       ((images / batchSize) * stepConvolutions * OPERATIONS_TRAINED +
         testedBatches(config) * testedConvolutions(space, [...subnets, largest, smallest]) * OPERATIONS_TESTED),
-    memory: weights * copiesTrained(config) + trainingMemory(config, space, largest),
+    memory: weights * COPIES_TRAINED + trainingMemory(config, space, largest),
     disk: weights * (epochs + CHECKPOINT_COPIES),
     note: `${epochs} epochs × ${images} images × ${config.num_arch_training} nets × 3, and tau on ${groundTruth.length} subnets`,
   };
@@ -111,14 +109,10 @@ export function standaloneTrainingCost(config: TrainStandaloneConfig): Cost {
     traffic:
       passes * activations(space, subnet, space.resolutions.at(-1) ?? 0).kept * ACCESSES_TRAINED * bytesOf(config),
     operations: (passes / batchSize) * convolutions(space, subnet) * OPERATIONS_TRAINED,
-    memory: weights * copiesTrained(config) + trainingMemory(config, space, subnet),
+    memory: weights * COPIES_TRAINED + trainingMemory(config, space, subnet),
     disk: weights * CHECKPOINT_COPIES,
     note: `${seeds.length} seeds × ${epochs} epochs × ${images} images × ${(one / GIGA).toPrecision(2)} GMACs × 3`,
   };
-}
-
-function copiesTrained({ ranks }: { readonly ranks: number }): number {
-  return ranks === 1 ? COPIES_TRAINED : COPIES_TRAINED + COPIES_SUMMED;
 }
 
 /** Bytes of the images and maps of a step's largest network. */

@@ -4,6 +4,7 @@ import { detailsOf, summaryOf } from '../../workflows/details.ts';
 test("an activity's bar says what it works on, one epoch in the singular", () => {
   expect(summaryOf('one-shot', { epochs: 1, groups: 1 }, {})).toBe('one-shot · 1 epoch · K=1');
   expect(summaryOf('few-shot-3', { epochs: 12, groups: 3 }, {})).toBe('few-shot-3 · 12 epochs · K=3');
+  expect(summaryOf('one-shot', { epochs: 6, groups: 1, ranks: 2 }, {})).toBe('one-shot · 6 epochs · K=1 · 2 ranks');
   expect(summaryOf('evaluate.3', {}, { part: 3 })).toBe('evaluate.3 · part=3');
 });
 

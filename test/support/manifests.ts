@@ -9,6 +9,7 @@ export function finishedManifest(file: string): Manifest {
     stage: 'one',
     uses: 'command',
     fingerprint: 'f'.repeat(64),
+    begunAs: null,
     state: 'done',
     token: null,
     config: {},

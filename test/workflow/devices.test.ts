@@ -15,6 +15,8 @@ import { withPipelineServer } from '../support/with-pipeline-server.ts';
 
 const server = withPipelineServer(plainActivities);
 const TAKES_MS = 200;
+/** So many that work which is given back for a second comes again before they are done. */
+const NARROW = 24;
 
 /** What was at work, in the order in which it began. */
 class Diary {
@@ -29,7 +31,7 @@ class Diary {
           this.begun.push({ stage: input.stage, worker, devices });
           this.#busy += devices.length;
           this.most = Math.max(this.most, this.#busy);
-          await sleep(TAKES_MS);
+          await sleep(Number(input.with['ms'] ?? TAKES_MS));
           this.#busy -= devices.length;
           return { outputs: {}, choices: null, chosen: null, attempt: 1, reused: null };
         }),
@@ -76,7 +78,7 @@ async function waitOfFirst(run: string): Promise<string | undefined> {
 const heavy = { uses: 'echo', queue: 'gpu', work: 'heavy' } as const;
 /** One after the other, so that a wide one comes while narrow ones are at work and wait. */
 const mixed = (): PlanStage[] => [
-  ...planOf({ id: 'narrow', ...heavy, matrix: Array.from({ length: 9 }, (_, part) => ({ part })) }).stages,
+  ...planOf({ id: 'narrow', ...heavy, matrix: Array.from({ length: NARROW }, (_, part) => ({ part })) }).stages,
   ...planOf({ id: 'wide', ...heavy, with: { ranks: 2 } }).stages,
   ...planOf({ id: 'wider', ...heavy, with: { ranks: 3 } }).stages,
 ];
@@ -88,7 +90,7 @@ test('work for one, two and three devices shares a worker of three: never more t
   });
   const stages = diary.begun.map(({ stage }) => stage);
   expect(stages.toSorted()).toEqual(
-    [...Array.from({ length: 9 }, (_, at) => `narrow.${at + 1}`), 'wide', 'wider'].toSorted(),
+    [...Array.from({ length: NARROW }, (_, at) => `narrow.${at + 1}`), 'wide', 'wider'].toSorted(),
   );
   expect(diary.most).toBeLessThanOrEqual(3);
   expect(diary.begun.find(({ stage }) => stage === 'wide')?.devices).toHaveLength(2);
@@ -105,6 +107,20 @@ test('work that needs two devices goes to the worker that has them, and that for
   });
   expect(diary.begun.filter(({ stage }) => stage === 'wide')).toMatchObject([{ worker: 'large' }]);
   expect(diary.begun.some(({ worker }) => worker === 'small')).toBe(true);
+});
+
+test('a wait for devices is no part of the time that a stage may take', async () => {
+  const diary = new Diary();
+  await withWorkers(diary, { large: ['cpu', 'cpu'] }, async () => {
+    const narrow = { id: 'narrow', ...heavy, with: { ms: 2000 } };
+    // Together with its wait it would take a second too long.
+    const timeout = { startToCloseMs: 3000, heartbeatMs: 3000 };
+    const wide = { id: 'wide', ...heavy, with: { ranks: 2, ms: 2000 }, timeout };
+    const first = await server.start(planOf(narrow));
+    while (diary.begun.length === 0) await sleep(10);
+    await Promise.all([(await server.start(planOf(wide))).handle.result(), first.handle.result()]);
+  });
+  expect(diary.begun.map(({ stage }) => stage)).toEqual(['narrow', 'wide']);
 });
 
 test('work that no worker has devices for says so, and is begun when one comes that has', async () => {
