@@ -33,8 +33,12 @@ export async function measureSpeed(device: string): Promise<Speed> {
   return speed;
 }
 
+function isSpeed(value: unknown): value is Speed {
+  return typeof value === 'object' && value !== null && 'version' in value && value.version === 1;
+}
+
 /** What was measured last; undefined where nothing was yet. */
 export async function lastSpeed(): Promise<Speed | undefined> {
-  const speed = (await kept(SPEED_FILE)) as Speed | undefined;
-  return speed?.version === 1 ? speed : undefined;
+  const speed = await kept(SPEED_FILE);
+  return isSpeed(speed) ? speed : undefined;
 }
