@@ -31,8 +31,7 @@ export async function spareIn(store: ArtifactStore, runs: KnownRuns): Promise<Sp
   const needed = new Set(stages.flatMap(({ manifest }) => neededOf(manifest)));
   const free = (what: Keepable): CataloguedStage[] =>
     stages.filter(({ manifest }) => manifest.state === 'done' && !keeps(manifest, what));
-  const isOver = ({ directory }: CataloguedStage): boolean => runs.open?.has(runOf(directory)) === false;
-  const checkpoints = free('checkpoints').filter(isOver);
+  const checkpoints = free('checkpoints').filter(({ directory }) => isOver(runOf(directory), runs));
   const epochs = free('epochs').filter(({ directory }) => runs.done.has(runOf(directory)));
   const keepers = new Set(
     stages.filter(({ manifest }) => keeps(manifest, 'set-aside')).map(({ directory }) => directory),
@@ -48,6 +47,13 @@ export async function spareIn(store: ArtifactStore, runs: KnownRuns): Promise<Sp
       free: async () => await store.clear([leftover]),
     })),
   ];
+}
+
+/** Whether neither the run is open nor one that runs it as a sub-pipeline. */
+function isOver(run: string, { open }: KnownRuns): boolean {
+  if (open === null) return false;
+  const names = run.split('.');
+  return names.every((_, at) => !open.has(names.slice(0, at + 1).join('.')));
 }
 
 function keeps({ origin }: Manifest, what: Keepable): boolean {

@@ -79,6 +79,8 @@ describe.each(implementations)('in %s', (_, open) => {
     const store = await open();
     await train(store, { run: 'done' });
     await train(store, { run: 'open' });
+    // Of a sub-pipeline.
+    await train(store, { run: 'open.sub.1' });
     await train(store, { run: 'failed' });
     await train(store, { run: 'gone' });
     await train(store, { run: 'kept', keep: ['epochs', 'checkpoints'] });
