@@ -1,6 +1,9 @@
 // What a file in configs/datasets/ may say. Pure zod: read by the pipeline loader before anything runs and by the process that opens the images.
 import { z } from 'zod';
+import { isS3 } from '../artifacts/paths.ts';
 import { sha256 } from '../artifacts/references.ts';
+import { parseS3Address } from '../artifacts/s3/address.ts';
+import { BadInput } from '../plan/endings.ts';
 
 /** What a data set's images are used for. Nothing that chooses or measures sees an image that trained, and no two measurements share their noise. */
 export const PartName = z.enum([
@@ -115,6 +118,19 @@ const TrainingTransforms = z.strictObject({
 });
 export type TrainingTransforms = z.infer<typeof TrainingTransforms>;
 
+/** It stands in plans and manifests, so one with a password is refused. */
+const placeOfShards = z
+  .string()
+  .min(1)
+  .superRefine((at, context) => {
+    try {
+      if (isS3(at)) parseS3Address(at, 'at');
+    } catch (error) {
+      if (!(error instanceof BadInput)) throw error;
+      context.addIssue({ code: 'custom', message: error.message.replace('at: ', '') });
+    }
+  });
+
 /** Image files named by text lists (`relative/path.JPEG label` a line), a list a part; the ImageNet layout. */
 export const ImageList = z
   .strictObject({
@@ -175,7 +191,7 @@ export const ImageList = z
       .meta({ description: 'How many that cannot be read are left out before one is an error.', unit: 'images' }),
     shards: z
       .strictObject({
-        at: z.string().min(1).meta({ description: 'A folder, or `s3://…`.' }),
+        at: placeOfShards.meta({ description: 'A folder, or `s3://…`.' }),
         sha256: sha256.meta({ description: 'Of `index.json` there.' }),
       })
       .exactOptional()

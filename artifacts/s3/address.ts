@@ -23,10 +23,13 @@ const Query = z.strictObject({
 const USUAL = 's3://bucket/prefix?endpoint=https://host&region=name&pathStyle=1';
 
 /**
+ * @param name how errors call it
  * @throws BadInput for an address that cannot be used. It stands in plans, manifests and logs, so one that holds a
  * password is refused, and not repeated.
  */
-export function parseS3Address(root: string): S3Address {
+export function parseS3Address(root: string, name = 'NAS_RESULTS'): S3Address {
+  const refused = (expected: string, got: string, remedy: string): BadInput =>
+    new BadInput(`${name}: expected ${expected}, got ${got}; ${remedy}`);
   const url = URL.canParse(root) ? new URL(root) : null;
   const query = url === null ? {} : Object.fromEntries(url.searchParams);
   if ([url, urlOf(query['endpoint'])].some((one) => one !== null && one.username + one.password !== '')) {
@@ -38,7 +41,8 @@ export function parseS3Address(root: string): S3Address {
   }
   const segments = url === null ? [] : url.pathname.split('/').filter((segment) => segment !== '');
   if (url === null || url.hostname === '' || segments.some((one) => one === '..' || one === '.')) {
-    throw refused(USUAL, root, 'correct it');
+    const got = url === null ? 'one that cannot be read' : `s3://${url.hostname}${url.pathname}`;
+    throw refused(USUAL, got, 'correct it');
   }
   const parsed = Query.safeParse(query);
   if (!parsed.success) {
@@ -57,8 +61,4 @@ export function parseS3Address(root: string): S3Address {
 
 function urlOf(text: string | undefined): URL | null {
   return text !== undefined && URL.canParse(text) ? new URL(text) : null;
-}
-
-function refused(expected: string, got: string, remedy: string): BadInput {
-  return new BadInput(`NAS_RESULTS: expected ${expected}, got ${got}; ${remedy}`);
 }

@@ -142,6 +142,19 @@ test('the lists of a data set in shards have to be named by their hashes', () =>
   expect(() => ImageList.parse({ ...config, parts, shards })).toThrow(/expected the sha256 of each list/);
 });
 
+test.each([
+  's3://key:not-to-be-found@bucket/images',
+  's3://key:not-to/be-found@bucket/images',
+  's3://bucket/images?endpoint=https://key:not-to-be-found@host',
+  's3://bucket/images?secret=not-to-be-found',
+])('an address of shards with a secret is refused before it enters a plan, and not repeated', (at) => {
+  const config = smallConfig('/nowhere', CLASSES, {});
+  const parsed = ImageList.safeParse({ ...config, shards: { at, sha256: '0'.repeat(64) } });
+  const said = JSON.stringify(parsed.error?.issues);
+  expect(said).toMatch(/"message":"expected [^"]*; [^"]*","path":\["shards","at"\]/);
+  expect(said).not.toMatch(/found/);
+});
+
 /** Groups members by their key, as WebDataset does: what comes before the first dot. */
 const READER = `
 import hashlib, itertools, sys, tarfile
