@@ -10,7 +10,7 @@ import { z } from 'zod';
 const root = path.resolve(import.meta.dirname, '../..');
 const thresholdsFile = path.join(import.meta.dirname, 'thresholds.json');
 
-/** By folder of code: the tests that look at it, and the percentage of changes that they must notice; null: not measured yet. */
+/** By folder of code, or by file: the tests that look at it, and the percentage of changes that they must notice; null: not measured yet. */
 const Thresholds = z.record(
   z.string(),
   z.strictObject({ tests: z.string(), noticed: z.number().min(0).max(100).nullable() }),
@@ -21,7 +21,9 @@ type Thresholds = z.infer<typeof Thresholds>;
 type Wanted = ReadonlyMap<string, readonly string[]>;
 
 function folderOf(file: string, thresholds: Thresholds): string | undefined {
-  return Object.keys(thresholds).find((folder) => file === folder || file.startsWith(`${folder}/`));
+  // Files before folders.
+  const places = Object.keys(thresholds).toSorted((a, b) => b.length - a.length);
+  return places.find((place) => file === place || file.startsWith(`${place}/`));
 }
 
 /** The folders and files that are named, or all folders. */
@@ -115,7 +117,7 @@ for (const [folder, mutate] of wanted) {
     `${folder}: ${share.toFixed(1)} % of ${results.length} changes noticed (at least ${least ?? 'not measured'}), ${minutes} min`,
   );
   isEnough &&= least === null || share >= least;
-  const isWhole = mutate.length === 1 && mutate[0] === `${folder}/**/*.ts`;
+  const isWhole = mutate.length === 1 && (mutate[0] === folder || mutate[0] === `${folder}/**/*.ts`);
   if (values.keep === true && isWhole && share > (least ?? 0)) {
     thresholds[folder] = { tests, noticed: Math.floor(10 * share) / 10 };
     writeFileSync(thresholdsFile, `${JSON.stringify(thresholds, null, 2)}\n`);

@@ -43,6 +43,11 @@ test('two folders have two servers, one folder has one', async () => {
   expect(again.address).toBe(first.address);
   expect(second.address).not.toBe(first.address);
   expect(new Set([first.ui, second.ui]).size).toBe(2);
+  // Whoever comes later is not in charge, and leaves the server to those who are.
+  const { pid } = findServer(one)!;
+  const guest = await keepServer(one);
+  await guest.stop();
+  expect(findServer(one)?.pid).toBe(pid);
 });
 
 test('a folder that was copied while its server ran has a server of its own', async () => {

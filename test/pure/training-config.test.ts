@@ -51,7 +51,8 @@ describe('training configs', () => {
     expect(problems(tinySupernet({ groups: 3, inherit: { ...inherit, groups: 2 } }))).toEqual([]);
   });
 
-  test('say why they refuse running BN statistics', () => {
+  test('say why they refuse running BN statistics, and an epsilon that the network does not have', () => {
     expect(problems({ ...tinySupernet(), bn_momentum: 0.1 })[0]).toMatch(/every tested subnet is calibrated/);
+    expect(problems({ ...tinySupernet(), bn_eps: 1e-3 })[0]).toMatch(/expected 1e-5, the only value/);
   });
 });

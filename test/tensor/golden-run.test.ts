@@ -4,12 +4,13 @@ import { differencesOf, goldenRuns, runGolden, waysOf } from '../support/golden-
 // The stage itself against numbers that PyTorch has made in float64: test/fixtures/golden-run/make.py says how.
 
 test.each(['nesterov', 'heavy ball'] as const)(
-  'thirty steps of training with %s have the losses and gradients of PyTorch, and the epochs its scores',
+  'some thirty steps of training with %s have the losses and gradients of PyTorch, and the epochs its scores',
   async (name) => {
     const golden = goldenRuns[name];
     const seen = await runGolden(golden.config);
     const differences = differencesOf(golden, seen);
-    expect(differences.length).toBeGreaterThanOrEqual(30);
+    expect(differences.length).toBeGreaterThan(25);
+    expect(differences).toHaveLength(golden.steps.length);
     for (const [step, { loss, gradient }] of differences.entries()) {
       expect(loss, `loss of step ${step}`).toBeLessThan(1e-5);
       // Float32 rounds by 1e-6 of a gradient, and where that moves a value over the edge of a ReLU it grows: to 1e-4 here.
@@ -41,7 +42,7 @@ test('in bf16 the same epoch is trained, as far as seven bits can tell', async (
   // Its cosine does not depend on how many epochs there are.
   const seen = await runGolden({ ...golden.config, precision: 'bf16', epochs: 1 });
   const differences = differencesOf(golden, seen);
-  expect(differences).toHaveLength(16);
+  expect(differences).toHaveLength(13);
   for (const { loss, gradient } of differences) {
     expect(loss).toBeLessThan(0.01);
     // Neither that of float32, nor of other images, masks or nets.
