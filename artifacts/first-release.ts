@@ -1,4 +1,4 @@
-import { isNoFile, sha256File } from './files.ts';
+import { entriesOf, sha256File } from './files.ts';
 import type { FileReference } from './references.ts';
 import { fileNames, placeOf } from './paths.ts';
 
@@ -8,17 +8,15 @@ import { fileNames, placeOf } from './paths.ts';
  */
 export async function unlistedMetrics(root: string, directory: string): Promise<FileReference[]> {
   const found: FileReference[] = [];
-  const add = async (file: string): Promise<boolean> => {
-    const sha256 = await sha256File(placeOf(root, file)).catch((error: unknown) => {
-      if (isNoFile(error)) return null;
-      throw error;
-    });
-    if (sha256 !== null) found.push({ file, sha256 });
-    return sha256 !== null;
+  const add = async (file: string): Promise<void> => {
+    found.push({ file, sha256: await sha256File(placeOf(root, file)) });
   };
-  await add(`${directory}/${fileNames.metricsLog}`);
-  const events = (epoch: number): string =>
-    `${directory}/${fileNames.tensorboard}/epoch-${String(epoch).padStart(6, '0')}.tfevents`;
-  for (let epoch = 0; await add(events(epoch));) epoch++;
+  const names = new Set(await entriesOf(placeOf(root, directory)));
+  if (names.has(fileNames.metricsLog)) await add(`${directory}/${fileNames.metricsLog}`);
+  if (!names.has(fileNames.tensorboard)) return found;
+  const folder = `${directory}/${fileNames.tensorboard}`;
+  const events = new Set(await entriesOf(placeOf(root, folder)));
+  const nameOf = (epoch: number): string => `epoch-${String(epoch).padStart(6, '0')}.tfevents`;
+  for (let epoch = 0; events.has(nameOf(epoch)); epoch++) await add(`${folder}/${nameOf(epoch)}`);
   return found;
 }

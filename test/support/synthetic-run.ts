@@ -4,7 +4,7 @@ import { sha256Of } from '../../artifacts/files.ts';
 import type { EpochRecord, Manifest } from '../../artifacts/manifest.ts';
 import { rankingFiles, tableText } from '../../nas/evaluation/ranking.ts';
 import type { TableRow } from '../../nas/evaluation/ranking.ts';
-import { projectRoot } from '../../artifacts/paths.ts';
+import { manifestName, projectRoot } from '../../artifacts/paths.ts';
 import { finishedManifest } from './manifests.ts';
 import { committedSpace } from './spaces.ts';
 
@@ -38,7 +38,7 @@ function putStage(root: string, directory: string, manifest: Partial<Manifest>):
   const kept = { ...attempt, queued: time(90), started: time(95), saved: time(500), ended: time(500), ending: 'done' };
   const whole = { ...finishedManifest('unused'), stage, attempts: [lost, kept], ...manifest };
   mkdirSync(path.join(root, directory), { recursive: true });
-  writeFileSync(path.join(root, directory, 'manifest.json'), JSON.stringify(whole));
+  writeFileSync(path.join(root, directory, manifestName(whole.sequence)), JSON.stringify(whole));
 }
 
 function supernetStage(at: number, epochs: number): Partial<Manifest> {
