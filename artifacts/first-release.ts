@@ -16,7 +16,10 @@ export async function unlistedMetrics(root: string, directory: string): Promise<
   if (!names.has(fileNames.tensorboard)) return found;
   const folder = `${directory}/${fileNames.tensorboard}`;
   const events = new Set(await entriesOf(placeOf(root, folder)));
-  const nameOf = (epoch: number): string => `epoch-${String(epoch).padStart(6, '0')}.tfevents`;
-  for (let epoch = 0; events.has(nameOf(epoch)); epoch++) await add(`${folder}/${nameOf(epoch)}`);
+  for (let epoch = 0; events.has(eventsOf(epoch)); epoch++) await add(`${folder}/${eventsOf(epoch)}`);
   return found;
+}
+
+function eventsOf(epoch: number): string {
+  return `epoch-${String(epoch).padStart(6, '0')}.tfevents`;
 }
