@@ -188,7 +188,8 @@ async function connect({ endpoint, region, pathStyle }: S3Address): Promise<{ sd
     ...(region === null ? {} : { region }),
     ...own,
     forcePathStyle: pathStyle,
-    maxAttempts: 4,
+    // Some seconds in all: a gateway that is started anew is back by then.
+    maxAttempts: 8,
     // Other stores than AWS know none of the SDK's own sums; ours are given by hand.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',

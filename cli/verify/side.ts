@@ -79,7 +79,9 @@ async function untilOver(world: World, run: string, told: (line: string) => void
       view === null ? [] : view.status.stages.filter(({ state }) => state === 'failed' || state === 'parked');
     if (view !== null && (view.ending !== null || lost.length > 0)) {
       const errors = lost.map(({ id, error }) => `${id}: ${error}`);
-      throw new Failure([await endInWords(client, view), ...errors].join('\n  '));
+      // One that waits for a person has no end to be asked for.
+      const how = view.ending === null ? `run ${run}: a stage was lost` : await endInWords(client, view);
+      throw new Failure([how, ...errors].join('\n  '));
     }
     const line = view?.status.stages.filter(({ state }) => state === 'running').map(({ id }) => id);
     if (line !== undefined && line.length > 0 && line.join() !== said) told(`running ${(said = line.join())}`);
