@@ -39,6 +39,8 @@ test('of epochs that are equally good the one that the rule takes comes first, a
   const given = [0.2, 0.5, 0.5, 0.2].map((one, epoch) => ({ epoch, tau: one, interval: null }));
   expect(bestFirst('max', given).map(({ epoch }) => epoch)).toEqual([1, 2, 0, 3]);
   expect(bestFirst('latest-of-the-best', given).map(({ epoch }) => epoch)).toEqual([2, 1, 3, 0]);
+  // In whatever order they are listed.
+  expect(bestFirst('max', given.toReversed()).map(({ epoch }) => epoch)).toEqual([1, 2, 0, 3]);
 });
 
 test('a stage that says nothing takes the latest of the best at once, and choices of release 0.1.0 are understood', () => {

@@ -65,7 +65,7 @@ describe('groups', () => {
 
   test('hold a width in the smallest maximum that is not below it', () => {
     expect([48, 64, 72, 80, 96].map((width) => groupOf([64, 80, 96], width))).toEqual([0, 0, 1, 1, 2]);
-    expect(() => groupOf([64, 80], 96)).toThrow('expected a width of at most 80, got 96');
+    expect(() => groupOf([64, 72, 80], 96)).toThrow('expected a width of at most 80, got 96');
   });
 
   test('of a stage whose blocks differ is that of the widest', () => {

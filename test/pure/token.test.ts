@@ -1,7 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { compareTokens, sameToken } from '../../artifacts/token.ts';
-import type { Token } from '../../artifacts/token.ts';
+import { compareTokens, describeToken, sameToken, Token } from '../../artifacts/token.ts';
 
 // Attempts at one stage in the order in which they are made: runs one after the other, their rounds, tries within them.
 
@@ -60,4 +59,34 @@ test('tokens of release 0.1.0, which have no times, go by round and try, and ano
   expect(sameToken(old(1, 1), { ...old(1, 1), workflowId: 'v' })).toBe(false);
   // A run whose start is known comes after one of before there were times.
   expect(compareTokens(old(9, 9), { ...old(1, 1), runId: 'a', runStarted: 5 })).toBeLessThan(0);
+});
+
+test('two runs that began in the same moment are in one order, whichever is asked for first', () => {
+  const [a, b] = ['a', 'b'].map((runId): Token => ({ ...old(1, 1), runId, runStarted: 5 }));
+  expect(Math.sign(compareTokens(a!, b!))).toBe(-1);
+  expect(Math.sign(compareTokens(b!, a!))).toBe(1);
+});
+
+test('a token is read as it was written, told in words, and refused where something is missing or too small', () => {
+  const whole = {
+    ...old(2, 3),
+    workflowId: 'quick',
+    runId: 'a1b2c3d4e5',
+    stage: 'one-shot',
+    runStarted: 5,
+    scheduled: 0,
+  };
+  expect(Token.parse(whole)).toEqual(whole);
+  expect(describeToken(whole)).toBe('run quick (a1b2c3d4), stage one-shot, round 2, attempt 3');
+  for (const wrong of [
+    { round: 0 },
+    { attempt: 0 },
+    { stage: '' },
+    { workflowId: '' },
+    { runId: '' },
+    { scheduled: -1 },
+    { x: 1 },
+  ]) {
+    expect(Token.safeParse({ ...whole, ...wrong }).success, JSON.stringify(wrong)).toBe(false);
+  }
 });

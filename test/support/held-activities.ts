@@ -9,8 +9,17 @@ export type Order = 'finish' | 'fail' | 'move on' | 'lose';
 
 /** A piece of work that goes on until it is told how to end. */
 class HeldWork {
-  order: Order | null = null;
+  readonly round: string;
+  order: Order | null;
+
+  constructor({ directory, round }: StageInput) {
+    this.round = `${directory} ${round}`;
+    this.order = told.get(this.round) ?? null;
+  }
 }
+
+/** How a round was told to end. What the server tries again, for a busy machine was late with a heartbeat, ends so too. */
+const told = new Map<string, Order>();
 
 /** What is at work, by its folder. */
 const atWork = new Map<string, HeldWork>();
@@ -24,6 +33,7 @@ export async function tell(directory: string, order: Order): Promise<void> {
   const work = atWork.get(directory);
   if (work === undefined) throw new Error(`${directory}: nothing is at work`);
   work.order = order;
+  if (order !== 'lose') told.set(work.round, order);
   while (atWork.get(directory) === work) await sleep(10);
 }
 
@@ -32,8 +42,9 @@ function tauOf(epoch: number): number {
   return Math.min(0.6, 0.4 + 0.2 * epoch);
 }
 
-async function held({ directory }: StageInput): Promise<void> {
-  const work = new HeldWork();
+async function held(input: StageInput): Promise<void> {
+  const { directory } = input;
+  const work = new HeldWork(input);
   atWork.set(directory, work);
   const { cancellationSignal } = Context.current();
   try {

@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest';
 import { differencesOf, goldenRuns, runGolden, waysOf } from '../support/golden-run.ts';
 
+// Each run waits for a disk thirty times.
+const SLOW = 300_000;
+
 // The stage itself against numbers that PyTorch has made in float64: test/fixtures/golden-run/make.py says how.
 
 test.each(['nesterov', 'heavy ball'] as const)(
@@ -35,9 +38,10 @@ test.each(['nesterov', 'heavy ball'] as const)(
       });
     }
   },
+  SLOW,
 );
 
-test('in bf16 the same epoch is trained, as far as seven bits can tell', async () => {
+test('in bf16 the same epoch is trained, as far as seven bits can tell', { timeout: SLOW }, async () => {
   const golden = goldenRuns['heavy ball'];
   // Its cosine does not depend on how many epochs there are.
   const seen = await runGolden({ ...golden.config, precision: 'bf16', epochs: 1 });

@@ -4,9 +4,10 @@ import { heldActivities } from '../support/held-activities.ts';
 import { HISTORY, walk, walks } from '../support/run-walk.ts';
 import { withPipelineServer } from '../support/with-pipeline-server.ts';
 
-// A few walks with every `npm test`; npm run test:walks takes 500. NAS_WALK_SEED=N NAS_WALKS=1 repeats one.
-const count = Number(process.env['NAS_WALKS'] ?? 4);
-const firstSeed = Number(process.env['NAS_WALK_SEED'] ?? Date.now() % 1_000_000);
+// The same few walks with every `npm test`; npm run test:walks takes 500 others. NAS_WALK_SEED=N NAS_WALKS=1 repeats one.
+const { NAS_WALKS, NAS_WALK_SEED } = process.env;
+const count = Number(NAS_WALKS ?? 4);
+const firstSeed = Number(NAS_WALK_SEED ?? (NAS_WALKS === undefined ? 1 : Date.now() % 1_000_000));
 const AT_ONCE = 8;
 
 const server = withPipelineServer(heldActivities, [
