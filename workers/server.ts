@@ -37,6 +37,9 @@ interface StartedRun {
   readonly isSamePlan: boolean;
 }
 
+const CERTIFICATES =
+  'that TEMPORAL_TLS_CLIENT_CERT_PATH names a certificate that it takes and TEMPORAL_TLS_SERVER_CA_CERT_PATH its authority';
+
 /** A client of the server; the caller closes its connection. @throws ServerError where the server cannot be used */
 export async function connectClient(server: ServerConfig): Promise<Client> {
   const { connectionOptions, namespace } = server;
@@ -48,12 +51,12 @@ export async function connectClient(server: ServerConfig): Promise<Client> {
 
 /** The connection, once it is made and found to know the namespace. @throws ServerError, one sentence, if it is not */
 export async function usable<Made extends Connection | NativeConnection>(
-  { connectionOptions: { address }, namespace }: ServerConfig,
+  { connectionOptions: { address, tls }, namespace }: ServerConfig,
   connecting: Promise<Made>,
 ): Promise<Made> {
   const connection = await connecting.catch((cause: unknown) => {
     throw new ServerError(
-      `server ${address}: expected an answer, got none; check that it runs and that TEMPORAL_ADDRESS is right`,
+      `server ${address}: expected an answer, got none; check that it runs and that TEMPORAL_ADDRESS is right${tls ? `, ${CERTIFICATES}` : ''}`,
       { cause },
     );
   });
