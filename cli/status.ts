@@ -17,18 +17,21 @@ import { readRun } from '../runs/run.ts';
 
 interface Options {
   readonly ledger?: true;
+  readonly forecast?: true;
   readonly json?: true;
 }
 
 export function define(command: Command): void {
   defineForRun(command)
     .option('--ledger', 'also useful, redone and waiting time by stage and device')
-    .action(async (run: string, { ledger, json }: Options) => {
+    .option('--forecast', 'also which stages to come will be taken over from other runs, and why')
+    .action(async (run: string, { ledger, forecast, json }: Options) => {
       await withServer(async (server) => {
         const view = await readRun(server.client, run);
-        const ahead = await forecastsOf(server, view.status);
+        // It looks through the results of all runs.
+        const ahead = forecast === true ? await forecastsOf(server, view.status) : [];
         const text = [statusTable(view), ...forecastLines(ahead)].join('\n');
-        const document = { ...view.status, work: view.work, forecast: ahead };
+        const document = { ...view.status, work: view.work, ...(forecast === true ? { forecast: ahead } : {}) };
         if (ledger !== true) return output(json, document, () => text);
         const lines = await ledgerOf(resultsRoot(), run);
         return output(json, { ...document, ledger: lines }, () => `${text}\n\n${ledgerTable(lines)}`);
