@@ -5,6 +5,7 @@ import type { Batch, TrainingOrder } from '../../nas/data/batches.ts';
 import type { Dataset, Draw, Part } from '../../nas/data/dataset.ts';
 
 const SIDE = 2;
+const VALUES = SIDE * SIDE * 3;
 
 /** Images that say what they are: position, then the draw's seed and epoch; some of them are broken. */
 function partOf(size: number, broken: ReadonlySet<number>): Part {
@@ -14,9 +15,7 @@ function partOf(size: number, broken: ReadonlySet<number>): Part {
     sha256: '',
     labels: Uint16Array.from({ length: size }, (_, position) => 1000 + position),
     async read(positions: Int32Array, draw: Draw | null, target: Float32Array): Promise<ReadonlySet<number>> {
-      positions.forEach((position, at) =>
-        target.set([position, draw?.seed ?? -1, draw?.epoch ?? -1, 0], at * SIDE * SIDE),
-      );
+      positions.forEach((position, at) => target.set([position, draw?.seed ?? -1, draw?.epoch ?? -1, 0], at * VALUES));
       return new Set(positions.filter((position) => broken.has(position)));
     },
   };
@@ -26,7 +25,7 @@ function datasetOf(part: Part): Dataset {
   return {
     name: 'x',
     classes: 10,
-    channels: 1,
+    channels: 3,
     resolution: SIDE,
     normalise: { mean: [0], std: [1] },
     part: () => part,
@@ -51,9 +50,9 @@ const epochs = fc.record({
 
 /** The position of each image of a batch, each checked to be the whole of what it should be. */
 function positionsOf({ images, labels, indices }: Batch, draw: [number, number]): number[] {
-  expect(images).toHaveLength(SIDE * SIDE * indices.length);
+  expect(images).toHaveLength(VALUES * indices.length);
   return [...indices].map((position, at) => {
-    expect([...images.subarray(at * 4, at * 4 + 4)]).toEqual([position, ...draw.map(Math.fround), 0]);
+    expect([...images.subarray(at * VALUES, at * VALUES + 4)]).toEqual([position, ...draw.map(Math.fround), 0]);
     expect(labels[at]).toBe(1000 + position);
     return position;
   });
@@ -66,6 +65,7 @@ test('an epoch has each image once, in batches that ranks share out and that can
       const order: TrainingOrder = { seed, epoch, batchSize, augment: true, from: 0, dropLast };
       const whole = await collect(trainingBatches(datasetOf(part), part, order));
       const steps = stepsPerEpoch(part, batchSize, dropLast);
+      expect(steps).toBe(dropLast ? Math.floor(size / batchSize) : Math.ceil(size / batchSize));
       expect(whole).toHaveLength(steps);
       const shown = whole.map((batch) => positionsOf(batch, [seed, epoch]));
       const all = shown.flat();
@@ -112,4 +112,25 @@ test('plain batches are the first images in their own order, and nothing is draw
     ),
     { numRuns: 50 },
   );
+});
+
+test('two batches are read ahead of the one in use, and none any more where nobody wants the rest', async () => {
+  const signals: AbortSignal[] = [];
+  const part = partOf(40, new Set());
+  const watched: Part = {
+    ...part,
+    async read(positions, draw, target, signal) {
+      signals.push(signal!);
+      return await part.read(positions, draw, target);
+    },
+  };
+  const batches = plainBatches(datasetOf(watched), watched, { batchSize: 4 });
+  await batches.next();
+  expect(signals).toHaveLength(3);
+  await batches.next();
+  expect(signals).toHaveLength(4);
+  expect(signals.some(({ aborted }) => aborted)).toBe(false);
+  await batches.return(undefined);
+  expect(signals).toHaveLength(4);
+  expect(signals.every(({ aborted }) => aborted)).toBe(true);
 });
