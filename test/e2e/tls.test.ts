@@ -7,7 +7,7 @@ import { connect } from 'node:net';
 import type { AddressInfo, Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { createServer } from 'node:tls';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { nas, RunningNas } from '../support/nas.ts';
 import { plainActivities } from '../support/plain-activities.ts';
 import { withPipelineServer } from '../support/with-pipeline-server.ts';
@@ -103,6 +103,7 @@ test('with a certificate a worker and every verb use a namespace of their own; w
     stdout: expect.stringContaining('namespace team: 5 search attributes made'),
   });
   const worker = new RunningNas(['worker', '--cpu', '1', '--allow-command', '--json'], ours);
+  onTestFinished(async () => void (await worker.interrupt()));
   await worker.prints('"devices"');
   const file = fileOf('one.yml');
   writeFileSync(file, 'name: one\nstages:\n  one:\n    uses: command\n    with: { run: ["true"] }\n');

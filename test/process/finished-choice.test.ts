@@ -17,7 +17,8 @@ import { temporaryFolder } from '../support/temporary-folder.ts';
 import { tinySupernet } from '../support/training-configs.ts';
 
 const uses = 'train-supernet';
-const directory = 'run/one-shot';
+// The run that the activities of these tests are of.
+const directory = 'test/one-shot';
 const { config } = kindOf(uses).taskOf(JsonMap.parse(JSON.parse(JSON.stringify(tinySupernet()))), 'with');
 const input: StageInput = { stage: 'one-shot', uses, directory, round: 1, with: config };
 
