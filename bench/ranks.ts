@@ -22,9 +22,10 @@ interface Answer {
 
 const RANKS = 2;
 const CLASSES = 10;
+// PyTorch's DistributedDataParallel corrupts its heap with channels_last in the small space.
 const cases = [
-  { name: 'imagenet space at full width', space: 'imagenet', batch: 8, iterations: 1 },
-  { name: 'fashion space', space: 'fashion', batch: 64, iterations: 4 },
+  { name: 'imagenet space at full width', space: 'imagenet', batch: 8, iterations: 1, peerFormat: 'channels_last' },
+  { name: 'fashion space', space: 'fashion', batch: 64, iterations: 4, peerFormat: 'contiguous' },
 ];
 
 const { values: options } = parseArgs({
@@ -47,7 +48,7 @@ try {
   rmSync(folder, { recursive: true });
 }
 
-async function benchmark({ name, space, batch, iterations }: (typeof cases)[number], repetitions: number) {
+async function benchmark({ name, space, batch, iterations, peerFormat }: (typeof cases)[number], repetitions: number) {
   const [images, weights] = [join(folder, 'images'), join(folder, 'weights')];
   const whole: TrainTask = {
     space: spaceNamed(space),
@@ -63,7 +64,11 @@ async function benchmark({ name, space, batch, iterations }: (typeof cases)[numb
   };
   writeInputs(whole);
   const shared: TrainTask = { ...whole, threads: 1, batch };
-  const groups = [await ranksOf(shared), [ours(fileOf('whole', whole), 0, [], RANKS)], await peersOf(shared)];
+  const groups = [
+    await ranksOf(shared),
+    [ours(fileOf('whole', whole), 0, [], RANKS)],
+    await peersOf(shared, peerFormat),
+  ];
   // In turns; the first steps read and lay out weights.
   const answers: Answer[][] = groups.map(() => []);
   for (let repetition = 0; repetition <= repetitions; repetition++) {
@@ -114,9 +119,9 @@ function ours(task: string, rank: number, addresses: readonly string[], threads:
   });
 }
 
-async function peersOf(task: TrainTask): Promise<Runner<Answer>[]> {
+async function peersOf(task: TrainTask, format: string): Promise<Runner<Answer>[]> {
   const [address] = await freeAddresses(1);
-  const peer = [join(import.meta.dirname, 'train_pytorch.py'), fileOf('peers', forPython(task)), 'channels_last'];
+  const peer = [join(import.meta.dirname, 'train_pytorch.py'), fileOf('peers', forPython(task)), format];
   return Array.from({ length: RANKS }, (_, rank) =>
     startRunner(benchPython(), [...peer, String(rank), String(RANKS), address!], {
       OMP_NUM_THREADS: String(task.threads),
