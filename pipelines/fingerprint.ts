@@ -89,9 +89,10 @@ function canonical(value: Json): string {
   return `{${sorted.map(([key, item]) => `${JSON.stringify(key)}:${canonical(item)}`).join(',')}}`;
 }
 
-/** Every scalar by its dotted path. */
+/** Every scalar by its dotted path; a key that a path could not be read with is quoted. */
 function leavesOf(value: Json, path: readonly string[] = [], leaves = new Map<string, string>()): Map<string, string> {
   if (typeof value !== 'object' || value === null) return leaves.set(path.join('.'), JSON.stringify(value));
-  for (const [key, inner] of Object.entries(value)) leavesOf(inner, [...path, key], leaves);
+  for (const [key, inner] of Object.entries(value))
+    leavesOf(inner, [...path, /^[^."]+$/.test(key) ? key : JSON.stringify(key)], leaves);
   return leaves;
 }

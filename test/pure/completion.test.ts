@@ -27,7 +27,7 @@ test('what may stand next is known: verbs, runs, stages of the run, options and 
   expect(await typed('select', 'search', '')).toEqual(['search/few-shot-2', 'search/one-shot']);
   expect(await typed('logs', 'older', '')).toEqual(['older/one']);
   expect(await typed('list', '--state', '')).toContain('waiting');
-  expect(await typed('status', '--')).toEqual(['--help', '--json', '--ledger']);
+  expect(await typed('status', '--')).toEqual(['--forecast', '--help', '--json', '--ledger']);
   expect(await typed('schedule', '')).toEqual(['create', 'delete', 'list', 'pause', 'resume', 'run']);
   expect(await typed('schedule', 'create', '--overlap', '')).toContain('side-by-side');
   expect(await typed('completion', '')).toEqual(['bash', 'fish', 'zsh']);
