@@ -8,6 +8,7 @@ import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { superviseProcess } from '../../activities/process.ts';
 import type { ProcessEnd, Supervision } from '../../activities/process.ts';
+import { programFile } from '../../runtime/layout.ts';
 import { isAlive } from '../../runtime/processes.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -25,7 +26,7 @@ async function begin(manner: 'polite' | 'deaf', directory = `run/${randomUUID()}
   const words = new EventEmitter();
   let stalled: number | null = null;
   const program = {
-    file: path.resolve('test/support/stubborn-process.ts'),
+    file: programFile('test/support/stubborn-process.ts'),
     processes: [{ arguments: [manner], environment: {}, log: path.join(temporaryFolder(), 'trainer.log') }],
     results: '/results/of/this/test',
     directory,
