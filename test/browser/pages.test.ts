@@ -148,6 +148,16 @@ describe.skipIf(browserFile === null)('in a browser', () => {
     await page.getByText(/done after/).waitFor({ timeout: LONG });
   });
 
+  test.each([
+    ['skip', /^.*done after/],
+    ['abort', /^.*failed after/],
+  ])('a failed stage is moved on by its button: %s', { timeout: LONG }, async (order, ending) => {
+    await nas(['start', broken, '--id', order], environment);
+    await page.goto(at(`/runs/${order}`));
+    await page.locator(`#${order}-one`).click();
+    await page.getByText(ending).waitFor({ timeout: LONG });
+  });
+
   test('what another site forges is refused, by browser or by server', { timeout: LONG }, async () => {
     await nas(['start', broken, '--id', 'forged'], environment);
     await page.goto(at('/runs/forged'));
