@@ -1,17 +1,15 @@
 import path from 'node:path';
-import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
 import { existsSync, readdirSync } from 'node:fs';
 import { resultsRoot } from '../artifacts/paths.ts';
 import { inWords } from './failure.ts';
+import { release } from '../runtime/layout.ts';
 
 /** Adds a verb's arguments, options and action to its command. Every verb's file exports one as `define`. */
 type Define = (command: Command) => void;
 
 /** Every verb with what it does and how it is loaded. */
 export type Verbs = Readonly<Record<string, readonly [description: string, load: () => Promise<{ define: Define }>]>>;
-
-const { version }: { version: string } = createRequire(import.meta.url)('../package.json');
 
 const steer = (): Promise<{ define: Define }> => import('./steer.ts');
 
@@ -67,7 +65,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   if (argv[0] === 'complete') return await sayCompletions(argv.slice(2));
   const program = new Command('nas')
     .description('Few-shot neural architecture search as one durable workflow.')
-    .version(version)
+    .version(release())
     .exitOverride()
     .showHelpAfterError('(`nas --help` lists the verbs, `nas <verb> --help` their options)');
   const asked = argv.find((argument) => Object.hasOwn(VERBS, argument));

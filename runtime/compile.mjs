@@ -1,7 +1,7 @@
 // A clone runs from JavaScript: its TypeScript is compiled into .compiled/, each file when it has changed, before anything
 // else starts. So a start costs half of what it costs where every process reads TypeScript by itself.
 // `node runtime/compile.mjs` does it alone.
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { statSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,13 +13,10 @@ const folders = 'activities artifacts cli configs nas pages pipelines plan repor
 );
 /** Programs that tests start. */
 const ofTests = 'test/support';
-/** Of these folders only the code is wanted: a person's own lists may lie there. */
-const data = /^(configs|pipelines)\//;
 
-/** Brings .compiled/ up to date: what changed is made anew, what is gone goes, and a file that is no code is copied. */
+/** Brings .compiled/ up to date: what changed is made anew, and what is gone goes. Other files are read where they are. */
 export async function compileClone() {
-  const found = [...folders, ofTests].flatMap((folder) => filesIn(root, folder));
-  const sources = ['package.json', ...found.filter((file) => outputOf(file) !== file || !data.test(file))];
+  const sources = [...folders, ofTests].flatMap((folder) => filesIn(root, folder)).filter((file) => isCode.test(file));
   const maker = readFileSync(import.meta.filename, 'utf8');
   const isOfThisMaker = textOf(path.join(compiled, 'maker')) === maker;
   const stale = sources.filter((file) => !isOfThisMaker || changed(root, file) !== changed(compiled, outputOf(file)));
@@ -40,7 +37,6 @@ async function make(files) {
     files.map(async (file) => {
       const source = path.join(root, file);
       const { mtime } = statSync(source);
-      if (outputOf(file) === file) return put(file, null, mtime);
       const loader = path.extname(file).slice(1);
       const { code } = await transform(readFileSync(source, 'utf8'), { ...options, loader, sourcefile: file });
       // Imports name the TypeScript.
@@ -49,18 +45,18 @@ async function make(files) {
   );
 }
 
-/** Puts a file in place at once and whole, for other processes may do the same; without a text the clone's own. */
+/** Puts a file in place at once and whole, for other processes may do the same. */
 function put(file, text, mtime = new Date()) {
   const place = path.join(compiled, file);
   const partial = `${place}.${process.pid}`;
   mkdirSync(path.dirname(place), { recursive: true });
-  if (text === null) copyFileSync(path.join(root, file), partial);
-  else writeFileSync(partial, text);
+  writeFileSync(partial, text);
   utimesSync(partial, mtime, mtime);
   renameSync(partial, place);
 }
 
-const outputOf = (file) => (file.endsWith('.d.ts') ? file : file.replace(/\.tsx?$/, '.js'));
+const isCode = /\.tsx?$/;
+const outputOf = (file) => file.replace(isCode, '.js');
 
 function filesIn(above, folder) {
   if (!existsSync(path.join(above, folder))) return [];

@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, readlinkSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { homedir, tmpdir, userInfo } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -17,6 +17,12 @@ const isPackage = here === root && import.meta.url.endsWith('.js');
 
 /** Where our code lies as JavaScript, which compile.mjs sees to in a clone. */
 const compiled = import.meta.url.endsWith('.js') ? here : join(here, '.compiled');
+
+/** Which release this code is of. */
+export function release(): string {
+  const { version }: { version: string } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  return version;
+}
 
 const NPM_SCRIPTS = { setup: 'npm run setup', quickstart: 'npm start' } as const;
 

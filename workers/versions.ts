@@ -1,6 +1,6 @@
-import { createRequire } from 'node:module';
 import type { Client } from '@temporalio/client';
 import type { WorkerOptions } from '@temporalio/worker';
+import { release } from '../runtime/layout.ts';
 import { hashOfWorkflows } from './workflow-bundle.ts';
 
 // Versions of workers side by side: a deployment is the workers of a team, a build is one version of their code. A run stays on the
@@ -11,11 +11,9 @@ export interface Version {
   readonly build: string;
 }
 
-const { version: release }: { version: string } = createRequire(import.meta.url)('../package.json');
-
 /** What this code's build is called where nobody says otherwise: another one wherever a workflow might go another way. */
 export async function ownBuild(): Promise<string> {
-  return `${release}-${(await hashOfWorkflows()).slice(0, 10)}`;
+  return `${release()}-${(await hashOfWorkflows()).slice(0, 10)}`;
 }
 
 /** For each worker of a process. */
