@@ -1,6 +1,8 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { Kind } from '../pipelines/kinds/kind.ts';
+import { runOf } from '../artifacts/catalogue.ts';
 import { Progress } from '../nas/process/protocol.ts';
+import type { Kind } from '../pipelines/kinds/kind.ts';
+import { devicesOf } from '../plan/names.ts';
 import type { StageInput } from '../plan/results.ts';
 
 // What this process tells Prometheus of the stages it is at: prom-client keeps the numbers. Names, units and suffixes follow
@@ -60,9 +62,9 @@ export class StageMetrics {
 
   /** @param waitedMs from when the attempt was scheduled */
   constructor({ stage, directory, with: config }: StageInput, kind: Kind, waitedMs: number) {
-    this.#labels = { run: directory.split('/')[0] ?? '', stage, kind: kind.name };
-    const { batch_size: batch, ranks } = config;
-    this.#imagesPerStep = typeof batch === 'number' ? batch * (typeof ranks === 'number' ? ranks : 1) : 0;
+    this.#labels = { run: runOf(directory), stage, kind: kind.name };
+    const { batch_size: batch } = config;
+    this.#imagesPerStep = typeof batch === 'number' ? batch * devicesOf(config) : 0;
     queueWait.observe({ kind: kind.name }, Math.max(0, waitedMs) / 1000);
     stageGauges.progressed.setToCurrentTime(this.#labels);
   }

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { constants, createReadStream } from 'node:fs';
+import type { Stats } from 'node:fs';
 import { copyFile, link, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -78,7 +79,7 @@ export async function linkFirst(source: string, target: string): Promise<boolean
       await link(source, target);
       return true;
     } catch (error) {
-      const names = await namesOf(source);
+      const names = (await statOf(source))?.nlink ?? 0;
       if (names > 1) return true;
       // Without a name of its own it was swept away by somebody who holds the folder by now.
       if (names === 0 || isErrno(error, 'EEXIST')) return false;
@@ -105,11 +106,12 @@ export async function linkOrCopy(source: string, target: string): Promise<void> 
   await sync(target);
 }
 
-async function namesOf(file: string): Promise<number> {
+/** What the system says of a file; null where there is none. */
+export async function statOf(file: string): Promise<Stats | null> {
   try {
-    return (await stat(file)).nlink;
+    return await stat(file);
   } catch (error) {
-    if (isNoFile(error)) return 0;
+    if (isNoFile(error)) return null;
     throw error;
   }
 }

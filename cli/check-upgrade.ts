@@ -3,7 +3,7 @@ import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import type { Command } from 'commander';
 import { withServer } from './server.ts';
 import { jsonOption, output } from './options.ts';
-import { PIPELINE } from '../plan/names.ts';
+import { OPEN_RUNS } from '../plan/search.ts';
 import { workflowBundle } from '../workers/workflow-bundle.ts';
 
 interface Replay {
@@ -24,7 +24,7 @@ async function checkUpgrade({ json }: { json?: true }): Promise<void> {
     telemetryOptions: { logging: { forward: {}, filter: { core: 'ERROR', other: 'ERROR' } } },
   });
   await withServer(async ({ client }) => {
-    const open = client.workflow.list({ query: `WorkflowType = '${PIPELINE}' AND ExecutionStatus = 'Running'` });
+    const open = client.workflow.list({ query: OPEN_RUNS });
     const replays: Replay[] = [];
     const options = { workflowBundle: await workflowBundle() };
     for await (const { workflowId, error } of Worker.runReplayHistories(options, open.intoHistories())) {

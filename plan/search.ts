@@ -1,3 +1,5 @@
+import { PIPELINE } from './names.ts';
+
 /** What the server can be asked about runs: search attributes, by name, with their type there. They are never encrypted. */
 export const searchAttributes = {
   /** Name of the pipeline. */
@@ -13,6 +15,9 @@ export const searchAttributes = {
 } as const;
 
 export type SearchAttribute = keyof typeof searchAttributes;
+
+/** The condition, as the server writes it, that finds every open run. */
+export const OPEN_RUNS = `WorkflowType = '${PIPELINE}' AND ExecutionStatus = 'Running'`;
 
 /** What a run can wait for people for: the choice of an epoch, an answer for a stage that failed, somebody who lets it go on. */
 export const waitsForPeople = ['epoch', 'parked stage', 'resume'] as const;

@@ -6,6 +6,7 @@ import type { Counted } from './supernet-scores.ts';
 import { SelectedSupernet } from '../artifacts/references.ts';
 import { withSizes } from '../nas/evaluation/baselines.ts';
 import { standardised } from '../nas/evaluation/correlation.ts';
+import { ScoreName } from '../nas/evaluation/epoch-scores.ts';
 import type { Space } from '../nas/space/space.ts';
 
 // Rankings by the mean of several: of the last epochs of a supernet, of supernets that differ in their seed, with sizes or without.
@@ -18,10 +19,9 @@ export const Average = z.strictObject({
     .positive()
     .default(1)
     .meta({ description: 'How many of each: the chosen one and those before it.', unit: 'epochs' }),
-  score: z
-    .enum(['top1', 'cross_entropy'])
-    .optional()
-    .meta({ description: 'What each scores by; where absent, what its stage chose its epoch by.' }),
+  score: ScoreName.optional().meta({
+    description: 'What each scores by; where absent, what its stage chose its epoch by.',
+  }),
   sizes: z.boolean().default(false).meta({
     description:
       'Whether log parameters, log MACs and depth count too, with weights fitted on other bands, or on nine of ten subnets.',

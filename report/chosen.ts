@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { CataloguedStage } from '../artifacts/catalogue.ts';
 import { FileReference } from '../artifacts/references.ts';
 import { SpaceConfig } from '../configs/space-schema.ts';
-import { scoresOf } from '../nas/evaluation/epoch-scores.ts';
+import { ScoreName, scoresOf } from '../nas/evaluation/epoch-scores.ts';
 import { chosenBy, readGroundTruth, truthAt } from '../nas/evaluation/ground-truth.ts';
 import type { GroundTruth } from '../nas/evaluation/ground-truth.ts';
 
@@ -23,7 +23,7 @@ const Trained = z.looseObject({
   space: SpaceConfig,
   ground_truth: FileReference,
   seed: z.number(),
-  score: z.enum(['top1', 'cross_entropy']).optional(),
+  score: ScoreName.optional(),
 });
 
 /** Null where the stage trains none, or no epoch of it was chosen yet. */

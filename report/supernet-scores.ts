@@ -2,8 +2,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import type { SelectedSupernet } from '../artifacts/references.ts';
 import { readManifest } from '../artifacts/results.ts';
-import { scoresOf } from '../nas/evaluation/epoch-scores.ts';
-import type { ScoreName } from '../nas/evaluation/epoch-scores.ts';
+import { ScoreName, scoresOf } from '../nas/evaluation/epoch-scores.ts';
 import type { GroundTruth } from '../nas/evaluation/ground-truth.ts';
 import { BadInput } from '../plan/endings.ts';
 
@@ -46,9 +45,7 @@ export async function supernetScores(
       `${directory}: expected epoch ${chosen} with ${listed} accuracies in its manifest, got ${last?.groundTruth.length ?? 'none'}; train it on this ground truth`,
     );
   }
-  const own = z
-    .object({ seed: z.number(), score: z.enum(['top1', 'cross_entropy']).optional() })
-    .parse(manifest?.config);
+  const own = z.object({ seed: z.number(), score: ScoreName.optional() }).parse(manifest?.config);
   const byEpoch = records.toReversed().map((record) => {
     const scores = scoresOf(record, score ?? own.score);
     if (scores !== null) return positions.map((position) => scores[position]!);

@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { measured } from '../activities/metrics.ts';
-import { CONTROL_QUEUE, PIPELINE } from '../plan/names.ts';
+import { CONTROL_QUEUE } from '../plan/names.ts';
+import { OPEN_RUNS } from '../plan/search.ts';
 
 /** The server is asked again after so long, however many scrape. */
 const FRESH_MS = 10_000;
@@ -68,9 +69,7 @@ function asked(queues: readonly string[]): Asked[] {
 
 async function openRuns(client: Client): Promise<OpenRun[]> {
   const open: OpenRun[] = [];
-  for await (const info of client.workflow.list({
-    query: `WorkflowType = '${PIPELINE}' AND ExecutionStatus = 'Running'`,
-  })) {
+  for await (const info of client.workflow.list({ query: OPEN_RUNS })) {
     const values = new Map(info.typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value]));
     const text = (name: string, other: string): string => String(values.get(name) ?? other);
     const waits = values.get('NasWaitsFor');

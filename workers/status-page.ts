@@ -75,7 +75,10 @@ async function answer(
   if (path === '/healthz') return say(response, now === 'failed' ? 503 : 200, now);
   if (path !== '/readyz') return say(response, 404, '/metrics, /healthz and /readyz are here');
   const shortage = room.shortage();
-  const silence = await within(client.workflowService.getSystemInfo({})).then(
+  const asking = client.connection.withDeadline(Date.now() + PATIENCE_MS, () =>
+    client.workflowService.getSystemInfo({}),
+  );
+  const silence = await asking.then(
     () => null,
     (error: unknown) => `the Temporal server does not answer: ${String(error)}`,
   );
@@ -91,14 +94,6 @@ function say(response: ServerResponse, status: number, text: string): void {
 async function textOf(sdk: string): Promise<string> {
   const page = await fetch(`http://${sdk}/metrics`, { signal: AbortSignal.timeout(PATIENCE_MS) });
   return await page.text();
-}
-
-async function within<T>(answering: Promise<T>): Promise<T> {
-  const late = AbortSignal.timeout(PATIENCE_MS);
-  return await Promise.race([
-    answering,
-    once(late, 'abort').then(() => Promise.reject(new Error('no answer in time'))),
-  ]);
 }
 
 function bytes(value: number | null): readonly (readonly [Readonly<Record<string, string>>, number])[] {

@@ -1,6 +1,6 @@
-import { copyFile, rm, stat } from 'node:fs/promises';
+import { copyFile, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { isNoFile, logsIn, temporaryName } from '../files.ts';
+import { logsIn, statOf, temporaryName } from '../files.ts';
 import { rankOfLog } from '../paths.ts';
 import type { Bucket } from './bucket.ts';
 import { manifestKey } from './keys.ts';
@@ -14,7 +14,7 @@ export async function bringLogs(bucket: Bucket, directory: string, folder: strin
   for await (const { key, bytes } of bucket.list(`${beginning}trainer.`)) {
     const name = key.slice(beginning.length);
     const place = path.join(folder, name);
-    if (rankOfLog(name) === null || bytes <= (await sizeOf(place))) continue;
+    if (rankOfLog(name) === null || bytes <= ((await statOf(place))?.size ?? 0)) continue;
     const incoming = temporaryName(place);
     try {
       if ((await download(bucket, key, incoming)) !== null) await copyFile(incoming, place);
@@ -35,14 +35,5 @@ export async function sendLogs(bucket: Bucket, directory: string, folder: string
     } finally {
       await rm(snapshot, { force: true });
     }
-  }
-}
-
-async function sizeOf(file: string): Promise<number> {
-  try {
-    return (await stat(file)).size;
-  } catch (error) {
-    if (isNoFile(error)) return 0;
-    throw error;
   }
 }

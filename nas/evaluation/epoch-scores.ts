@@ -1,7 +1,9 @@
+import { z } from 'zod';
 import type { EpochRecord } from '../../artifacts/manifest.ts';
 
 /** What subnets are ranked by: the share of images that is right, or the mean log-likelihood of their labels. */
-export type ScoreName = 'top1' | 'cross_entropy';
+export const ScoreName = z.enum(['top1', 'cross_entropy']);
+export type ScoreName = z.infer<typeof ScoreName>;
 
 /**
  * The scores that an epoch gave to the subnets of its ground truth, higher is better.

@@ -5,8 +5,9 @@ import { ClassCount, DatasetConfig, PartName, partImages } from '../../configs/d
 import { SpaceConfig } from '../../configs/space-schema.ts';
 import { ArchCodeError, parseArchCode } from '../space/arch-code.ts';
 import type { Space } from '../space/space.ts';
-import { FileReference, sha256 } from '../../artifacts/references.ts';
-import { Calibration, Precision, Threads } from '../evaluation/config.ts';
+import { FileReference } from '../../artifacts/references.ts';
+import { Calibration, Precision, TestedSupernet, Threads } from '../evaluation/config.ts';
+import { ScoreName } from '../evaluation/epoch-scores.ts';
 
 const positive = z.int().positive();
 const fraction = z.number().min(0).max(1);
@@ -19,18 +20,7 @@ const Images = z.strictObject({
 });
 
 /** A supernet file that another stage chose: what `${{ stages.X.selected }}` gives. Or the path of one below the project's root. */
-const SupernetReference = z.object({
-  file: z
-    .string()
-    .min(1)
-    .meta({ description: "Relative to the results root, or to the project's where `origin` says so." }),
-  origin: z
-    .literal('project')
-    .optional()
-    .meta({ description: 'Set where the file is one of the project, and no result of a stage.' }),
-  sha256: sha256.meta({ description: 'Hash of the file.' }),
-  groups: positive.meta({ description: 'K of that supernet.', unit: 'groups' }),
-});
+const SupernetReference = TestedSupernet.omit({ epoch: true });
 
 /** What both kinds of training share. */
 const shared = {
@@ -141,7 +131,7 @@ export const TrainSupernetConfig = z
       })
       .optional()
       .meta({ description: 'Pushes nets that ought to be better, as a size says, to be so; without it nothing does.' }),
-    score: z.enum(['top1', 'cross_entropy']).optional().meta({
+    score: ScoreName.optional().meta({
       description:
         'What subnets are ranked by after each epoch: the share of images that is right (where absent), or the mean log-likelihood of the labels.',
     }),
