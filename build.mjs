@@ -4,43 +4,16 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, extname, join } from 'node:path';
-import { build } from 'esbuild';
+import { bundle } from './runtime/bundle.mjs';
 
 rmSync('dist', { recursive: true, force: true });
 const compiled = spawnSync('npx', ['tsc', '-p', 'tsconfig.build.json'], { stdio: 'inherit' });
 if (compiled.status !== 0) process.exit(1);
 
-// The command line in a few files instead of hundreds, for a verb is to answer at once. What is native, large or seldom needed stays
-// a package of its own. Files beside the code are found from the root, so it does not matter which file code lies in.
-const apart = [
-  '@aws-sdk/client-s3',
-  '@julusian/jpeg-turbo',
-  '@node-rs/crc32',
-  'fashion-mnist',
-  'koffi',
-  'sharp',
-  'nodemailer',
-];
-const temporal = ['@temporalio/worker', '@temporalio/activity', '@temporalio/workflow'];
-const bundled = await build({
-  entryPoints: ['dist/cli/main.js'],
-  outdir: 'dist/bundle',
-  bundle: true,
-  splitting: true,
-  format: 'esm',
-  platform: 'node',
-  target: 'node20.19',
-  legalComments: 'none',
-  metafile: true,
-  external: [...apart, ...temporal],
-  banner: {
-    js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
-  },
-});
-
+const bundled = await bundle('dist/cli/main.js', 'dist/bundle');
 rmSync('dist/cli', { recursive: true });
 renameSync('dist/bundle', 'dist/cli');
-writeFileSync('dist/cli/LICENSES.txt', licencesOf(Object.keys(bundled.metafile.inputs)));
+writeFileSync('dist/cli/LICENSES.txt', licencesOf(bundled));
 
 cpSync('package.json', 'dist/package.json');
 const isCode = (file) => ['.ts', '.tsx', '.as'].includes(extname(file));

@@ -26,13 +26,11 @@ if (lacksPackages || (needsRuntime && !isHelp && !existsSync(path.join(runtime, 
   if (setup.status !== 0) process.exit(1);
 }
 
-if (isClone) {
-  const { compileClone } = await import('../runtime/compile.mjs');
-  await compileClone();
-}
-// What was compiled once is not compiled again, where Node can do that (22 and later).
-if (!isClone) nodeModule.enableCompileCache?.(path.join(process.env.NAS_CACHE, 'compiled'));
-const { main } = await import(isClone ? '../.compiled/cli/main.js' : '../dist/cli/main.js');
+const bundleOfClone = async () => (await import('../runtime/bundle.mjs')).bundleOfClone();
+// What Node compiled once is not compiled again, where Node can keep it (22 and later).
+const kept = isClone ? path.join(root, '.compiled/v8') : path.join(process.env.NAS_CACHE, 'compiled');
+nodeModule.enableCompileCache?.(kept);
+const { main } = await import(isClone ? await bundleOfClone() : '../dist/cli/main.js');
 await main(process.argv.slice(2));
 // A start that failed half-way leaves native threads behind, which would keep the process.
 process.exit();

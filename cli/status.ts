@@ -1,6 +1,5 @@
 import pc from 'picocolors';
 import type { Command } from 'commander';
-import { ledgerOf } from '../artifacts/ledger.ts';
 import type { LedgerLine } from '../artifacts/ledger.ts';
 import { resultsRoot } from '../artifacts/paths.ts';
 import { withServer } from './server.ts';
@@ -33,6 +32,7 @@ export function define(command: Command): void {
         const text = [statusTable(view), ...forecastLines(ahead)].join('\n');
         const document = { ...view.status, work: view.work, ...(forecast === true ? { forecast: ahead } : {}) };
         if (ledger !== true) return output(json, document, () => text);
+        const { ledgerOf } = await import('../artifacts/ledger.ts');
         const lines = await ledgerOf(resultsRoot(), run);
         return output(json, { ...document, ledger: lines }, () => `${text}\n\n${ledgerTable(lines)}`);
       });

@@ -2,13 +2,12 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
-import { catalogue, runOf, stageAt } from '../artifacts/catalogue.ts';
+import { catalogue, runOf } from '../artifacts/catalogue.ts';
 import { allFilesOf } from '../artifacts/manifest.ts';
+import type { Manifest } from '../artifacts/manifest.ts';
 import { isS3 } from '../artifacts/paths.ts';
-import type { CataloguedStage } from '../artifacts/catalogue.ts';
 import { atomicWrite } from '../artifacts/files.ts';
 import { openStore } from '../artifacts/results.ts';
-import type { ArtifactStore } from '../artifacts/store.ts';
 
 /** What the results of a run tell of it. */
 export interface RunResults {
@@ -58,7 +57,7 @@ export async function resultsByRun(root: string, cache: string): Promise<Map<str
     isNew = true;
     const readAt = Date.now();
     const { folders, bytes } = walk(path.join(root, run));
-    const results = await resultsOf(openStore(root), run, bytes);
+    const results = resultsOf(await manifestsOf(root, run), bytes);
     if (results === null) continue;
     found.set(run, results);
     if (Math.max(...Object.values(folders)) < readAt - SETTLED_MS) after[run] = { folders, results };
@@ -71,24 +70,22 @@ async function resultsInBucket(root: string): Promise<Map<string, RunResults>> {
   const store = openStore(root);
   const found = new Map<string, RunResults>();
   for (const run of new Set((await store.stages()).map(runOf))) {
-    const manifests = (await catalogue(root, run)).map(({ manifest }) => manifest);
+    const manifests = await manifestsOf(root, run);
     const files = new Map(manifests.flatMap(allFilesOf).map((file) => [file.sha256, file]));
     const sizes = await Promise.all([...files.values()].map((file) => store.bytesOf(file)));
     const bytes = sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0);
-    const results = await resultsOf(store, run, bytes);
+    const results = resultsOf(manifests, bytes);
     if (results !== null) found.set(run, results);
   }
   return found;
 }
 
-async function resultsOf(store: ArtifactStore, run: string, bytes: number): Promise<RunResults | null> {
-  const stages: CataloguedStage[] = [];
-  for (const directory of await store.stages(run)) {
-    const stage = await stageAt(store, directory);
-    if (stage !== null) stages.push(stage);
-  }
-  if (stages.length === 0) return null;
-  const manifests = stages.map(({ manifest }) => manifest);
+async function manifestsOf(root: string, run: string): Promise<Manifest[]> {
+  return (await catalogue(root, run)).map(({ manifest }) => manifest);
+}
+
+function resultsOf(manifests: readonly Manifest[], bytes: number): RunResults | null {
+  if (manifests.length === 0) return null;
   const attempts = manifests.flatMap((manifest) => manifest.attempts);
   const chosen = manifests.flatMap(({ selection }) => selection ?? []);
   const last = chosen.toSorted((a, b) => Date.parse(a.when) - Date.parse(b.when)).at(-1);

@@ -93,8 +93,8 @@ async function setUpRuntime() {
 }
 
 async function ofClone() {
-  const { compileClone } = await import('../compile.mjs');
-  await compileClone();
+  const { bundleOfClone } = await import('../bundle.mjs');
+  await bundleOfClone();
   return await import('../../.compiled/runtime/setup/setup.js');
 }
 

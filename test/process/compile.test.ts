@@ -1,5 +1,15 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { root } from '../../runtime/layout.ts';
@@ -9,7 +19,8 @@ import { temporaryFolder } from '../support/temporary-folder.ts';
 function smallClone() {
   const clone = temporaryFolder();
   for (const folder of ['runtime', 'cli', 'configs']) mkdirSync(path.join(clone, folder));
-  cpSync(path.join(root, 'runtime/compile.mjs'), path.join(clone, 'runtime/compile.mjs'));
+  for (const file of ['runtime/compile.mjs', 'runtime/bundle.mjs'])
+    cpSync(path.join(root, file), path.join(clone, file));
   symlinkSync(path.join(root, 'node_modules'), path.join(clone, 'node_modules'));
   const put = (file: string, text: string): void => writeFileSync(path.join(clone, file), text);
   put('package.json', '{ "type": "module" }');
@@ -57,4 +68,25 @@ test('all is compiled anew when the compiler changed', () => {
   const maker = path.join(clone, 'runtime/compile.mjs');
   writeFileSync(maker, `${readFileSync(maker, 'utf8')}\n`);
   expect(run()).toBe('one\n');
+});
+
+test('a bundled command line says what the TypeScript says now, and bundles of the last day stay for who began with them', () => {
+  const { clone, put } = smallClone();
+  const compiled = path.join(clone, '.compiled');
+  const bundles = (): string[] => readdirSync(compiled).filter((entry) => entry.startsWith('cli-'));
+  const said = (): string => {
+    const program = `const { bundleOfClone } = await import('./runtime/bundle.mjs'); await import(await bundleOfClone());`;
+    return execFileSync(process.execPath, ['--input-type=module', '-e', program], { cwd: clone, encoding: 'utf8' });
+  };
+  expect([said(), said()]).toEqual(['one\n', 'one\n']);
+  const [first] = bundles();
+  expect(bundles()).toHaveLength(1);
+  put('cli/words.ts', `export const words: readonly string[] = ['two'];`);
+  expect(said()).toBe('two\n');
+  expect(bundles()).toHaveLength(2);
+  utimesSync(path.join(compiled, first!), 1e9, 1e9);
+  put('cli/words.ts', `export const words: readonly string[] = ['three'];`);
+  expect(said()).toBe('three\n');
+  expect(bundles()).toHaveLength(2);
+  expect(bundles()).not.toContain(first);
 });

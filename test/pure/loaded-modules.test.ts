@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -13,8 +14,14 @@ function packagesOf(...verb: string[]): Set<string> {
     env: { ...process.env, NAS_MODULES: list, NAS_RESULTS: folder },
     stdio: 'ignore',
   });
-  const found = [...readFileSync(list, 'utf8').matchAll(/node_modules\/((?:@[^/]+\/)?[^/]+)\//g)];
-  return new Set(found.map((match) => match[1] ?? ''));
+  const modules = readFileSync(list, 'utf8').trim().split('\n');
+  // A bundle says at the top of each module's code where it is from.
+  const bundles = modules.filter((url) => url.includes('/.compiled/cli-')).map((url) => fileURLToPath(url));
+  const bundled = bundles.flatMap((file) => readFileSync(file, 'utf8').match(/^\/\/ .*node_modules\/.*$/gm) ?? []);
+  const found = [...modules, ...bundled].flatMap(
+    (name) => /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(name)?.[1] ?? [],
+  );
+  return new Set(found);
 }
 
 const server = /^@temporalio|^@grpc|^@tensorflow|^koffi/;
