@@ -1,22 +1,32 @@
 import { defineConfig } from 'vitest/config';
+import type { TestProjectInlineConfiguration } from 'vitest/config';
 
-// Forks, because native modules (TensorFlow, the Temporal core) do not survive worker threads.
+/** Tests that only some ask for, by the variable that their npm command sets: npm run test:full-width, test:browser … */
+const slow = {
+  NAS_FULL_WIDTH: 'test/full-width/**',
+  NAS_BROWSER: 'test/browser/**',
+  NAS_S3: 'test/s3/**',
+  NAS_S3_KILLS: 'test/s3/kills.test.ts',
+  NAS_METRICS: 'test/metrics/**',
+} as const;
+const leftOut = Object.entries(slow).flatMap(([variable, files]) => (process.env[variable] === '1' ? [] : [files]));
+
+const PURE = 'test/pure/**/*.test.ts';
+
+const project = (name: string, test: TestProjectInlineConfiguration['test']): TestProjectInlineConfiguration => ({
+  // Forks, because native modules (TensorFlow, the Temporal core) do not survive worker threads.
+  test: { name, pool: 'forks', testTimeout: 120_000, hookTimeout: 120_000, ...test },
+});
+
 export default defineConfig({
   test: {
-    pool: 'forks',
     maxWorkers: 2,
     // What tests start runs from JavaScript.
     globalSetup: ['runtime/compile.mjs'],
-    include: ['test/**/*.test.ts'],
-    // They take minutes, a browser, a gateway to S3 or a Prometheus: npm run test:full-width, test:browser … ask for them.
-    exclude: [
-      ...(process.env['NAS_FULL_WIDTH'] === '1' ? [] : ['test/full-width/**']),
-      ...(process.env['NAS_BROWSER'] === '1' ? [] : ['test/browser/**']),
-      ...(process.env['NAS_S3'] === '1' ? [] : ['test/s3/**']),
-      ...(process.env['NAS_S3_KILLS'] === '1' ? [] : ['test/s3/kills.test.ts']),
-      ...(process.env['NAS_METRICS'] === '1' ? [] : ['test/metrics/**']),
+    projects: [
+      project('machine', { include: ['test/**/*.test.ts'], exclude: [PURE, ...leftOut] }),
+      // Last, by name. They leave nothing behind, so two processes run all of them and load each module once.
+      project('pure', { include: [PURE], isolate: false }),
     ],
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
   },
 });

@@ -80,13 +80,14 @@ function convolution({ n, side, channels }: Size, dtype: number): () => number {
 
 /** 10¹² floating-point operations a second, forward and both gradients together. */
 function rate(size: Size, dtype: number): number {
-  // A processor without instructions for bfloat16 would take minutes for a batch.
+  const operationsOf = ({ n, side, channels }: Size): number => 3 * 2 * n * side * side * 9 * channels * channels;
+  // A processor without instructions for bfloat16 takes seconds for one image: that it is slow is soon known.
   const single = { ...size, n: 1 };
   const began = performance.now();
   finish(convolution(single, dtype)());
-  const { n, side, channels } = performance.now() - began > SLOW_MS ? single : size;
-  const operations = 3 * 2 * n * side * side * 9 * channels * channels;
-  return operations / timed(convolution({ n, side, channels }, dtype), 40) / 1e9;
+  const took = performance.now() - began;
+  if (took > SLOW_MS) return operationsOf(single) / took / 1e9;
+  return operationsOf(size) / timed(convolution(size, dtype), 40) / 1e9;
 }
 
 /** 10⁹ bytes a second that what is not a convolution reads and writes: a ReLU over maps of a large network. */

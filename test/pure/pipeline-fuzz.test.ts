@@ -106,7 +106,7 @@ describe('no input makes the loader crash: it gives a plan, or problems with a r
     );
     fc.assert(
       fc.property(pipeline, (value) => void planOrProblems(JSON.stringify(value))),
-      { numRuns: 1000 },
+      { numRuns: 500 },
     );
   });
 
@@ -129,7 +129,7 @@ describe('no input makes the loader crash: it gives a plan, or problems with a r
         }[how];
         planOrProblems(lines.toSpliced(at % lines.length, 1, ...made).join('\n'));
       }),
-      { numRuns: 200 },
+      { numRuns: 100 },
     );
   });
 

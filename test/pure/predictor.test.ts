@@ -72,7 +72,7 @@ describe('the predictor', () => {
   });
 
   test('says of itself, by leaving out, what it then does on subnets it has not seen', () => {
-    const differences = Array.from({ length: 4 }, (_, seed) => {
+    const differences = Array.from({ length: 3 }, (_, seed) => {
       const random = randomOf(seed, 'noise');
       const noisy = subnets.map((subnet) => truth(subnet) + random.normal());
       const chosen = chooseSubnets(space, subnets, 200, seed);
@@ -95,7 +95,7 @@ describe('the predictor', () => {
   });
 
   test('claims nothing where scores have nothing to do with the subnets', () => {
-    const taus = Array.from({ length: 6 }, (_, seed) => {
+    const taus = Array.from({ length: 4 }, (_, seed) => {
       const random = randomOf(seed, 'shuffled');
       const chosen = chooseSubnets(space, subnets, 100, seed);
       return fitPredictor(

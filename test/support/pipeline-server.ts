@@ -33,6 +33,8 @@ export class PipelineServer {
       workflowBundle: await workflowBundle(),
       activities,
       shutdownGraceTime: 500,
+      // A wish to end reaches an activity with its next heartbeat, which would be held back for seconds.
+      maxHeartbeatThrottleInterval: 100,
     });
   }
 

@@ -14,8 +14,8 @@ export interface RankTask {
   readonly inParts?: boolean;
   readonly steps: number;
   readonly precision: 'float32' | 'bf16';
-  /** How many subnets are tested after the training, by all ranks together. */
-  readonly tested?: number;
+  /** How many subnets are tested after the training, by all ranks together: once so many, once so many … */
+  readonly tested?: readonly number[];
 }
 
 export interface RankResult {
@@ -24,8 +24,8 @@ export interface RankResult {
   /** Of all weights and momenta. */
   readonly sha256: string;
   readonly weights: readonly number[];
-  /** Of the tested subnets: as all ranks have found them together, and as this process has found them by itself. */
-  readonly scores: { readonly shared: unknown; readonly alone: unknown };
+  /** Of the tested subnets, each time: as all ranks have found them together, and as this process has found them by itself. */
+  readonly scores: readonly { readonly shared: unknown; readonly alone: unknown }[];
 }
 
 const task: RankTask = JSON.parse(process.argv[2] ?? '');
@@ -84,13 +84,15 @@ for (const parameter of net.parameters) {
 }
 const parts = { calibration: config.calibration, test: config.selection };
 const watch = { onProgress: () => undefined, shouldStop: () => false };
-const scores: { shared: unknown; alone: unknown } = { shared: null, alone: null };
+const scores: RankResult['scores'][number][] = [];
 if (task.tested !== undefined) {
   const dataset = await openDataset(config.dataset);
   const random = randomOf(5, 'tested');
-  const subnets = Array.from({ length: task.tested }, () => subnetOf(space, randomArchitecture(space, random)));
-  scores.shared = await sharedTest(net, subnets, dataset, parts, watch, ranks);
-  scores.alone = await testSubnets(net, subnets, dataset, parts, watch);
+  for (const count of task.tested) {
+    const subnets = Array.from({ length: count }, () => subnetOf(space, randomArchitecture(space, random)));
+    const shared = await sharedTest(net, subnets, dataset, parts, watch, ranks);
+    scores.push({ shared, alone: await testSubnets(net, subnets, dataset, parts, watch) });
+  }
 }
 const result: RankResult = {
   losses: results.map(({ losses }) => losses),
