@@ -4,10 +4,10 @@ import { convolutionRate } from './convolution-rate.ts';
 import { batchesOf } from './evaluate-task.ts';
 import type { EvaluateTask } from './evaluate-task.ts';
 import { evaluateSubnets } from '../nas/evaluation/evaluate.ts';
-import type { Score } from '../nas/evaluation/evaluate.ts';
 import type { Subnet } from '../nas/space/space.ts';
 import { operationCount } from '../nas/supernet/tensorflow.ts';
 import { loadSupernet } from '../nas/supernet/weights.ts';
+import type { Score } from '../nas/evaluation/score.ts';
 
 // Our side of bench/evaluate.ts: evaluates the subnets of a task as often as each line on stdin says.
 // Arguments: task file, precision, how: `tree` or `alone` (one by one, the same kernels).

@@ -11,7 +11,7 @@ import { plainBatches } from '../nas/data/batches.ts';
 import type { Batch } from '../nas/data/batches.ts';
 import { bootstrapInterval } from '../nas/evaluation/agreement.ts';
 import { kendallTau } from '../nas/evaluation/correlation.ts';
-import { evaluateSubnets, Tally } from '../nas/evaluation/evaluate.ts';
+import { evaluateSubnets } from '../nas/evaluation/evaluate.ts';
 import { referenceLogits } from '../test/support/reference.ts';
 import { sampledSubnets } from '../nas/evaluation/subnet-set.ts';
 import { loadSupernet } from '../nas/supernet/weights.ts';
@@ -19,6 +19,7 @@ import { compareArms } from '../report/arms.ts';
 import { stagesNamed } from '../report/compare.ts';
 import { root } from '../runtime/layout.ts';
 import { openDataset } from '../nas/data/open.ts';
+import { Tally } from '../nas/evaluation/score.ts';
 
 // npm run bench:precision -- --supernet FILE [--json --space S --groups K --subnets 200 --images 500,2500,10000 --run RUN]:
 // whether bf16 ranks subnets of a trained Fashion-MNIST supernet as float32 does, and what ties and the number of test

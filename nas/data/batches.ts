@@ -45,17 +45,20 @@ export async function* trainingBatches(dataset: Dataset, part: Part, order: Trai
   yield* prefetched(dataset, part, slices, order.augment ? { seed, epoch } : null);
 }
 
-/** The part's images, plain and in its own order: all, or the first `limit` (balanced over the classes). */
+/** The part's images, plain and in its own order: all, the first `limit` (balanced over the classes), or those at `positions`. */
 export async function* plainBatches(
   dataset: Dataset,
   part: Part,
-  options: { readonly batchSize: number; readonly limit?: number },
+  options: {
+    readonly batchSize: number;
+    readonly limit?: number;
+    readonly positions?: Int32Array | undefined;
+  },
 ): AsyncGenerator<Batch> {
-  const size = Math.min(options.limit ?? part.size, part.size);
-  const slices = range(0, Math.ceil(size / options.batchSize)).map((batch) => {
-    const start = batch * options.batchSize;
-    return Int32Array.from({ length: Math.min(options.batchSize, size - start) }, (_, i) => start + i);
-  });
+  const { batchSize, limit = part.size, positions = Int32Array.from(range(0, Math.min(limit, part.size))) } = options;
+  const slices = range(0, Math.ceil(positions.length / batchSize)).map((batch) =>
+    positions.slice(batch * batchSize, (batch + 1) * batchSize),
+  );
   yield* prefetched(dataset, part, slices, null);
 }
 

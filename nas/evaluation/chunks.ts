@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { Score } from './evaluate.ts';
 import { readFile } from 'node:fs/promises';
 import type { HeldStage } from '../../artifacts/stage.ts';
+import type { Score } from './score.ts';
 
 // Scores of subnets as an evaluation records them, chunk by chunk: a killed one goes on behind the last.
 
@@ -13,13 +13,20 @@ const number = z
   .nullable()
   .transform((value) => value ?? NaN);
 
-const Scores = z.array(z.strictObject({ top1: count, top5: count, images: count, crossEntropy: number }));
+const bits = z.base64().transform((text) => new Uint8Array(Buffer.from(text, 'base64')));
+
+const Scores = z.array(
+  z.strictObject({ top1: count, top5: count, images: count, crossEntropy: number, right: bits.optional() }),
+);
 
 /** Records the scores of the subnets from position `from` on. */
 export async function commitChunk(stage: HeldStage, from: number, scores: readonly Score[]): Promise<void> {
   const to = from + scores.length;
   const file = `${stage.directory}/chunks/${from}-${to}.json`;
-  await stage.commit([{ file, content: `${JSON.stringify(scores)}\n` }], (manifest, [saved]) => {
+  const written = scores.map(({ right, ...score }) =>
+    right === undefined ? score : { ...score, right: Buffer.from(right).toString('base64') },
+  );
+  await stage.commit([{ file, content: `${JSON.stringify(written)}\n` }], (manifest, [saved]) => {
     const earlier = manifest.chunks.filter((chunk) => chunk.to <= from);
     return { ...manifest, chunks: [...earlier, { from, to, file, sha256: saved!.sha256 }] };
   });

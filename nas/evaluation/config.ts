@@ -59,6 +59,27 @@ export const Threads = positive.meta({
   unit: 'threads',
 });
 
+/** How images are saved: nas/evaluation/racing/race.ts. */
+export const Racing = z
+  .strictObject({
+    pilots: z.int().min(FEWEST_OBSERVATIONS).meta({
+      description: 'Subnets of each part that are tested on all images first, chosen over depth and size.',
+      unit: 'subnets',
+    }),
+    share: z.number().gt(0).lt(1).meta({
+      description: 'Share of the images that all others are tested on: those on which the pilots differ most.',
+      unit: 'share',
+    }),
+    top: positive.meta({
+      description: 'How many best of each part are tested on all images, with all that may be among them.',
+      unit: 'subnets',
+    }),
+  })
+  .meta({
+    description: 'Spends images where the ranking is unsure; absent: every subnet is tested on all of them.',
+  });
+export type Racing = z.infer<typeof Racing>;
+
 /** `with` of `evaluate-subnets`: one part of a set of subnets, tested on one supernet. */
 export const EvaluateSubnetsConfig = z
   .strictObject({
@@ -86,6 +107,7 @@ export const EvaluateSubnetsConfig = z
       description: '0: the images that epochs are selected by; 1: the test images. The words of the original.',
       unit: '1',
     }),
+    racing: Racing.optional(),
     calibration: Calibration,
     batch_size: positive.meta({ description: 'Images that pass a subnet at once.', unit: 'images' }),
     chunk: positive.meta({

@@ -10,6 +10,8 @@ import type { Supernet } from '../supernet/supernet.ts';
 import { dispose } from '../supernet/tensorflow.ts';
 import type { Tensor } from '../supernet/tensorflow.ts';
 import { BadInput } from '../../plan/endings.ts';
+import type { Score } from './score.ts';
+import { Tally } from './score.ts';
 
 /** Batches to go through once. */
 export type Batches = Iterable<Batch> | AsyncIterable<Batch>;
@@ -18,6 +20,8 @@ interface Evaluation {
   /** Images that BN statistics are averaged over: the same batches for every subnet. */
   readonly calibration: Batches;
   readonly test: Batches;
+  /** Among how many images the tested ones have their positions, where scores are to say which of them were right. */
+  readonly noting?: number | undefined;
   /** How far it is: `batch` of the phase (from 0) and the share of that batch, 0..1. */
   readonly onProgress?: (progress: { phase: 'calibrating' | 'evaluating'; batch: number; share: number }) => void;
   /** Asked several times a second; true ends the evaluation with 'stopped'. */
@@ -35,9 +39,9 @@ const TURN_EVERY_MS = 50;
 export async function evaluateSubnets(
   net: Supernet,
   subnets: readonly Subnet[],
-  { calibration, test, onProgress, shouldStop }: Evaluation,
+  { calibration, test, noting, onProgress, shouldStop }: Evaluation,
 ): Promise<Score[] | 'stopped'> {
-  const tallies = subnets.map(() => new Tally());
+  const tallies = subnets.map(() => new Tally(noting));
   const walk = new TreeWalk(net, subnets);
 
   const pass = async (
@@ -72,8 +76,10 @@ export async function evaluateSubnets(
   try {
     if (!(await pass('calibrating', calibration, (images) => walk.calibrate(images)))) return 'stopped';
     walk.settle();
-    const tested = await pass('evaluating', test, (images, { labels }) =>
-      walk.test(images, (sharing, logits) => sharing.forEach((subnet) => tallies[subnet]!.add(logits, labels))),
+    const tested = await pass('evaluating', test, (images, { labels, indices }) =>
+      walk.test(images, (sharing, logits) =>
+        sharing.forEach((subnet) => tallies[subnet]!.add(logits, labels, indices)),
+      ),
     );
     return tested ? tallies.map((tally) => tally.score()) : 'stopped';
   } finally {
@@ -84,7 +90,14 @@ export async function evaluateSubnets(
 /** What subnets are tested on: parts of a data set, in batches. */
 export interface TestImages {
   readonly calibration: { readonly part: PartName; readonly batches: number; readonly batch_size: number };
-  readonly test: { readonly part: PartName; readonly batch_size: number };
+  readonly test: {
+    readonly part: PartName;
+    readonly batch_size: number;
+    /** Of the images, ascending; all of the part where absent. */
+    readonly positions?: Int32Array | undefined;
+    /** Whether scores are to say which images were right. */
+    readonly noted?: boolean | undefined;
+  };
 }
 
 /** Where a test reports its progress, and what ends it early. */
@@ -110,13 +123,16 @@ export async function testSubnets(
   { onProgress, shouldStop }: TestWatch,
 ): Promise<Score[] | 'stopped'> {
   const [calibrated, tested] = [dataset.part(calibration.part), dataset.part(test.part)];
-  const batches = { calibrating: calibration.batches, evaluating: Math.ceil(tested.size / test.batch_size) };
+  const { batch_size: batchSize, positions, noted = false } = test;
+  const evaluating = Math.ceil((positions?.length ?? tested.size) / batchSize);
+  const batches = { calibrating: calibration.batches, evaluating };
   return await evaluateSubnets(net, subnets, {
     calibration: plainBatches(dataset, calibrated, {
       batchSize: calibration.batch_size,
       limit: calibration.batches * calibration.batch_size,
     }),
-    test: plainBatches(dataset, tested, { batchSize: test.batch_size }),
+    test: plainBatches(dataset, tested, { batchSize, positions }),
+    noting: noted ? tested.size : undefined,
     onProgress: ({ phase, batch, share }) => {
       const before = phase === 'calibrating' ? 0 : batches.calibrating;
       const ofTest = { step: before + batch, steps: batches.calibrating + batches.evaluating };
@@ -124,47 +140,4 @@ export async function testSubnets(
     },
     shouldStop,
   });
-}
-
-/** How a subnet did on a set of images. */
-export interface Score {
-  /** Images whose class has the largest logit. */
-  readonly top1: number;
-  /** Images whose class is among the five largest logits. */
-  readonly top5: number;
-  readonly images: number;
-  /** Mean over the images, in nats. */
-  readonly crossEntropy: number;
-}
-
-/** Adds up a subnet's score batch by batch. */
-export class Tally {
-  #top1 = 0;
-  #top5 = 0;
-  #images = 0;
-  #loss = 0;
-
-  /** @param logits [labels, classes] */
-  add(logits: Float32Array, labels: Int32Array): void {
-    const classes = logits.length / labels.length;
-    for (const [image, label] of labels.entries()) {
-      const own = logits[image * classes + label]!;
-      let ahead = 0;
-      let sum = 0;
-      for (let at = image * classes; at < (image + 1) * classes; at++) {
-        const difference = logits[at]! - own;
-        // Of equal logits the first class counts as the larger, as argmax does. NaN is never right.
-        if (!(difference < 0) && (difference !== 0 || at < image * classes + label)) ahead++;
-        sum += Math.exp(difference);
-      }
-      if (ahead < 1) this.#top1++;
-      if (ahead < 5) this.#top5++;
-      this.#loss += Math.log(sum);
-    }
-    this.#images += labels.length;
-  }
-
-  score(): Score {
-    return { top1: this.#top1, top5: this.#top5, images: this.#images, crossEntropy: this.#loss / this.#images };
-  }
 }

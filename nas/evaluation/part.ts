@@ -1,11 +1,11 @@
 import { commitChunk, recordedScores } from './chunks.ts';
 import { EvaluateSubnetsConfig } from './config.ts';
 import { testSubnets } from './evaluate.ts';
-import type { TestImages } from './evaluate.ts';
 import { listText, originalFolder, partFiles, rowOf, tableText } from './ranking.ts';
 import type { RankingPart, RankingSet } from './ranking.ts';
 import { readSubnets, shareOut } from './subnet-set.ts';
 import type { NamedSubnet } from './subnet-set.ts';
+import { nextHeat, raceOf, resultsOf, scoresInAll } from './racing/race.ts';
 import { sha256Of } from '../../artifacts/files.ts';
 import type { HeldStage } from '../../artifacts/stage.ts';
 import type { Dataset, Part } from '../data/dataset.ts';
@@ -35,34 +35,42 @@ export async function evaluatePart(job: Job, line: ProcessLine, stage: HeldStage
   const file = await supernetFile(job.results, supernet);
   const dataset = await openDataset(config.dataset);
   const tested = config.test_set === 1 ? 'test' : 'selection';
-  const images: TestImages = { calibration, test: { part: tested, batch_size } };
   const net = loadSupernet(file, { space, classes, groups: supernet.groups, precision });
   await stage.computesWith(computingWith(job.threads));
 
+  const race = raceOf(
+    config,
+    part.map(({ subnet }) => subnet),
+    dataset.part(tested).size,
+  );
   const scores = await recordedScores(stage);
   const pace = { began: performance.now(), from: scores.length };
-  while (scores.length < part.length) {
+  for (let heat = nextHeat(race, scores); heat !== null; heat = nextHeat(race, scores)) {
     const from = scores.length;
-    const chunk = part.slice(from, from + config.chunk).map(({ subnet }) => subnet);
+    const subnetsTotal = scoresInAll(race, scores);
+    const { images: positions, noted } = heat;
+    const chunk = heat.subnets.slice(0, config.chunk).map((at) => part[at]!.subnet);
+    const images = { calibration, test: { part: tested, batch_size, positions, noted } } as const;
     const result = await testSubnets(net, chunk, dataset, images, {
       onProgress: ({ phase, share: ofBatch, ofTest }) => {
         const done = from + (chunk.length * (ofTest.step + ofBatch)) / ofTest.steps;
         const subnetsPerSecond = (1000 * (done - pace.from)) / (performance.now() - pace.began);
-        report(phase, { ...ofTest, subnets: Math.floor(done), subnetsTotal: part.length, subnetsPerSecond });
+        report(phase, { ...ofTest, subnets: Math.floor(done), subnetsTotal, subnetsPerSecond });
       },
       shouldStop: () => line.stopRequested(),
     });
     if (result === 'stopped') return 'stopped';
-    report('saving', { subnets: from + result.length, subnetsTotal: part.length });
+    report('saving', { subnets: from + result.length, subnetsTotal });
     await commitChunk(stage, from, result);
     scores.push(...result);
     await line.turn();
-    if (line.stopRequested() && scores.length < part.length) return 'stopped';
+    if (line.stopRequested() && nextHeat(race, scores) !== null) return 'stopped';
   }
 
-  report('saving', { subnets: part.length, subnetsTotal: part.length });
+  report('saving', { subnets: scores.length, subnetsTotal: scores.length });
+  const results = resultsOf(race, scores);
   const rows = [
-    ...part.map((subnet, index) => rowOf(config, subnet, scores[index]!)),
+    ...part.map((subnet, index) => rowOf(config, subnet, results[index]!)),
     ...share.listed.map((position) => rowOf(config, set[position]!, null)),
   ];
   const files = await stage.put({
@@ -86,7 +94,7 @@ export function reporting(line: ProcessLine, epoch: number): (phase: Progress['p
 }
 
 function rankingSet(
-  { space, n_classes, supernet, calibration, precision, parts, budget }: EvaluateSubnetsConfig,
+  { space, n_classes, supernet, calibration, precision, parts, budget, racing }: EvaluateSubnetsConfig,
   dataset: Dataset,
   tested: Part,
   subnets: readonly NamedSubnet[],
@@ -101,6 +109,7 @@ function rankingSet(
     precision,
     parts,
     budget,
+    ...(racing && { racing }),
     subnets: { count: subnets.length, sha256: sha256Of(listText(subnets)) },
   };
 }

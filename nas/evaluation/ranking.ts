@@ -1,13 +1,14 @@
 import path from 'node:path';
 import { z } from 'zod';
+import { Racing } from './config.ts';
 import type { EvaluateSubnetsConfig } from './config.ts';
-import type { Score } from './evaluate.ts';
 import type { NamedSubnet } from './subnet-set.ts';
 import { SpaceConfig } from '../../configs/space-schema.ts';
 import { BadInput } from '../../plan/endings.ts';
 import { macs, parameterCount } from '../space/cost.ts';
 import { depthOf } from '../space/space.ts';
 import { FileReference, sha256 } from '../../artifacts/references.ts';
+import type { Score } from './score.ts';
 
 // What the files of a ranking are called and what stands in them. A table is the truth; the other files are made of it.
 
@@ -79,6 +80,7 @@ export const RankingSet = z.strictObject({
   precision: z.enum(['float32', 'bf16']),
   parts: z.int().positive(),
   budget: z.int().positive().nullable(),
+  racing: Racing.optional(),
   /** How many subnets there are, and which: the sha256 of `listText`. */
   subnets: z.strictObject({ count: z.int().positive(), sha256 }),
 });
@@ -131,18 +133,29 @@ export interface TableRow {
   readonly crossEntropy: number;
   /** Of top-1: what the number of test images leaves open. */
   readonly standardError: number;
+  /** How many images the accuracies rest on; null where they are all, for nothing was raced. */
+  readonly images: number | null;
   /** Accuracies in percent; null where no predictor had a part in the ranking. */
   readonly predicted: { readonly top1: number; readonly top5: number } | null;
+}
+
+/** What a race found out of a subnet, beside its score. */
+interface Raced {
+  /** How many images the score rests on; what it would be on all is estimated where those are fewer. */
+  readonly tested: number;
+  /** Standard error of that estimate of top-1, as a share of the images. */
+  readonly error: number;
 }
 
 /** The line of a subnet in a part's table; `score` is null where the budget left it out. */
 export function rowOf(
   { space, n_classes: classes }: Pick<EvaluateSubnetsConfig, 'space' | 'n_classes'>,
   { id, code, subnet }: NamedSubnet,
-  score: Score | null,
+  score: (Score & Partial<Raced>) | null,
 ): TableRow {
   const { top1, top5, images, crossEntropy } = score ?? { top1: NaN, top5: NaN, images: 1, crossEntropy: NaN };
   const share = top1 / images;
+  const error = score?.error ?? 0;
   return {
     id,
     code,
@@ -152,7 +165,8 @@ export function rowOf(
     top1: (100 * top1) / images,
     top5: (100 * top5) / images,
     crossEntropy,
-    standardError: 100 * Math.sqrt((share * (1 - share)) / images),
+    standardError: 100 * Math.sqrt((share * (1 - share)) / images + error ** 2),
+    images: score?.tested ?? null,
     predicted: null,
   };
 }
@@ -162,33 +176,45 @@ export function isEvaluated({ top1 }: TableRow): boolean {
 }
 
 const COLUMNS = 'id,code,depth,parameters,macs,top1,top5,cross_entropy,standard_error';
+/** Columns behind the name and the code. */
+const MEASURES = 7;
+const RACED_COLUMN = ',images';
 const PREDICTED_COLUMNS = ',evaluated,predicted_top1,predicted_top5';
 
-/** A table as CSV; with the columns of a predictor where it had a part in the rows. */
+/** A table as CSV; with the columns of a race and of a predictor where they had a part in the rows. */
 export function tableText(rows: readonly TableRow[]): string {
+  const hasImages = rows.some(({ images }) => images !== null);
   const hasPredictions = rows.some(({ predicted }) => predicted !== null);
   const lines = rows.map((row) => {
-    const { id, code, depth, parameters, macs: cost, top1, top5, crossEntropy, standardError, predicted } = row;
+    const { id, code, depth, parameters, macs: cost, top1, top5, crossEntropy, standardError, images, predicted } = row;
     const own = [id, code, depth, parameters, cost, top1, top5, crossEntropy, standardError];
-    return [...own, ...(predicted === null ? [] : [isEvaluated(row), predicted.top1, predicted.top5])].join();
+    return [
+      ...own,
+      ...(hasImages ? [images ?? 0] : []),
+      ...(predicted === null ? [] : [isEvaluated(row), predicted.top1, predicted.top5]),
+    ].join();
   });
-  return [COLUMNS + (hasPredictions ? PREDICTED_COLUMNS : ''), ...lines, ''].join('\n');
+  const header = COLUMNS + (hasImages ? RACED_COLUMN : '') + (hasPredictions ? PREDICTED_COLUMNS : '');
+  return [header, ...lines, ''].join('\n');
 }
 
-/** Reads a table, with or without predictions. @throws BadInput at the first line that is none of one */
+/** Reads a table, raced or not, with or without predictions. @throws BadInput at the first line that is none of one */
 export function parseTable(text: string, where: string): TableRow[] {
-  const [header, ...lines] = text.trimEnd().split('\n');
-  const hasPredictions = header === COLUMNS + PREDICTED_COLUMNS;
-  if (header !== COLUMNS && !hasPredictions) {
+  const [header = '', ...lines] = text.trimEnd().split('\n');
+  const hasPredictions = header.endsWith(PREDICTED_COLUMNS);
+  const measured = hasPredictions ? header.slice(0, -PREDICTED_COLUMNS.length) : header;
+  const hasImages = measured === COLUMNS + RACED_COLUMN;
+  if (measured !== COLUMNS && !hasImages) {
     throw new BadInput(`${where}:1: expected ${COLUMNS}, got ${header}; evaluate the subnets again`);
   }
   const columns = header.split(',').length;
   return lines.map((line, index) => {
     const cells = line.split(',');
     const [id = '', code = '', ...rest] = cells;
-    const [depth, parameters, cost, top1, top5, crossEntropy, standardError, , ...predicted] = rest.map(Number);
-    const numbers = [...rest.slice(0, 7), ...rest.slice(8)];
-    if (cells.length !== columns || !numbers.every(isNumber) || predicted.some(Number.isNaN)) {
+    const measures = rest.slice(0, MEASURES + Number(hasImages));
+    const [depth, parameters, cost, top1, top5, crossEntropy, standardError, images] = measures.map(Number);
+    const predicted = rest.slice(measures.length + 1).map(Number);
+    if (cells.length !== columns || !measures.every(isNumber) || predicted.some(Number.isNaN)) {
       throw new BadInput(`${where}:${index + 2}: expected ${columns} values, got ${line}; evaluate the subnets again`);
     }
     return {
@@ -201,6 +227,7 @@ export function parseTable(text: string, where: string): TableRow[] {
       top5: top5!,
       crossEntropy: crossEntropy!,
       standardError: standardError!,
+      images: images ?? null,
       predicted: hasPredictions ? { top1: predicted[0]!, top5: predicted[1]! } : null,
     };
   });

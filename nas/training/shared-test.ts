@@ -1,11 +1,12 @@
 import { BadInput } from '../../plan/endings.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { testSubnets } from '../evaluation/evaluate.ts';
-import type { Score, TestImages, TestWatch } from '../evaluation/evaluate.ts';
+import type { TestImages, TestWatch } from '../evaluation/evaluate.ts';
 import { cutSet } from '../evaluation/subnet-set.ts';
 import type { Subnet } from '../space/space.ts';
 import type { Ranks } from '../supernet/ranks.ts';
 import type { Supernet } from '../supernet/supernet.ts';
+import type { Score } from '../evaluation/score.ts';
 
 /** Throws BadInput where a stage's processes are not as many as its config says: they would not train what it describes. */
 export function expectRanks(config: { readonly ranks: number }, { size }: Ranks): void {

@@ -1,6 +1,5 @@
 import { BadInput, KnownError } from '../../plan/endings.ts';
 import type { Batch } from '../data/batches.ts';
-import { Tally } from '../evaluation/evaluate.ts';
 import { randomOf } from '../space/random.ts';
 import type { Dropout } from '../supernet/dropout.ts';
 import { sumOverRanks } from '../supernet/gradient-sum.ts';
@@ -16,6 +15,7 @@ import type { ForwardOptions, Tape } from '../supernet/trained-pass.ts';
 import { rankSlopes } from './rank-loss.ts';
 import type { SandwichNet } from './sandwich.ts';
 import type { Sgd } from './sgd.ts';
+import { Tally } from '../evaluation/score.ts';
 
 /** How the nets of an iteration learn. */
 export interface StepOptions {

@@ -3,7 +3,7 @@ import { bootstrapInterval } from '../evaluation/agreement.ts';
 import { baselines } from '../evaluation/baselines.ts';
 import { kendallTau } from '../evaluation/correlation.ts';
 import { scoresOf } from '../evaluation/epoch-scores.ts';
-import type { Score, TestWatch } from '../evaluation/evaluate.ts';
+import type { TestWatch } from '../evaluation/evaluate.ts';
 import { chosenBy, truthAt } from '../evaluation/ground-truth.ts';
 import type { GroundTruth } from '../evaluation/ground-truth.ts';
 import { maxArchitecture, minArchitecture } from '../space/sampling.ts';
@@ -14,6 +14,7 @@ import type { TrainSupernetConfig } from './config.ts';
 import type { Measured } from './epoch-files.ts';
 import { sharedTest } from './shared-test.ts';
 import type { Report } from './train-epoch.ts';
+import type { Score } from '../evaluation/score.ts';
 
 /** Where a test of an epoch reports its progress, and what ends it early. */
 interface EpochWatch {

@@ -171,9 +171,10 @@ const RESULT_BYTES = 300;
 export function evaluationCost(config: EvaluateSubnetsConfig, listed: readonly ListedSubnet[]): Cost {
   const { space, dataset, calibration, parts, supernet, test_set: testSet, n_classes: classes } = config;
   const tested = partImages(dataset, testSet === 1 ? 'test' : 'selection');
-  const images = tested + calibration.batches * calibration.batch_size;
-  const batches = Math.ceil(tested / config.batch_size) + calibration.batches;
   const { alone, shared, count, convolutions: convolutionsTested, maps } = treeCost(config, listed);
+  const { times, share } = testsOf(config, count / parts);
+  const images = share * tested + times * calibration.batches * calibration.batch_size;
+  const batches = Math.ceil((share * tested) / config.batch_size) + times * calibration.batches;
   const rest = shared / alone / parts;
   const largest = subnetOf(space, maxArchitecture(space));
   const path = activations(space, largest, space.resolutions.at(-1) ?? 0).kept;
@@ -186,8 +187,22 @@ export function evaluationCost(config: EvaluateSubnetsConfig, listed: readonly L
       supernetParameterCount(space, supernet.groups, classes) * FLOAT_BYTES +
       (Math.max(config.batch_size, calibration.batch_size) * path * bytesOf(config)) / 2,
     disk: (count / parts) * RESULT_BYTES,
-    note: `${count} subnets / ${parts} × ${images} images${shared < alone ? `, ${(alone / shared).toFixed(2)} × fewer MACs by shared prefixes` : ''}`,
+    note: `${count} subnets / ${parts} × ${Math.round(images)} images${shared < alone ? `, ${(alone / shared).toFixed(2)} × fewer MACs by shared prefixes` : ''}`,
   };
+}
+
+/**
+ * How many times a subnet of a part is tested, and on which share of the images in all: means over the part. Of a race, as if
+ * no more were in its last heat than are looked for.
+ */
+function testsOf(
+  { racing }: Pick<EvaluateSubnetsConfig, 'racing'>,
+  subnets: number,
+): { readonly times: number; readonly share: number } {
+  if (racing === undefined || racing.pilots >= subnets) return { times: 1, share: 1 };
+  const { pilots, share, top } = racing;
+  const last = Math.min(top, subnets - pilots);
+  return { times: 1 + (pilots + last) / subnets, share: share + (pilots + (1 - share) * last) / subnets };
 }
 
 /** A search, as if its subnets were random ones: how they share beginnings is not known before. */

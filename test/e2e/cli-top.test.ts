@@ -18,7 +18,7 @@ const predicted = [69, 70, 73, 74, 76];
 
 function row(index: number, top1: number): TableRow {
   const own = { id: `arch${index + 1}`, code: `1${index}`, depth: 8, ...sizes[index]! };
-  return { ...own, top1, top5: top1 + 10, crossEntropy: 1, standardError: 0.5, predicted: null };
+  return { ...own, top1, top5: top1 + 10, crossEntropy: 1, standardError: 0.5, images: null, predicted: null };
 }
 
 /** Results with one merged ranking of a run named `r`, and its account of a predictor where it has one. */

@@ -44,6 +44,7 @@ function rowsOf(members: readonly string[]): TableRow[] {
     top5: 90 + index,
     crossEntropy: 0.1 + 0.2,
     standardError: 0.9,
+    images: null,
     predicted: null,
   }));
 }

@@ -100,6 +100,7 @@ function row(at: number): TableRow {
     top5: top1 + 15,
     crossEntropy: 1.2,
     standardError: 0.2,
+    images: null,
     predicted: null,
   };
 }

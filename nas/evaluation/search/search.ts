@@ -3,7 +3,7 @@ import { nextGeneration } from './generation.ts';
 import type { Found } from './generation.ts';
 import { commitChunk, recordedScores } from '../chunks.ts';
 import { testSubnets } from '../evaluate.ts';
-import type { Score, TestWatch } from '../evaluate.ts';
+import type { TestWatch } from '../evaluate.ts';
 import { paretoFront } from '../pareto.ts';
 import { reporting } from '../part.ts';
 import { accuraciesText, originalFolder, rankingFiles, rowOf, tableText } from '../ranking.ts';
@@ -16,6 +16,7 @@ import type { Job } from '../../process/protocol.ts';
 import { supernetFile } from '../../process/stage-io.ts';
 import { computingWith } from '../../supernet/tensorflow.ts';
 import { loadSupernet } from '../../supernet/weights.ts';
+import type { Score } from '../score.ts';
 
 /** In the folder of a search, beside the files of a ranking of all that it evaluated. */
 const PARETO_FILE = 'pareto.csv';
