@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { constants, createReadStream } from 'node:fs';
 import type { Stats } from 'node:fs';
-import { copyFile, link, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, link, mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -36,17 +36,22 @@ export async function writeNew(file: string, bytes: string | Uint8Array): Promis
   }
 }
 
+type Source = { readonly content: string | Uint8Array } | { readonly write: (path: string) => unknown };
+
 /** Makes a file that does not exist yet, of bytes or by a function that writes it and may say its hash; its sha256. */
-export async function fillNew(
-  file: string,
-  source: { readonly content: string | Uint8Array } | { readonly write: (path: string) => unknown },
-): Promise<string> {
+export async function fillNew(file: string, source: Source): Promise<string> {
+  const sha256 = await fillUnsynced(file, source);
+  await sync(file);
+  return sha256;
+}
+
+/** The same for whoever waits later until its bytes are on disk. */
+export async function fillUnsynced(file: string, source: Source): Promise<string> {
   if ('content' in source) {
-    await writeNew(file, source.content);
+    await writeFile(file, source.content, { flag: 'wx' });
     return sha256Of(source.content);
   }
   const said = await source.write(file);
-  await sync(file);
   const knows = typeof said === 'object' && said !== null && 'sha256' in said && typeof said.sha256 === 'string';
   return knows ? String(said.sha256) : await sha256File(file);
 }

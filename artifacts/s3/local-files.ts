@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { copyFile, link, mkdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import { BadInput, KnownError } from '../../plan/endings.ts';
-import { entriesOf, fillNew, isNoFile, sha256File, sha256Of, sync, temporaryName } from '../files.ts';
+import { entriesOf, fillUnsynced, isNoFile, sha256File, sha256Of, sync, temporaryName } from '../files.ts';
 import { fileNames, placeOf, storeCache } from '../paths.ts';
 import type { NewFile, StoredFile } from '../store.ts';
 
@@ -45,18 +45,24 @@ export class LocalFiles {
     return folder;
   }
 
-  /** Takes a new file in: it waits to be sent, and can be read here from now on. */
-  async take(directory: string, file: Exclude<NewFile, { copyOf: unknown }>): Promise<StoredFile> {
+  /** Makes a new file, which waits to be sent. `keep` has to be called before it is. */
+  async make(directory: string, file: Exclude<NewFile, { copyOf: unknown }>): Promise<StoredFile> {
     const pending = path.join(await this.workFolder(directory), fileNames.pending);
     await mkdir(pending, { recursive: true });
     const waitsAt = temporaryName(path.join(pending, 'file'));
-    const sha256 = 'isInPlace' in file ? await this.#copied(file.file, waitsAt) : await fillNew(waitsAt, file);
+    const sha256 = 'isInPlace' in file ? await this.#copied(file.file, waitsAt) : await fillUnsynced(waitsAt, file);
     const { size: bytes } = await stat(waitsAt);
+    return { file: file.file, sha256, bytes, waitsAt };
+  }
+
+  /** Waits until a file that was made is on disk; from then on it can be read here. */
+  async keep({ sha256, waitsAt }: StoredFile): Promise<void> {
+    if (waitsAt === null) return;
+    await sync(waitsAt);
     const shared = temporaryName(path.join(this.#cache, sha256));
     await mkdir(this.#cache, { recursive: true });
     await link(waitsAt, shared);
     await this.enter(shared, sha256);
-    return { file: file.file, sha256, bytes, waitsAt };
   }
 
   // A program may go on writing to its own file.
@@ -65,7 +71,6 @@ export class LocalFiles {
       if (isNoFile(cause)) throw new KnownError('Crashed', `${file}: expected a file, got none`, { cause });
       throw cause;
     });
-    await sync(to);
     return await sha256File(to);
   }
 

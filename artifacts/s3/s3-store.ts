@@ -99,10 +99,19 @@ export class S3Store implements ArtifactStore {
   }
 
   async put(directory: string, file: NewFile): Promise<StoredFile> {
-    if (!('copyOf' in file)) return await this.#local.take(directory, file);
+    if (!('copyOf' in file)) {
+      const made = await this.#local.make(directory, file);
+      await this.keep(made);
+      return made;
+    }
     const there = await this.#renewed(keyOf(file.copyOf));
     if (there === null) throw missing(file.copyOf);
     return { file: file.file, sha256: file.copyOf.sha256, bytes: there.bytes, waitsAt: null };
+  }
+
+  /** The second half of `put`, for files that were made on another thread. */
+  async keep(made: StoredFile): Promise<void> {
+    await this.#local.keep(made);
   }
 
   async #send(file: StoredFile): Promise<void> {

@@ -1,13 +1,12 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { z } from 'zod';
 import { endingOf } from '../../plan/endings.ts';
-import type { ArtifactStore } from '../store.ts';
 import type { Answer, Call } from './threaded-store.ts';
 import { S3Store } from './s3-store.ts';
 
 // The thread of a ThreadedStore: carries out the calls that it is sent.
 
-const store: ArtifactStore = new S3Store(z.string().parse(workerData));
+const store = new S3Store(z.string().parse(workerData));
 
 async function answered({ id, method, given }: Call): Promise<Answer> {
   try {

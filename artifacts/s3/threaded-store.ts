@@ -7,8 +7,11 @@ import { compiledFile } from '../paths.ts';
 import type { FileReference } from '../references.ts';
 import type { ArtifactStore, NewFile, StoredFile } from '../store.ts';
 import { LocalFiles } from './local-files.ts';
+import type { S3Store } from './s3-store.ts';
 
-type Method = Exclude<keyof ArtifactStore, 'root' | 'isFar'>;
+/** What the thread can be asked for. */
+type Calls = Omit<ArtifactStore, 'root' | 'isFar'> & Pick<S3Store, 'keep'>;
+type Method = keyof Calls;
 
 /** A call of the store, on its way to the thread. */
 export interface Call {
@@ -24,13 +27,15 @@ export type Answer = { readonly id: number } & (
 
 /**
  * A store in a bucket for a process whose own thread is busy for seconds at a time, as TensorFlow's is: what is sent
- * goes on all the while in a thread beside it. New files are written by whoever makes them.
+ * goes on all the while in a thread beside it. New files are written by whoever makes them; that they are on disk, and sent,
+ * the thread sees to.
  */
 export class ThreadedStore implements ArtifactStore {
   readonly root: string;
   readonly isFar = true;
   readonly #local: LocalFiles;
   readonly #thread: Worker;
+  readonly #keeping = new Set<Promise<void>>();
   readonly #pending = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
   #calls = 0;
 
@@ -58,15 +63,32 @@ export class ThreadedStore implements ArtifactStore {
     next: ManifestContent,
     files: readonly StoredFile[] = [],
   ): Promise<Manifest | null> {
+    await this.#kept();
     return await this.#call('swap', directory, seen, next, files);
   }
 
   async put(directory: string, file: NewFile): Promise<StoredFile> {
-    if ('copyOf' in file) return await this.#call('put', directory, file);
-    return await this.#local.take(directory, file);
+    if ('copyOf' in file || 'isInPlace' in file) return await this.#call('put', directory, file);
+    const made = await this.#local.make(directory, file);
+    this.#keep(made);
+    return made;
+  }
+
+  // Until its bytes are on disk seconds may pass, for which nobody here has to wait.
+  #keep(made: StoredFile): void {
+    const keeping = this.#call('keep', made);
+    this.#keeping.add(keeping);
+    // One that failed stays, so that whoever needs the file hears of it.
+    keeping.then(() => this.#keeping.delete(keeping)).catch(() => undefined);
+  }
+
+  /** Waits until all that was put can be read and sent. */
+  async #kept(): Promise<void> {
+    await Promise.all(this.#keeping);
   }
 
   async discard(files: readonly StoredFile[]): Promise<void> {
+    await Promise.allSettled(this.#keeping);
     await this.#call('discard', files);
   }
 
@@ -83,6 +105,7 @@ export class ThreadedStore implements ArtifactStore {
   }
 
   async hashOf(file: FileReference): Promise<string | null> {
+    await this.#kept();
     return await this.#call('hashOf', file);
   }
 
@@ -95,6 +118,7 @@ export class ThreadedStore implements ArtifactStore {
   }
 
   async fetch(file: FileReference): Promise<string> {
+    await this.#kept();
     return await this.#call('fetch', file);
   }
 
@@ -134,10 +158,7 @@ export class ThreadedStore implements ArtifactStore {
     return await this.#call('recall', fingerprints);
   }
 
-  #call<M extends Method>(
-    method: M,
-    ...given: Parameters<ArtifactStore[M]>
-  ): Promise<Awaited<ReturnType<ArtifactStore[M]>>> {
+  #call<M extends Method>(method: M, ...given: Parameters<Calls[M]>): Promise<Awaited<ReturnType<Calls[M]>>> {
     const id = ++this.#calls;
     // Its process must not end before the answer is there.
     this.#thread.ref();

@@ -6,6 +6,7 @@ import { KnownError } from '../../plan/endings.ts';
 import type { Bucket } from './bucket.ts';
 import { pause } from './bucket.ts';
 import { faultOf, S3Fault, statusOf } from './faults.ts';
+import { HashBeside } from './hash-beside.ts';
 
 // Files to and from a bucket, whatever their size, with every byte checked on its way.
 
@@ -111,35 +112,87 @@ async function partsOf(bucket: Bucket, key: string, UploadId: string): Promise<M
   }
 }
 
+/** A thread of its own is begun for the hash of more than that. */
+const HASHED_ASIDE = 16 * 1024 * 1024;
+
 /**
  * Fetches an object into a new file, and goes on where a connection broke off.
  * @returns the sha256 of what came; null where there is no such object
  */
 export async function download(bucket: Bucket, key: string, file: string): Promise<string | null> {
-  const hash = createHash('sha256');
-  const handle = await open(file, 'wx');
+  const incoming = new Incoming(file, await open(file, 'wx'));
   try {
-    let received = 0;
     for (let tried = 1; ; tried++) {
       try {
-        const body = await bucket.stream(key, received);
+        const body = await bucket.stream(key, incoming.bytes);
         if (body === null) return null;
-        for await (const chunks of inPieces(body)) {
-          for (const chunk of chunks) hash.update(chunk);
-          received += await written(handle, chunks);
-        }
-        await handle.sync();
-        return hash.digest('hex');
+        await incoming.add(body);
+        return await incoming.end();
       } catch (error) {
         const fault = faultOf(bucket.address, key, error);
         // Asked for what comes after its end: the break came after the last byte.
-        if (statusOf(fault) === 416) return hash.digest('hex');
+        if (statusOf(fault) === 416) return await incoming.end();
         if (!(fault instanceof S3Fault) || tried === TRIES) throw fault;
         await pause(tried);
       }
     }
   } finally {
-    await handle.close();
+    await incoming.close();
+  }
+}
+
+/** A file that comes in: written while more of it arrives, and hashed beside that where it is large. */
+class Incoming {
+  /** Received and written. */
+  bytes = 0;
+  readonly #file: string;
+  readonly #handle: FileHandle;
+  readonly #hash = createHash('sha256');
+  #beside: HashBeside | null = null;
+  #writing: Promise<unknown> = Promise.resolve();
+
+  constructor(file: string, handle: FileHandle) {
+    this.#file = file;
+    this.#handle = handle;
+  }
+
+  async add(body: AsyncIterable<Buffer>): Promise<void> {
+    try {
+      for await (const chunks of inPieces(body)) {
+        await this.#writing;
+        this.#writing = this.#write(chunks);
+        // A failure is thrown where it is waited for.
+        this.#writing.catch(() => undefined);
+      }
+    } finally {
+      await this.#writing;
+    }
+  }
+
+  async #write(chunks: readonly Buffer[]): Promise<void> {
+    const bytes = chunks.reduce((sum, { length }) => sum + length, 0);
+    const { bytesWritten } = await this.#handle.writev(chunks);
+    if (bytesWritten !== bytes) {
+      throw new KnownError('Crashed', `expected room on this disk for ${bytes} bytes, got ${bytesWritten}; free some`);
+    }
+    this.bytes += bytes;
+    if (this.#beside === null && this.bytes > HASHED_ASIDE) this.#beside = new HashBeside(this.#file);
+    if (this.#beside !== null) this.#beside.grown(this.bytes);
+    else for (const chunk of chunks) this.#hash.update(chunk);
+  }
+
+  /** Makes what came last; its sha256. */
+  async end(): Promise<string> {
+    const [sha256] = await Promise.all([
+      this.#beside?.digest(this.bytes) ?? this.#hash.digest('hex'),
+      this.#handle.sync(),
+    ]);
+    return sha256;
+  }
+
+  async close(): Promise<void> {
+    await this.#beside?.end();
+    await this.#handle.close();
   }
 }
 
@@ -155,12 +208,4 @@ async function* inPieces(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer[]> 
     [chunks, bytes] = [[], 0];
   }
   if (bytes > 0) yield chunks;
-}
-
-/** Adds chunks to a file; their bytes. */
-async function written(handle: FileHandle, chunks: readonly Buffer[]): Promise<number> {
-  const bytes = chunks.reduce((sum, { length }) => sum + length, 0);
-  const { bytesWritten } = await handle.writev(chunks);
-  if (bytesWritten === bytes) return bytes;
-  throw new KnownError('Crashed', `expected room on this disk for ${bytes} bytes, got ${bytesWritten}; free some`);
 }

@@ -1,7 +1,7 @@
 import { Supernet } from './supernet.ts';
 import type { SupernetOptions } from './supernet.ts';
 import { toInternal } from './memory-layout.ts';
-import { readSafetensors, writeSafetensors } from '../weights/safetensors.ts';
+import { readSafetensors, fillSafetensors } from '../weights/safetensors.ts';
 import { checkSupernet, isParameter, parameterName } from '../weights/supernet-file.ts';
 
 /**
@@ -22,7 +22,7 @@ export function saveSupernet(
       return parameter.read();
     },
   }));
-  return writeSafetensors(path, tensors, {
+  return fillSafetensors(path, tensors, {
     format: 'pt',
     space: space.name,
     groups: String(groups),

@@ -6,7 +6,7 @@ import type { HeldStage } from '../../artifacts/stage.ts';
 import { KnownError } from '../../plan/endings.ts';
 import type { Ranks } from '../supernet/ranks.ts';
 import type { Supernet } from '../supernet/supernet.ts';
-import { readSafetensors, writeSafetensors } from '../weights/safetensors.ts';
+import { readSafetensors, fillSafetensors } from '../weights/safetensors.ts';
 import type { NamedTensor } from '../weights/safetensors.ts';
 
 /** Where training stands: `step` steps of `epoch` are done. */
@@ -53,7 +53,7 @@ export async function saveCheckpoint(
     fingerprint,
     ...Object.fromEntries(Object.entries(environment).map(([name, value]) => [name, String(value)])),
   };
-  const write = (path: string) => writeSafetensors(path, tensors, metadata);
+  const write = (path: string) => fillSafetensors(path, tensors, metadata);
   await stage.commit([{ file, write }], (manifest, [saved]) => {
     const others = manifest.checkpoints.filter((record) => record.file !== file);
     return { ...manifest, checkpoints: [...others, { ...at, file, sha256: saved!.sha256 }].slice(-KEPT) };

@@ -122,41 +122,52 @@ function indices(position: number, shape: readonly number[]): number[] {
     .toReversed();
 }
 
-/**
- * Writes a file under a temporary name, syncs and renames it: at any moment there is the old file or the new.
- * @param tensors each tensor's data is asked for once, when its turn comes
- */
-export function writeSafetensors(
-  path: string,
-  tensors: readonly NamedTensor[],
-  metadata: Readonly<Record<string, string>>,
-): { sha256: string; bytes: number } {
-  assertLittleEndian();
+/** Writes a file under a temporary name, syncs and renames it: at any moment there is the old file or the new. */
+export function writeSafetensors(...[path, ...content]: Parameters<typeof fillSafetensors>): Written {
   const temporary = `${path}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`;
-  const hash = createHash('sha256');
-  let bytes = 0;
   try {
-    withFile(temporary, 'wx', (file) => {
-      const write = (chunk: Uint8Array): void => {
-        for (let done = 0; done < chunk.length;) done += writeSync(file, chunk, done);
-        hash.update(chunk);
-        bytes += chunk.length;
-      };
-      write(formatHeader(tensors, metadata));
-      for (const { name, shape, data } of tensors) {
-        if (data.length !== elements(shape)) {
-          throw new RangeError(`${name}: expected ${elements(shape)} values (${shape.join('×')}), got ${data.length}`);
-        }
-        write(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-      }
-      fsyncSync(file);
-    });
+    const written = fillSafetensors(temporary, ...content);
+    withFile(temporary, 'r', fsyncSync);
     renameSync(temporary, path);
+    withFile(dirname(path), 'r', fsyncSync);
+    return written;
   } catch (error) {
     rmSync(temporary, { force: true });
     throw error;
   }
-  withFile(dirname(path), 'r', fsyncSync);
+}
+
+interface Written {
+  readonly sha256: string;
+  readonly bytes: number;
+}
+
+/**
+ * Writes a file for whoever sees to it that it is on disk, as the store does: a training need not stand still for that.
+ * @param tensors each tensor's data is asked for once, when its turn comes
+ */
+export function fillSafetensors(
+  path: string,
+  tensors: readonly NamedTensor[],
+  metadata: Readonly<Record<string, string>>,
+): Written {
+  assertLittleEndian();
+  const hash = createHash('sha256');
+  let bytes = 0;
+  withFile(path, 'w', (file) => {
+    const write = (chunk: Uint8Array): void => {
+      for (let done = 0; done < chunk.length;) done += writeSync(file, chunk, done);
+      hash.update(chunk);
+      bytes += chunk.length;
+    };
+    write(formatHeader(tensors, metadata));
+    for (const { name, shape, data } of tensors) {
+      if (data.length !== elements(shape)) {
+        throw new RangeError(`${name}: expected ${elements(shape)} values (${shape.join('×')}), got ${data.length}`);
+      }
+      write(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    }
+  });
   return { sha256: hash.digest('hex'), bytes };
 }
 
@@ -258,7 +269,7 @@ function readFully(path: string, file: number, into: Uint8Array, position: numbe
   }
 }
 
-function withFile<T>(path: string, mode: 'r' | 'wx', use: (file: number) => T): T {
+function withFile<T>(path: string, mode: 'r' | 'w', use: (file: number) => T): T {
   const file = openSync(path, mode);
   try {
     return use(file);

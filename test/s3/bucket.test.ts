@@ -12,7 +12,7 @@ import { parseS3Address } from '../../artifacts/s3/address.ts';
 import { S3Store } from '../../artifacts/s3/s3-store.ts';
 import { upload } from '../../artifacts/s3/transfer.ts';
 import { HeldStage } from '../../artifacts/stage.ts';
-import { Gateway, keys, lossyProxy } from '../support/gateway.ts';
+import { breakingProxy, Gateway, keys, lossyProxy } from '../support/gateway.ts';
 import { claim, directory, tokenOf } from '../support/stage-claim.ts';
 import { noted } from '../support/stores.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -118,6 +118,25 @@ test('a file of many parts whose sender is killed is gone on with, and arrives w
   expect(await sent()).toBe(Math.ceil(100e6 / (16 * 1024 * 1024)) - before.length);
   expect(await elsewhere(name).hashOf({ file: `${directory}/large`, sha256 })).toBe(sha256);
   expect(await partsThere(bucket, `files/${sha256}`)).toEqual([]);
+});
+
+test('a large file whose connection breaks on its way is gone on with, and one of other bytes is refused', async () => {
+  const bytes = Buffer.alloc(60e6);
+  for (let at = 0; at < bytes.length; at += 4) bytes.writeUInt32LE(at, at);
+  const file = { file: `${directory}/large`, sha256: sha256Of(bytes) };
+  const name = root();
+  await elsewhere(name).bucket.write(`files/${file.sha256}`, bytes);
+  const breaks = [25e6, 30e6];
+  const proxy = await breakingProxy(gateway.port, breaks);
+  onTestFinished(() => void proxy.server.close());
+  const other = elsewhere(name.replace(`:${gateway.port}`, `:${proxy.port}`));
+  expect(sha256Of(readFileSync(await other.fetch(file)))).toBe(file.sha256);
+  expect(breaks).toEqual([]);
+  bytes[59e6] = 1;
+  await elsewhere(name).bucket.write(`files/${file.sha256}`, bytes);
+  await expect(elsewhere(name).fetch(file)).rejects.toThrow(
+    `large: expected sha256 ${file.sha256}, got ${sha256Of(bytes)}`,
+  );
 });
 
 async function partsThere(bucket: Bucket, key: string): Promise<unknown[]> {

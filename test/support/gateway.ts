@@ -3,6 +3,8 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, request } from 'node:http';
 import type { Server } from 'node:http';
+import { connect, createServer as createTcpServer } from 'node:net';
+import type { Server as TcpServer } from 'node:net';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -101,4 +103,27 @@ export async function lossyProxy(
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   return { port, lost: () => lost, server };
+}
+
+/** Stands before a gateway and breaks its connections, one after the other, when so many bytes of answers have passed. */
+export async function breakingProxy(to: number, breaks: number[]): Promise<{ port: number; server: TcpServer }> {
+  const server = createTcpServer((client) => {
+    const limit = breaks[0] ?? Infinity;
+    let passed = 0;
+    const upstream = connect(to, '127.0.0.1');
+    upstream.on('data', (chunk) => {
+      passed += chunk.length;
+      if (passed < limit) return;
+      breaks.shift();
+      client.destroy();
+      upstream.destroy();
+    });
+    upstream.pipe(client);
+    client.pipe(upstream);
+    for (const socket of [client, upstream]) socket.on('error', () => undefined);
+  });
+  const port = await freePort('127.0.0.1');
+  server.listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  return { port, server };
 }
