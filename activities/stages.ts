@@ -11,6 +11,7 @@ import type { Permissions } from './permissions.ts';
 import type { PhaseClock } from './progress.ts';
 import { runProgram } from './program.ts';
 import { selectEpoch } from './select-epoch.ts';
+import { AttemptSpan } from './spans.ts';
 import { runTrainer } from './trainer.ts';
 import { PhaseTrace } from '../nas/process/phase-trace.ts';
 import { kinds } from '../pipelines/kinds/catalogue.ts';
@@ -48,26 +49,32 @@ async function perform(
   permissions: Permissions,
   devices?: readonly string[],
 ): Promise<StageResult> {
-  const metrics = new StageMetrics(input, kind, Date.now() - activityInfo().currentAttemptScheduledTimestampMs);
+  const { attempt: tried, currentAttemptScheduledTimestampMs: scheduled } = activityInfo();
+  const metrics = new StageMetrics(input, kind, Date.now() - scheduled);
+  const span = new AttemptSpan(input, tried, devices?.join() ?? 'cpu');
   const seen: { phases?: PhaseClock } = {};
   const watched = async (attempt: StageAttempt): Promise<JsonObject> => {
     seen.phases = attempt.phases;
     const report = (progress: unknown): void => {
       metrics.take(progress);
+      span.take(progress);
       attempt.report(progress);
     };
     return await work(kind, { ...attempt, report }, permissions);
   };
   let ending = 'done';
+  let failure: string | null = null;
   try {
     const result = await performStage(input, watched, devices);
     if (result.reused !== null) ending = 'reused';
     return result;
   } catch (error) {
     ending = nameOfEnding(error);
+    failure = error instanceof Error ? error.message : String(error);
     throw error;
   } finally {
     metrics.end(ending, seen.phases?.seconds() ?? null);
+    span.end(ending, failure);
   }
 }
 

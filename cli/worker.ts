@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import { isS3, resultsRoot } from '../artifacts/paths.ts';
 import { openStore } from '../artifacts/results.ts';
+import { startTracing } from '../activities/spans.ts';
 import { Failure, interruption } from './failure.ts';
 import { jsonOption, output, wholeNumber } from './options.ts';
 import { findPlace } from './server.ts';
@@ -117,6 +118,7 @@ export async function withWorkers<T>(
   const log = installRuntime(warn, { sdk, logFormat });
   const room = roomIn(flags, log);
   const permissions = permissionsIn(flags, place);
+  const endTracing = await startTracing();
   const starting = startWorkers(place.config, { ...options, permissions, room });
   const workers = await Promise.race([starting, rejectionOf(signal)]);
   signal.addEventListener('abort', () => workers.shutdown());
@@ -134,6 +136,7 @@ export async function withWorkers<T>(
     } finally {
       // Until then it tells that the workers end.
       await page?.close();
+      await endTracing();
     }
   }
 }

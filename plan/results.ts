@@ -24,6 +24,8 @@ export interface StageInput {
   readonly origin?: Origin;
   /** When the workflow run began, by the server's clock, in ms since 1970; absent from histories of 0.1.0. */
   readonly runStarted?: number;
+  /** The server's id of the run; of one that was continued as new, of the first. Absent from histories of 0.1.0. */
+  readonly firstRun?: string;
 }
 
 /** What a stage's activity gives back: ids, paths, hashes, scalars; about 1 KB. */

@@ -1,10 +1,12 @@
 import { hostname } from 'node:os';
 import { NativeConnection, Worker } from '@temporalio/worker';
-import type { ActivitySlotInfo, CustomSlotSupplier } from '@temporalio/worker';
+import type { ActivitySlotInfo, CustomSlotSupplier, InjectedSinks } from '@temporalio/worker';
 import { DevicePool } from '../activities/device-pool.ts';
 import type { Permissions } from '../activities/permissions.ts';
+import { tellEndedWork } from '../activities/spans.ts';
 import { heavyActivities, lightActivities } from '../activities/stages.ts';
 import { CONTROL_QUEUE, HEAVY_QUEUE, queueOf } from '../plan/names.ts';
+import type { SpanSinks } from '../plan/spans.ts';
 import type { Room } from './room.ts';
 import { usable } from './server.ts';
 import type { ServerConfig } from './server.ts';
@@ -72,6 +74,16 @@ async function runAll(workers: readonly Worker[], shutdown: () => void, connecti
   for (const end of ends) if (end.status === 'rejected') throw end.reason;
 }
 
+/** Where workflows tell that something of a run has ended, once each. */
+export const workflowSinks: InjectedSinks<SpanSinks> = {
+  spans: {
+    ended: {
+      fn: ({ workflowId, firstExecutionRunId }, work) => tellEndedWork(workflowId, firstExecutionRunId, work),
+      callDuringReplay: false,
+    },
+  },
+};
+
 /** The worker of workflows and light activities: any number of them may run. */
 async function createControlWorker(
   connection: NativeConnection,
@@ -85,6 +97,7 @@ async function createControlWorker(
     ...versionOptions(version),
     workflowBundle: await workflowBundle(),
     activities: lightActivities(permissions),
+    sinks: workflowSinks,
     maxConcurrentActivityTaskExecutions: 10,
     // Light work ends within it.
     shutdownGraceTime: '10 seconds',

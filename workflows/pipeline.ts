@@ -59,19 +59,19 @@ async function walk(run: Run): Promise<void> {
   const settled = await Promise.allSettled(ends.values());
   for (const one of settled) {
     if (one.status === 'fulfilled') continue;
-    if (isCancellation(one.reason)) run.ended = 'cancelled';
-    run.show();
+    if (isCancellation(one.reason)) run.end('cancelled');
+    else run.show();
     throw one.reason;
   }
 }
 
 async function end(run: Run): Promise<PipelineResult> {
   const failed = run.plan.stages.filter((stage) => stateOf(run.record(stage.id)) === 'failed').map(({ id }) => id);
-  run.ended = failed.length > 0 ? 'failed' : 'done';
-  run.show();
+  const ending = failed.length > 0 ? 'failed' : 'done';
+  run.end(ending, failed.length > 0 ? `given up: ${failed.join(', ')}` : null);
   const { id } = run.plan;
   const text = failed.length > 0 ? `${id}: failed, given up: ${failed.join(', ')}` : `${id}: done`;
-  run.notifier.tell(run.ended, null, text, [failed.length > 0 ? `nas status ${id}` : `nas report ${id}`]);
+  run.notifier.tell(ending, null, text, [failed.length > 0 ? `nas status ${id}` : `nas report ${id}`]);
   await run.notifier.settled();
   if (failed.length > 0) {
     throw ApplicationFailure.nonRetryable(`run ${run.plan.id}: given up: ${failed.join(', ')}`, 'StageFailed');

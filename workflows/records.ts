@@ -30,6 +30,8 @@ export interface CellRecord {
   /** How often its work was scheduled. */
   rounds: number;
   attempts: number;
+  /** When its work first began, in ms since 1970; absent before, and from histories of 0.1.0. */
+  began?: number;
   /** What its activity gave; kept while an epoch is chosen. */
   result: StageResult | null;
   chosen: ChosenEpoch | null;

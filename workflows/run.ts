@@ -12,6 +12,7 @@ import { Notifier } from './notify.ts';
 import { isOver, outputsIn, stateOf } from './records.ts';
 import type { CellRecord, Records, StageRecord } from './records.ts';
 import { SearchAttributes } from './search.ts';
+import { tellCellEnded, tellRunEnded } from './spans.ts';
 import { statusOf } from './status.ts';
 
 /** The one changeable thing of the interpreter: records, the gate before new work, and what runs just now. */
@@ -22,7 +23,7 @@ export class Run {
   readonly notifier: Notifier;
   /** Where finished work of a stage may come from. */
   readonly reuse: (stage: string) => Reuse;
-  ended: 'done' | 'failed' | 'cancelled' | null = null;
+  #ended: 'done' | 'failed' | 'cancelled' | null = null;
   // Looked up thousands of times where there are thousands of stages.
   readonly #stages: ReadonlyMap<string, { readonly stage: PlanStage; readonly record: StageRecord }>;
   readonly #outputs: Record<string, JsonObject | null> = {};
@@ -55,8 +56,12 @@ export class Run {
     const { state: before } = cell;
     Object.assign(cell, change);
     const { stage } = parseActivityId(cell.id);
+    if (cell.state === 'running') cell.began ??= Date.now();
     if (isOver(cell)) this.#keepOutputs(stage);
-    if (cell.state !== before) this.#tell(stage, cell);
+    if (cell.state !== before) {
+      this.#tell(stage, cell);
+      if (isOver(cell)) unlessPutAway(() => tellCellEnded(cell));
+    }
     this.show();
   }
 
@@ -80,6 +85,13 @@ export class Run {
     }
   }
 
+  /** The run is over. @param error why it failed; null where it did not */
+  end(ending: 'done' | 'failed' | 'cancelled', error: string | null = null): void {
+    this.#ended = ending;
+    this.show();
+    unlessPutAway(() => tellRunEnded(ending, error));
+  }
+
   notice(text: string): void {
     this.records.notices = [...this.records.notices, text].slice(-10);
     this.show();
@@ -88,12 +100,10 @@ export class Run {
   /** Writes the page of the run and its search attributes anew. Whatever goes wrong with that must not stop the run. */
   show(): void {
     const page = this.#page();
-    try {
+    unlessPutAway(() => {
       setCurrentDetails(page);
       this.#searchAttributes.tell(this.records, this.#state());
-    } catch {
-      // The worker has put the run away, so it has no page any more. An error here would end the worker.
-    }
+    });
   }
 
   status(): RunStatus {
@@ -142,7 +152,7 @@ export class Run {
   }
 
   #state(): RunState {
-    if (this.ended !== null) return this.ended;
+    if (this.#ended !== null) return this.#ended;
     if (this.records.paused) return 'paused';
     const isAsking = this.records.stages.some(({ cells }) => cells.some(asksSomebody));
     return this.gate.atWork.size === 0 && isAsking ? 'waiting' : 'running';
@@ -158,4 +168,13 @@ export class Run {
 
 function asksSomebody({ state }: CellRecord): boolean {
   return state === 'parked' || state === 'selecting';
+}
+
+// A run that the worker has put away has no page any more. An error here would end the worker.
+function unlessPutAway(tell: () => void): void {
+  try {
+    tell();
+  } catch {
+    // Nobody is there to be told.
+  }
 }

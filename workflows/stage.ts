@@ -167,7 +167,8 @@ function priorityOf({ priority }: Plan): Pick<Plan, 'priority'> {
 
 /** The order of attempts goes by when their run began. */
 function ofThisRun(input: StageInput): StageInput {
-  return { ...input, runStarted: workflowInfo().runStartTime.getTime() };
+  const { runStartTime, firstExecutionRunId } = workflowInfo();
+  return { ...input, runStarted: runStartTime.getTime(), firstRun: firstExecutionRunId };
 }
 
 async function performPipeline(run: Run, child: Plan): Promise<StageResult> {

@@ -9,6 +9,7 @@ import type { Plan, PlanStage, Select } from '../../plan/plan.ts';
 import { temporalCli } from '../../runtime/layout.ts';
 import { ONE_PARTITION } from '../../runtime/temporal-server.ts';
 import { startRun } from '../../workers/server.ts';
+import { workflowSinks } from '../../workers/workers.ts';
 import { workflowBundle } from '../../workers/workflow-bundle.ts';
 
 export type Activities = NonNullable<WorkerOptions['activities']>;
@@ -31,6 +32,7 @@ export class PipelineServer {
     this.#stop = await this.work({
       taskQueue: CONTROL_QUEUE,
       workflowBundle: await workflowBundle(),
+      sinks: workflowSinks,
       activities,
       shutdownGraceTime: 500,
       // A wish to end reaches an activity with its next heartbeat, which would be held back for seconds.

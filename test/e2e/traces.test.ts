@@ -1,0 +1,91 @@
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import path from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { z } from 'zod';
+import { nas, RunningNas } from '../support/nas.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+const Span = z.object({
+  traceId: z.string(),
+  spanId: z.string(),
+  parentSpanId: z.string().optional(),
+  name: z.string(),
+  startTimeUnixNano: z.string().transform(Number),
+  endTimeUnixNano: z.string().transform(Number),
+  status: z.object({ code: z.number(), message: z.string().optional() }),
+});
+type Span = z.infer<typeof Span>;
+const Export = z.object({
+  resourceSpans: z.array(z.object({ scopeSpans: z.array(z.object({ spans: z.array(Span) })) })),
+});
+
+/** What a collector is sent, as OTLP says it: JSON to `/v1/traces`. */
+async function collector(): Promise<{ endpoint: string; spans: Span[] }> {
+  const spans: Span[] = [];
+  const server = createServer((asked, answer) => {
+    const parts: Buffer[] = [];
+    asked.on('data', (part: Buffer) => parts.push(part));
+    asked.on('end', () => {
+      expect(asked).toMatchObject({ method: 'POST', url: '/v1/traces' });
+      const { resourceSpans } = Export.parse(JSON.parse(Buffer.concat(parts).toString()));
+      spans.push(...resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap((one) => one.spans)));
+      answer.writeHead(200, { 'content-type': 'application/json' }).end('{}');
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => void server.close());
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it listens to a port
+  const { port } = server.address() as AddressInfo;
+  return { endpoint: `http://127.0.0.1:${port}`, spans };
+}
+
+test('a run, its stages, the attempts at them and what they save are one trace', async () => {
+  const { endpoint, spans } = await collector();
+  const folder = temporaryFolder();
+  const own = (name: string): string => path.join(folder, name);
+  const environment = { NAS_HOME: own('home'), NAS_RESULTS: own('results') };
+  const up = new RunningNas(['up', '--json'], { ...environment, OTEL_EXPORTER_OTLP_ENDPOINT: endpoint });
+  await up.prints('"devices"');
+  const failsOnce = `test -e ${own('tried')} || { touch ${own('tried')}; exit 1; }`;
+  const more = JSON.stringify({
+    uses: 'command',
+    needs: 'one-shot',
+    retry: { interval: '1s' },
+    with: { run: ['sh', '-c', failsOnce] },
+  });
+  const never = JSON.stringify({ uses: 'command', if: 'failure()', needs: 'one-shot', with: { run: ['true'] } });
+  const file = own('traced.yml');
+  const [trained = ''] = readFileSync('test/e2e/kills.yml', 'utf8').split('  evaluate:');
+  writeFileSync(file, `${trained}  twice: ${more}\n  never: ${never}\n`);
+  expect(await nas(['start', file, '--id', 'traced', '--watch'], environment)).toMatchObject({ code: 0 });
+  await up.interrupt();
+
+  const tree = (parent: string | undefined): unknown[] =>
+    spans
+      .filter(({ parentSpanId }) => parentSpanId === parent)
+      .toSorted((a, b) => a.startTimeUnixNano - b.startTimeUnixNano)
+      .map(({ name, spanId, status }) => [name, ...(status.code === 2 ? ['failed'] : []), ...tree(spanId)]);
+  expect(new Set(spans.map(({ traceId }) => traceId)).size).toBe(1);
+  const saves = spans.filter(({ name }) => name === 'save');
+  expect(saves.length).toBeGreaterThan(1);
+  expect(tree(undefined)).toEqual([
+    [
+      'run traced',
+      ['stage one-shot', ['attempt 1', ...saves.map(() => ['save'])]],
+      ['stage twice', ['attempt 1', 'failed'], ['attempt 2']],
+    ],
+  ]);
+  const byId = new Map(spans.map((span) => [span.spanId, span]));
+  const SECOND = 1e9;
+  for (const { name, parentSpanId, startTimeUnixNano: began, endTimeUnixNano: ended } of spans) {
+    const above = byId.get(parentSpanId ?? '');
+    // Of workflow and worker each has a clock.
+    const isWithin =
+      above === undefined || (began >= above.startTimeUnixNano - SECOND && ended <= above.endTimeUnixNano + SECOND);
+    expect({ name, isWithin, isForward: began <= ended }).toEqual({ name, isWithin: true, isForward: true });
+  }
+});
