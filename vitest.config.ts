@@ -13,9 +13,15 @@ const leftOut = Object.entries(slow).flatMap(([variable, files]) => (process.env
 
 const PURE = 'test/pure/**/*.test.ts';
 
+/** Tests compute on the processor wherever they run; npm run test:card computes on the first card, in float32 throughout. */
+const env: Record<string, string> =
+  process.env['NAS_CARD'] === '1'
+    ? { NVIDIA_TF32_OVERRIDE: '0', TF_CUDNN_USE_AUTOTUNE: '0', TF_FORCE_GPU_ALLOW_GROWTH: 'true' }
+    : { CUDA_VISIBLE_DEVICES: '' };
+
 const project = (name: string, test: TestProjectInlineConfiguration['test']): TestProjectInlineConfiguration => ({
   // Forks, because native modules (TensorFlow, the Temporal core) do not survive worker threads.
-  test: { name, pool: 'forks', testTimeout: 120_000, hookTimeout: 120_000, ...test },
+  test: { name, env, pool: 'forks', testTimeout: 120_000, hookTimeout: 120_000, ...test },
 });
 
 export default defineConfig({

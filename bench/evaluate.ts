@@ -1,8 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { competitionSubnets, forPython, listedSubnets, spaceAt, writeTask } from './evaluate-task.ts';
+import { benchDevice, nameOf, ourEnvironment, peerDevice, peerEnvironment } from './device.ts';
 import { benchPython } from './python.ts';
 import { interleave, median, startRunner } from './runner.ts';
 import type { Runner } from './runner.ts';
@@ -12,7 +13,7 @@ import { macs } from '../nas/space/cost.ts';
 import { siblingSharedMacs } from './sibling-macs.ts';
 import type { Space, Subnet } from '../nas/space/space.ts';
 
-// npm run bench:evaluate [-- --json --subnets 100 --repetitions 3 --growth 50,200,1000]: testing many subnets against
+// npm run bench:evaluate [-- --json --subnets 100 --repetitions 3 --growth 50,200,1000 --device gpu:0]: testing many subnets against
 // the original's procedure in PyTorch, and how our time and memory grow with their number.
 
 /** What either side answers. */
@@ -40,8 +41,10 @@ const { values: options } = parseArgs({
     /** Numbers of subnets, or '' for none. */
     growth: { type: 'string', default: '50,200,1000' },
     threads: { type: 'string', default: '2' },
+    device: { type: 'string', default: 'cpu' },
   },
 });
+const device = benchDevice(options.device);
 const threads = Number(options.threads);
 const GOALS = { float32: 2.1, bf16: 3.2 } as const;
 /** Every n-th subnet also goes alone: what it takes for all follows by their MACs. */
@@ -53,8 +56,9 @@ try {
   const growth = await growthOf(options.growth.split(',').filter(Boolean).map(Number));
   const planned = planning();
   if (options.json) {
-    const device = cpus()[0]?.model.trim();
-    console.log(JSON.stringify({ bench: 'evaluate', device, threads, cases, growth, planning: planned }));
+    console.log(
+      JSON.stringify({ bench: 'evaluate', device: await nameOf(device), threads, cases, growth, planning: planned }),
+    );
   } else {
     for (const one of cases) tellCase(one);
     for (const { subnets, ms, memory_mb } of growth) {
@@ -83,16 +87,18 @@ async function againstPeer() {
   };
   const files = {
     task: write('task', task),
-    peer: write('peer', forPython(task)),
+    peer: write('peer', { ...forPython(task), device: peerDevice(device) }),
     sample: write('sample', { ...task, subnets: sample }),
   };
 
   const timed = [
     ours(files.task, 'float32'),
     ours(files.task, 'bf16'),
-    startRunner<Answer>(benchPython(), [join(import.meta.dirname, 'evaluate_pytorch.py'), files.peer], {
-      OMP_NUM_THREADS: String(threads),
-    }),
+    startRunner<Answer>(
+      benchPython(),
+      [join(import.meta.dirname, 'evaluate_pytorch.py'), files.peer],
+      peerEnvironment(device, threads),
+    ),
     ours(files.sample, 'float32', 'alone'),
   ];
   const answers = await interleave(timed, Number(options.repetitions));
@@ -192,10 +198,11 @@ async function growthOf(counts: readonly number[]) {
 
 function ours(file: string, precision: string, how = 'tree', withThreads = threads): Runner<Answer> {
   const runner = join(import.meta.dirname, 'evaluate-runner.ts');
-  return startRunner<Answer>(process.execPath, ['--import', 'tsx', runner, file, precision, how], {
-    TF_NUM_INTRAOP_THREADS: String(withThreads),
-    TF_NUM_INTEROP_THREADS: '1',
-  });
+  return startRunner<Answer>(
+    process.execPath,
+    ['--import', 'tsx', runner, file, precision, how],
+    ourEnvironment(device, withThreads),
+  );
 }
 
 function totalMacs(space: Space, subnets: readonly Subnet[]): number {

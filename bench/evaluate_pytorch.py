@@ -14,11 +14,12 @@ from safetensors_file import read_safetensors
 task = json.load(open(sys.argv[1]))
 memory = torch.channels_last
 torch.set_num_threads(task["threads"])
-params = {name: torch.from_numpy(array.copy()) for name, array in read_safetensors(task["weights"])}
+device = torch.device(task.get("device", "cpu"))
+params = {name: torch.from_numpy(array.copy()).to(device) for name, array in read_safetensors(task["weights"])}
 side, channels = task["side"], task["channels"]
 images = np.fromfile(task["images"], np.float32).reshape(-1, side, side, channels).transpose(0, 3, 1, 2)
-images = torch.from_numpy(images.copy())
-labels = torch.tensor(task["labels"])
+images = torch.from_numpy(images.copy()).to(device)
+labels = torch.tensor(task["labels"], device=device)
 first_block = [sum(task["depths"][:stage]) for stage in range(len(task["depths"]))]
 
 
@@ -35,7 +36,7 @@ class ConvNorm:
     def __init__(self, conv, norm, out, width, stride):
         self.weight = params[f"{conv}.conv.weight"][:out, :width].contiguous(memory_format=memory)
         self.gamma, self.beta = params[f"{norm}.bn.weight"][:out], params[f"{norm}.bn.bias"][:out]
-        self.mean, self.variance, self.count, self.stride = torch.zeros(out), torch.ones(out), 0, stride
+        self.mean, self.variance, self.count, self.stride = torch.zeros(out, device=device), torch.ones(out, device=device), 0, stride
 
     def __call__(self, x, training):
         y = F.conv2d(x, self.weight, None, self.stride, self.weight.shape[-1] // 2)

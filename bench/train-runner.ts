@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline';
 import { convolutionRate } from './convolution-rate.ts';
 import { GRAD_CLIP_VALUE, LABEL_SMOOTHING, WEIGHT_DECAY } from './train-task.ts';
 import type { TrainTask } from './train-task.ts';
-import { liveTensors, operationCount, watchOperations } from '../nas/supernet/tensorflow.ts';
+import { isOnGpu, liveTensors, operationCount, watchOperations } from '../nas/supernet/tensorflow.ts';
 import { loadSupernet } from '../nas/supernet/weights.ts';
 import { Sgd } from '../nas/training/sgd.ts';
 import { trainStep } from '../nas/training/step.ts';
@@ -42,8 +42,9 @@ function step(nets: readonly SandwichNet[]): number[] {
   return losses;
 }
 
-/** Share of an iteration's time that convolutions and products of matrices take. */
-function convolutionShare(): number {
+/** Share of an iteration's time that convolutions and products of matrices take. A card works on its own: it is not known there. */
+function convolutionShare(): number | undefined {
+  if (isOnGpu()) return undefined;
   let [convolving, all] = [0, 0];
   for (const nets of task.iterations) {
     watchOperations((op, ms) => {

@@ -1,11 +1,12 @@
-// npm run bench:train [-- --json --repetitions N --case imagenet --memory-steps N]: the one-shot sandwich step (4 nets) against
-// PyTorch's, written as the original is and in PyTorch's best format; and whether memory grows over many steps.
+// npm run bench:train [-- --json --repetitions N --case imagenet --memory-steps N --device gpu:0 --batch N]: the one-shot sandwich
+// step (4 nets) against PyTorch's, written as the original is and in PyTorch's best format; and whether memory grows over many steps.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Supernet } from '../nas/supernet/supernet.ts';
 import { saveSupernet } from '../nas/supernet/weights.ts';
+import { benchDevice, nameOf, ourEnvironment, peerDevice, peerEnvironment } from './device.ts';
 import { benchPython } from './python.ts';
 import { interleave, median, startRunner } from './runner.ts';
 import type { Runner } from './runner.ts';
@@ -59,17 +60,24 @@ const { values: options } = parseArgs({
     case: { type: 'string' },
     /** Of the smallest case; 0: none. */
     'memory-steps': { type: 'string', default: '1000' },
+    device: { type: 'string', default: 'cpu' },
+    /** Other than the case's own. */
+    batch: { type: 'string' },
   },
 });
+const device = benchDevice(options.device);
+const onCard = device !== 'cpu';
 const folder = mkdtempSync(join(tmpdir(), 'fewshot-nas-bench-'));
 try {
   const results = [];
   for (const one of cases) {
-    if ((options.case ?? one.space) === one.space) results.push(...(await benchmark(one, Number(options.repetitions))));
+    if ((options.case ?? one.space) !== one.space) continue;
+    const batch = Number(options.batch ?? one.batch);
+    results.push(...(await benchmark({ ...one, batch }, Number(options.repetitions))));
   }
   const memory = Number(options['memory-steps']) > 0 ? await memoryOver(Number(options['memory-steps'])) : null;
   if (options.json) {
-    console.log(JSON.stringify({ bench: 'train', device: cpus()[0]?.model.trim(), cases: results, memory }));
+    console.log(JSON.stringify({ bench: 'train', device: await nameOf(device), cases: results, memory }));
   } else {
     for (const result of results) console.log(lineOf(result));
     if (memory) {
@@ -87,32 +95,35 @@ async function benchmark({ goals, ...one }: Case, repetitions: number) {
   const task = taskOf(one);
   const [ours, forPeer] = [join(folder, `${name}.json`), join(folder, `${name}-peer.json`)];
   writeFileSync(ours, JSON.stringify(task));
-  writeFileSync(forPeer, JSON.stringify(forPython(task)));
+  writeFileSync(forPeer, JSON.stringify({ ...forPython(task), device: peerDevice(device) }));
   const python = benchPython();
   const peer = (format: string): Runner<Answer> =>
-    startRunner(python, [join(import.meta.dirname, 'train_pytorch.py'), forPeer, format], {
-      OMP_NUM_THREADS: String(threads),
-    });
+    startRunner(
+      python,
+      [join(import.meta.dirname, 'train_pytorch.py'), forPeer, format],
+      peerEnvironment(device, threads),
+    );
   const precisions = ['float32', 'bf16'] as const;
-  const mine = precisions.filter((precision) => goals[precision] !== undefined);
-  const runners = [
-    peer('contiguous'),
-    peer('channels_last'),
-    ...mine.map((precision) => own(ours, threads, precision)),
-  ];
+  const mine = precisions.filter((precision) => onCard || goals[precision] !== undefined);
+  const peers = ['contiguous', 'channels_last', ...(onCard ? ['channels_last_bf16'] : [])];
+  const runners = [...peers.map(peer), ...mine.map((precision) => own(ours, threads, precision))];
   // The first repetition warms up; its losses, from the same weights on the same images, show that all do the same.
   const warm = await interleave(runners, 1);
   const answers = await interleave(runners, repetitions);
   for (const runner of runners) runner.end();
 
-  const [nchw = NaN, channelsLast = NaN, ...times] = answers.map((all) => median(all.flatMap(({ ms }) => ms)));
-  const peers = { nchw, channels_last: channelsLast };
+  const times = answers.map((all) => median(all.flatMap(({ ms }) => ms)));
+  const [nchw = NaN, channelsLast = NaN] = times;
   const sides = [...new Set(task.iterations.flat().map(({ resolution }) => resolution))].toSorted((a, b) => b - a);
   return mine.map((precision, index) => {
-    const took = times[index]!;
-    const last = answers[index + 2]!.at(-1)!;
-    const [first = [], theirs = []] = [warm[index + 2]![0]!.losses[0], warm[1]![0]!.losses[0]];
-    const { nchw: mostOfNchw = Infinity, channels_last: mostOfBest } = { nchw: undefined, ...goals[precision]! };
+    const place = peers.length + index;
+    const took = times[place]!;
+    const last = answers[place]!.at(-1)!;
+    const [first = [], theirs = []] = [warm[place]![0]!.losses[0], warm[1]![0]!.losses[0]];
+    // The goals are those of processors.
+    const { nchw: mostOfNchw = Infinity, channels_last: mostOfBest = Infinity } = {
+      ...(onCard ? {} : goals[precision]),
+    };
     const floor = flopsOf(task) / last.rate! / 1e6;
     return {
       case: `${name} space, ${sides.join(', ')} pixels, sandwich of 4, batch ${task.batch}`,
@@ -120,13 +131,14 @@ async function benchmark({ goals, ...one }: Case, repetitions: number) {
       threads,
       ours_ms: took,
       peer: `pytorch ${warm[1]![0]!.version} float32`,
-      peer_nchw_ms: peers.nchw,
-      peer_channels_last_ms: peers.channels_last,
+      peer_nchw_ms: nchw,
+      peer_channels_last_ms: channelsLast,
+      peer_bf16_ms: onCard ? times[2] : undefined,
       // Ours by theirs, as the goals are.
-      of_nchw: took / peers.nchw,
-      of_channels_last: took / peers.channels_last,
-      goals: goals[precision],
-      reached: took <= mostOfNchw * peers.nchw && took <= mostOfBest * peers.channels_last,
+      of_nchw: took / nchw,
+      of_channels_last: took / channelsLast,
+      goals: onCard ? undefined : goals[precision],
+      reached: took <= mostOfNchw * nchw && took <= mostOfBest * channelsLast,
       operations: last.operations,
       convolution_share: last.convolutionShare,
       gflops: flopsOf(task) / took / 1e6,
@@ -158,10 +170,11 @@ async function memoryOver(steps: number) {
 
 function own(file: string, threads: number, precision: string): Runner<Answer> {
   const runner = join(import.meta.dirname, 'train-runner.ts');
-  return startRunner<Answer>(process.execPath, ['--import', 'tsx', runner, file, precision], {
-    TF_NUM_INTRAOP_THREADS: String(threads),
-    TF_NUM_INTEROP_THREADS: '1',
-  });
+  return startRunner<Answer>(
+    process.execPath,
+    ['--import', 'tsx', runner, file, precision],
+    ourEnvironment(device, threads),
+  );
 }
 
 function taskOf({ space: name, threads, batch, iterations }: Omit<Case, 'goals'>): TrainTask {
@@ -180,13 +193,17 @@ function taskOf({ space: name, threads, batch, iterations }: Omit<Case, 'goals'>
 
 function lineOf(result: Awaited<ReturnType<typeof benchmark>>[number]): string {
   const times = `${result.ours_ms.toFixed(1)} ms, ${result.peer} NCHW ${result.peer_nchw_ms.toFixed(1)} ms (${result.of_nchw.toFixed(2)}), channels_last ${result.peer_channels_last_ms.toFixed(1)} ms (${result.of_channels_last.toFixed(2)})`;
+  const share = result.convolution_share;
   const beside = [
     `${result.operations?.toFixed(0)} operations`,
-    `${(100 * (result.convolution_share ?? NaN)).toFixed(0)} % of the time convolutions`,
+    ...(share === undefined ? [] : [`${(100 * share).toFixed(0)} % of the time convolutions`]),
+    ...(result.peer_bf16_ms === undefined ? [] : [`${result.peer} bf16 ${result.peer_bf16_ms.toFixed(1)} ms`]),
     `${result.gflops.toFixed(0)} GFLOP/s, ${result.of_floor.toFixed(2)} x the floor at ${result.convolution_gflops?.toFixed(0)}`,
     `peak ${result.peak_mb?.toFixed(0)} MB`,
     `losses differ by ${result.largest_loss_difference.toExponential(1)}`,
   ];
-  const verdict = `goal ${JSON.stringify(result.goals)}: ${result.reached ? 'reached' : 'missed'}`;
+  const verdict = result.goals
+    ? `goal ${JSON.stringify(result.goals)}: ${result.reached ? 'reached' : 'missed'}`
+    : 'no goal';
   return `${result.case}, ${result.precision}, ${result.threads} thread${result.threads > 1 ? 's' : ''}: ${times}\n  ${beside.join('; ')}; ${verdict}`;
 }

@@ -1,6 +1,7 @@
 """Peer of bench/train.ts: the same one-shot sandwich step in PyTorch, written as the original is (weights sliced and made
 contiguous, gradients summed over the nets, clipped by value, SGD with Nesterov momentum). Reads a task file, answers every
-line on stdin (how often to go through the task's iterations) with one JSON line. With the further arguments RANK, RANKS and
+line on stdin (how often to go through the task's iterations) with one JSON line. The second argument is the format: contiguous,
+channels_last, or channels_last_bf16, which computes in bfloat16 where autocast does. With the further arguments RANK, RANKS and
 HOST:PORT it is one process of bench/ranks.ts: DistributedDataParallel over gloo, each process with its share of the images."""
 import contextlib
 import json
@@ -14,13 +15,15 @@ import torch.nn.functional as F
 from safetensors_file import read_safetensors
 
 task = json.load(open(sys.argv[1]))
-memory = torch.channels_last if sys.argv[2] == "channels_last" else torch.contiguous_format
+memory = torch.channels_last if sys.argv[2].startswith("channels_last") else torch.contiguous_format
+precision = torch.bfloat16 if sys.argv[2].endswith("bf16") else torch.float32
+device = torch.device(task.get("device", "cpu"))
 rank, ranks = (int(text) for text in sys.argv[3:5]) if len(sys.argv) > 3 else (0, 1)
 torch.set_num_threads(task["threads"])
 
 
 def parameter(array):
-    value = torch.from_numpy(array.copy())
+    value = torch.from_numpy(array.copy()).to(device)
     if value.ndim == 4:
         value = value.contiguous(memory_format=memory)
     return torch.nn.Parameter(value)
@@ -38,8 +41,8 @@ optimizer = torch.optim.SGD(
 side, channels = task["resolution"], task["channels"]
 images = np.fromfile(task["images"], np.float32).reshape(-1, side, side, channels).transpose(0, 3, 1, 2)
 share = slice(rank * task["batch"], (rank + 1) * task["batch"])
-images = torch.from_numpy(images[share].copy()).contiguous(memory_format=memory)
-labels = torch.tensor(task["labels"][share])
+images = torch.from_numpy(images[share].copy()).to(device).contiguous(memory_format=memory)
+labels = torch.tensor(task["labels"][share], device=device)
 hard = F.one_hot(labels, task["classes"]) * (1 - task["label_smoothing"]) + task["label_smoothing"] / task["classes"]
 first_block = [sum(task["depths"][:stage]) for stage in range(len(task["depths"]))]
 
@@ -102,7 +105,8 @@ def step(nets):
         # Gradients are summed over the processes once a step, in the backward pass of the last net.
         is_apart = ranks > 1 and index < len(nets) - 1
         with network.no_sync() if is_apart else contextlib.nullcontext():
-            logits = network(net, task["dropout"] if index == 0 else 0.0)
+            with torch.autocast(device.type, precision, precision is not torch.float32):
+                logits = network(net, task["dropout"] if index == 0 else 0.0).float()
             loss = soft_cross_entropy(logits, targets)
             loss.backward()
         losses.append(loss.detach())

@@ -49,6 +49,8 @@ export function deviceEnvironment(device: string): Record<string, string> {
     CUDA_DEVICE_ORDER: 'PCI_BUS_ID',
     // Memory is taken as it is needed, so that whoever shares the card finds some.
     TF_FORCE_GPU_ALLOW_GROWTH: 'true',
+    // Trying every kernel of a convolution pays where shapes return; here each net of a step, and each subnet of a ranking, brings new ones.
+    TF_CUDNN_USE_AUTOTUNE: '0',
     LD_LIBRARY_PATH: [...libraries(), process.env['LD_LIBRARY_PATH'] ?? ''].filter(Boolean).join(':'),
   };
 }

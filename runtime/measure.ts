@@ -84,6 +84,8 @@ function convolution({ n, side, channels }: Size, dtype: number): () => number {
 /** 10¹² floating-point operations a second, forward and both gradients together. */
 function rate(size: Size, dtype: number): number {
   const operationsOf = ({ n, side, channels }: Size): number => 3 * 2 * n * side * side * 9 * channels * channels;
+  // The first on a card loads its libraries, which takes the better part of a second.
+  finish(convolution({ ...size, n: 1, side: TINY.side }, dtype)());
   // A processor without instructions for bfloat16 takes seconds for one image: that it is slow is soon known.
   const single = { ...size, n: 1 };
   const began = performance.now();

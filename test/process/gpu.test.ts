@@ -16,7 +16,8 @@ function machineWith(cards: number, device: 'cpu' | 'gpu'): Record<string, strin
   writeFileSync(path.join(bin, 'nvidia-smi'), `#!/bin/sh\ncat <<END\n${lines.join('\n')}\nEND\n`, { mode: 0o755 });
   mkdirSync(path.join(runtime, device));
   symlinkSync(device, path.join(runtime, 'current'));
-  return { PATH: `${bin}:${process.env['PATH']}`, NAS_RUNTIME: runtime };
+  const known = Array.from({ length: cards }, (_, card) => card).join();
+  return { PATH: `${bin}:${process.env['PATH']}`, NAS_RUNTIME: runtime, CUDA_VISIBLE_DEVICES: known };
 }
 
 test('cards that are not there, or that libtensorflow cannot use, are refused before anything starts', async () => {

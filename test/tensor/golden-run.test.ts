@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { isOnGpu } from '../../nas/supernet/tensorflow.ts';
 import { differencesOf, goldenRuns, runGolden, waysOf } from '../support/golden-run.ts';
 
 // Each run waits for a disk thirty times.
@@ -16,8 +17,8 @@ test.each(['nesterov', 'heavy ball'] as const)(
     expect(differences).toHaveLength(golden.steps.length);
     for (const [step, { loss, gradient }] of differences.entries()) {
       expect(loss, `loss of step ${step}`).toBeLessThan(1e-5);
-      // Float32 rounds by 1e-6 of a gradient, and where that moves a value over the edge of a ReLU it grows: to 1e-4 here.
-      expect(gradient, `gradient of step ${step}`).toBeLessThan(2e-3);
+      // Float32 rounds by 1e-6 of a gradient, and where that moves a value over the edge of a ReLU it grows: to 1e-4 here, to 4e-3 on a card.
+      expect(gradient, `gradient of step ${step}`).toBeLessThan(isOnGpu() ? 1e-2 : 2e-3);
     }
     for (const way of waysOf(golden, seen)) expect(way).toBeLessThan(1e-3);
     expect(seen.epochs).toHaveLength(golden.epochs.length);
