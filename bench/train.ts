@@ -105,21 +105,26 @@ async function benchmark({ goals, ...one }: Case, repetitions: number) {
     );
   const precisions = ['float32', 'bf16'] as const;
   const mine = precisions.filter((precision) => onCard || goals[precision] !== undefined);
-  const peers = ['contiguous', 'channels_last', ...(onCard ? ['channels_last_bf16'] : [])];
-  const runners = [...peers.map(peer), ...mine.map((precision) => own(ours, threads, precision))];
+  const peers = await answering(
+    ['contiguous', 'channels_last', ...(onCard ? ['channels_last_bf16'] : [])].map((format) => [format, peer(format)]),
+  );
+  const owned = mine.map((precision) => own(ours, threads, precision));
+  const runners = [...[...peers.values()].map(({ runner }) => runner), ...owned];
   // The first repetition warms up; its losses, from the same weights on the same images, show that all do the same.
-  const warm = await interleave(runners, 1);
+  const warm = (await interleave(owned, 1)).map(([answer]) => answer!);
+  const [peerWarm] = [...peers.values()].map(({ first }) => first);
   const answers = await interleave(runners, repetitions);
   for (const runner of runners) runner.end();
 
   const times = answers.map((all) => median(all.flatMap(({ ms }) => ms)));
-  const [nchw = NaN, channelsLast = NaN] = times;
+  const timeOf = (format: string): number => times[[...peers.keys()].indexOf(format)] ?? NaN;
+  const [nchw, channelsLast] = [timeOf('contiguous'), timeOf('channels_last')];
   const sides = [...new Set(task.iterations.flat().map(({ resolution }) => resolution))].toSorted((a, b) => b - a);
   return mine.map((precision, index) => {
-    const place = peers.length + index;
+    const place = peers.size + index;
     const took = times[place]!;
     const last = answers[place]!.at(-1)!;
-    const [first = [], theirs = []] = [warm[place]![0]!.losses[0], warm[1]![0]!.losses[0]];
+    const [first = [], theirs = []] = [warm[index]!.losses[0], peerWarm!.losses[0]];
     // The goals are those of processors.
     const { nchw: mostOfNchw = Infinity, channels_last: mostOfBest = Infinity } = {
       ...(onCard ? {} : goals[precision]),
@@ -130,15 +135,18 @@ async function benchmark({ goals, ...one }: Case, repetitions: number) {
       precision,
       threads,
       ours_ms: took,
-      peer: `pytorch ${warm[1]![0]!.version} float32`,
+      peer: `pytorch ${peerWarm!.version} float32`,
       peer_nchw_ms: nchw,
       peer_channels_last_ms: channelsLast,
-      peer_bf16_ms: onCard ? times[2] : undefined,
+      peer_bf16_ms: onCard ? timeOf('channels_last_bf16') : undefined,
       // Ours by theirs, as the goals are.
       of_nchw: took / nchw,
       of_channels_last: took / channelsLast,
       goals: onCard ? undefined : goals[precision],
-      reached: took <= mostOfNchw * nchw && took <= mostOfBest * channelsLast,
+      // Not known where PyTorch broke down.
+      reached: Number.isNaN(nchw + channelsLast)
+        ? undefined
+        : took <= mostOfNchw * nchw && took <= mostOfBest * channelsLast,
       operations: last.operations,
       convolution_share: last.convolutionShare,
       gflops: flopsOf(task) / took / 1e6,
@@ -149,6 +157,23 @@ async function benchmark({ goals, ...one }: Case, repetitions: number) {
       largest_loss_difference: Math.max(...first.map((loss, net) => Math.abs(loss - theirs[net]!))),
     };
   });
+}
+
+/** Those formats in which PyTorch goes through the task, with its first answer: it breaks down in channels_last on some processors without AVX-512. */
+async function answering(
+  peers: readonly [format: string, peer: Runner<Answer>][],
+): Promise<Map<string, { runner: Runner<Answer>; first: Answer }>> {
+  const found = new Map<string, { runner: Runner<Answer>; first: Answer }>();
+  for (const [format, runner] of peers) {
+    try {
+      found.set(format, { runner, first: await runner.run(1) });
+    } catch (error) {
+      console.error(`${format} is left out: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  if (found.size === 0)
+    throw new Error('bench: expected PyTorch to answer in one format at least, got none; see above');
+  return found;
 }
 
 /** Memory and living tensors of the smallest case at each tenth of so many steps. */
@@ -191,8 +216,13 @@ function taskOf({ space: name, threads, batch, iterations }: Omit<Case, 'goals'>
   return { ...same, iterations: iterationsOf(space, iterations), labels, images, weights };
 }
 
+/** A peer's time, and ours by it. */
+function against(ms: number, ratio: number): string {
+  return Number.isNaN(ms) ? 'broke down' : `${ms.toFixed(1)} ms (${ratio.toFixed(2)})`;
+}
+
 function lineOf(result: Awaited<ReturnType<typeof benchmark>>[number]): string {
-  const times = `${result.ours_ms.toFixed(1)} ms, ${result.peer} NCHW ${result.peer_nchw_ms.toFixed(1)} ms (${result.of_nchw.toFixed(2)}), channels_last ${result.peer_channels_last_ms.toFixed(1)} ms (${result.of_channels_last.toFixed(2)})`;
+  const times = `${result.ours_ms.toFixed(1)} ms, ${result.peer} NCHW ${against(result.peer_nchw_ms, result.of_nchw)}, channels_last ${against(result.peer_channels_last_ms, result.of_channels_last)}`;
   const share = result.convolution_share;
   const beside = [
     `${result.operations?.toFixed(0)} operations`,
@@ -203,7 +233,7 @@ function lineOf(result: Awaited<ReturnType<typeof benchmark>>[number]): string {
     `losses differ by ${result.largest_loss_difference.toExponential(1)}`,
   ];
   const verdict = result.goals
-    ? `goal ${JSON.stringify(result.goals)}: ${result.reached ? 'reached' : 'missed'}`
+    ? `goal ${JSON.stringify(result.goals)}: ${result.reached === undefined ? 'not known' : result.reached ? 'reached' : 'missed'}`
     : 'no goal';
   return `${result.case}, ${result.precision}, ${result.threads} thread${result.threads > 1 ? 's' : ''}: ${times}\n  ${beside.join('; ')}; ${verdict}`;
 }
