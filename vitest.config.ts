@@ -30,7 +30,12 @@ export default defineConfig({
     // What tests start runs from JavaScript.
     globalSetup: ['runtime/compile.mjs'],
     projects: [
-      project('machine', { include: ['test/**/*.test.ts'], exclude: [PURE, ...leftOut] }),
+      project('machine', {
+        include: ['test/**/*.test.ts'],
+        exclude: [PURE, ...leftOut],
+        // Two files run at a time: a second thread of TensorFlow would only wait for the other file.
+        env: { TF_NUM_INTRAOP_THREADS: '1', TF_NUM_INTEROP_THREADS: '1' },
+      }),
       // Last, by name. They leave nothing behind, so two processes run all of them and load each module once.
       project('pure', { include: [PURE], isolate: false }),
     ],

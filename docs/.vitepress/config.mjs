@@ -36,7 +36,7 @@ export default defineConfig({
         text: 'Explanation',
         items: [
           page('Architecture', '/architecture'),
-          page('What the tests notice', '/tests'),
+          page('The tests', '/tests'),
           page('Rank quality', '/rank-quality'),
           page('Benchmarks', '/benchmarks'),
         ],

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { expect, test, vi } from 'vitest';
 import { freeAddresses } from '../../runtime/collectives/cluster.ts';
+import { isLong } from '../support/long.ts';
 import type { RankResult, RankTask } from '../support/rank-process.ts';
 import { programFile } from '../../runtime/layout.ts';
 
@@ -54,11 +55,13 @@ test('two ranks train as one process that takes its BN statistics of two halves,
 test.each([
   [2, 'float32'],
   [2, 'bf16'],
-  [4, 'float32'],
+  ...(isLong ? ([[4, 'float32']] as const) : []),
 ] as const)('%s ranks in %s come to the same bits, each of them and each time', async (size, precision) => {
   const training = { images: Array.from({ length: size }, () => 16), steps: 3, precision };
-  const hashes = [await trainedByRanks(training), await trainedByRanks(training)].flat().map(({ sha256 }) => sha256);
-  expect(hashes).toHaveLength(2 * size);
+  const hashes: string[] = [];
+  for (let repetition = 0; repetition < (isLong ? 3 : 2); repetition++) {
+    hashes.push(...(await trainedByRanks(training)).map(({ sha256 }) => sha256));
+  }
   expect(new Set(hashes).size).toBe(1);
 });
 

@@ -1,10 +1,11 @@
 import path from 'node:path';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
-import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
+import { tmpdir } from 'node:os';
+import { afterAll, afterEach, expect, onTestFinished, test, vi } from 'vitest';
 import { isLocked } from '../../runtime/file-lock.ts';
 import { keepServer } from '../../runtime/server-keeper.ts';
 import { findServer, serverFiles } from '../../runtime/temporal-server.ts';
@@ -103,14 +104,22 @@ test('a start that is broken off leaves no server behind', { timeout: 60_000 }, 
 
 const NOBODY = 'http://127.0.0.1:9';
 
+let shared: Promise<Awaited<ReturnType<typeof keepServer>>> | undefined;
+const sharedHome = mkdtempSync(path.join(tmpdir(), 'fewshot-nas-'));
+/** The address of a server for the tests that only ask one. */
+const oneServer = async (): Promise<string> => (await (shared ??= keepServer(sharedHome))).address;
+afterAll(async () => {
+  await (await shared)?.stop();
+  rmSync(sharedHome, { recursive: true, force: true });
+});
+
 test('a server on this machine is reached whatever proxy the environment names', async () => {
   for (const name of ['http_proxy', 'https_proxy', 'grpc_proxy', 'all_proxy']) {
     for (const variable of [name, name.toUpperCase()]) vi.stubEnv(variable, NOBODY);
   }
   vi.stubEnv('no_proxy', undefined);
   vi.stubEnv('NO_PROXY', undefined);
-  const { address } = await kept(temporaryFolder());
-  const [, port] = address.split(':');
+  const [, port] = (await oneServer()).split(':');
   for (const host of ['127.0.0.1', 'localhost']) {
     const client = await connectClient(embeddedServer(`${host}:${port}`));
     await client.connection.close();
@@ -118,8 +127,7 @@ test('a server on this machine is reached whatever proxy the environment names',
 });
 
 test('a server elsewhere is reached through the proxy', async () => {
-  const { address } = await kept(temporaryFolder());
-  const [, port] = address.split(':');
+  const [, port] = (await oneServer()).split(':');
   const asked: string[] = [];
   const proxy = createServer().on('connect', ({ url = '' }, socket) => {
     asked.push(url);

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { projectRoot } from '../../artifacts/paths.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -20,9 +20,10 @@ const layers = new Map(
 const folders = [...layers.keys(), 'bench', 'test'];
 
 const Found = z.object({ diagnostics: z.array(z.object({ code: z.string(), filename: z.string() })) });
+type Files = Readonly<Record<string, string>>;
 
 /** What `npm run lint` says of a project of these files: its exit code, and the rule and file of each complaint. */
-function lint(files: Readonly<Record<string, string>>): { code: number | null; found: string[] } {
+function lint(files: Files): { code: number | null; found: string[] } {
   const root = temporaryFolder();
   for (const file of ['package.json', '.oxlintrc.json', 'tsconfig.json']) {
     cpSync(path.join(projectRoot, file), path.join(root, file));
@@ -37,16 +38,16 @@ function lint(files: Readonly<Record<string, string>>): { code: number | null; f
     encoding: 'utf8',
   });
   const { diagnostics } = Found.parse(JSON.parse(stdout));
-  return { code: status, found: diagnostics.map(({ code, filename }) => `${code} ${filename}`) };
+  return { code: status, found: diagnostics.map(({ code, filename }) => `${code} ${filename}`).toSorted() };
 }
 
 const RESTRICTED = 'eslint(no-restricted-imports)';
 const upTo = (folder: string): string => '../'.repeat(folder.split('/').length);
 
-test('every arrow that docs/architecture.md does not have fails npm run lint, of types too', () => {
-  expect(layers.size).toBe(20);
+/** Imports from every folder of every other one, and the complaints that docs/architecture.md asks for. */
+function arrows(): { files: Files; refused: string[] } {
   const files: Record<string, string> = {};
-  const wrong: string[] = [];
+  const refused: string[] = [];
   for (const [folder, stands] of layers) {
     for (const other of folders.filter((one) => one !== folder)) {
       const file = `${folder}/to-${other.replace('/', '-')}.ts`;
@@ -55,56 +56,76 @@ test('every arrow that docs/architecture.md does not have fails npm run lint, of
         folder.startsWith('nas/') && other.startsWith('nas/') ? `../${other.slice(4)}` : upTo(folder) + other;
       files[file] = `import type { A } from '${from}/a.ts';\nexport type B = A;\n`;
       files[file.replace('to-', 'deeper/to-')] = `import { a } from '../${from}/a.ts';\nexport const b = a;\n`;
-      if (!stands.includes(other)) wrong.push(file, file.replace('to-', 'deeper/to-'));
+      if (!stands.includes(other)) {
+        refused.push(`${RESTRICTED} ${file}`, `${RESTRICTED} ${file.replace('to-', 'deeper/to-')}`);
+      }
     }
   }
-  const { code, found } = lint(files);
-  expect(code).toBe(1);
-  const refused = found.filter((one) => one.startsWith(RESTRICTED)).map((one) => one.slice(RESTRICTED.length + 1));
-  expect(refused.toSorted()).toEqual(wrong.toSorted());
-});
+  return { files, refused };
+}
 
-test('a circle fails npm run lint, be it of types alone', () => {
-  const { code, found } = lint({
-    'pipelines/a.ts': "import type { B } from './b.ts';\nexport interface A {\n  readonly b: B;\n}\n",
-    'pipelines/b.ts': "import type { A } from './a.ts';\nexport interface B {\n  readonly a: A;\n}\n",
+const circle = {
+  'pipelines/circle-a.ts': "import type { B } from './circle-b.ts';\nexport interface A {\n  readonly b: B;\n}\n",
+  'pipelines/circle-b.ts': "import type { A } from './circle-a.ts';\nexport interface B {\n  readonly a: A;\n}\n",
+};
+
+const packages: Readonly<Record<string, { readonly wrong: readonly string[]; readonly fine: readonly string[] }>> = {
+  workflows: {
+    wrong: ['node:fs', 'zod', '@temporalio/client', '@temporalio/worker', '@tensorflow/tfjs-node'],
+    fine: ['@temporalio/workflow'],
+  },
+  plan: { wrong: ['zod', 'node:fs', '@temporalio/workflow'], fine: [] },
+  'nas/space': { wrong: ['node:fs', '@temporalio/common'], fine: ['pure-rand'] },
+  pipelines: { wrong: ['@temporalio/client', '@tensorflow/tfjs-node'], fine: ['zod', 'node:fs'] },
+  report: { wrong: ['@temporalio/activity'], fine: ['zod'] },
+  artifacts: { wrong: ['@temporalio/common'], fine: ['node:fs'] },
+  'nas/supernet': { wrong: ['@tensorflow/tfjs-node', '@temporalio/activity'], fine: ['node:fs'] },
+  activities: { wrong: ['@tensorflow/tfjs-node'], fine: ['@temporalio/activity'] },
+  cli: { wrong: ['@tensorflow/tfjs-node'], fine: ['@temporalio/client'] },
+};
+
+/** Imports of those packages, and the complaints about the wrong ones. */
+function packageImports(): { files: Files; refused: string[] } {
+  const imports = Object.entries(packages).flatMap(([folder, { wrong, fine }]) =>
+    [...wrong, ...fine].map((name, at) => ({ name, file: `${folder}/package-${at}.ts`, isWrong: at < wrong.length })),
+  );
+  const texts = imports.map(({ name, file }) => [file, `import { a } from '${name}';\nexport const b = a;\n`]);
+  const refused = imports.filter(({ isWrong }) => isWrong).map(({ file }) => `${RESTRICTED} ${file}`);
+  return { files: Object.fromEntries(texts), refused };
+}
+
+const typesOfPackages = {
+  'plan/types.ts': "import type { A } from '@temporalio/common';\nexport type B = A;\n",
+};
+
+describe('npm run lint', () => {
+  const [arrow, ofPackages] = [arrows(), packageImports()];
+  let linted: ReturnType<typeof lint> | undefined;
+  const ofAll = (): ReturnType<typeof lint> =>
+    (linted ??= lint({ ...arrow.files, ...circle, ...ofPackages.files, ...typesOfPackages }));
+  const about = (files: Files): string[] =>
+    ofAll().found.filter((one) => Object.hasOwn(files, one.split(' ')[1] ?? ''));
+
+  test('refuses every arrow that docs/architecture.md does not have, of types too', () => {
+    expect(layers.size).toBe(20);
+    expect(ofAll().code).toBe(1);
+    expect(about(arrow.files).filter((one) => one.startsWith(RESTRICTED))).toEqual(arrow.refused.toSorted());
   });
-  expect(code).toBe(1);
-  expect(found.toSorted()).toEqual(['import(no-cycle) pipelines/a.ts', 'import(no-cycle) pipelines/b.ts']);
-});
 
-test('packages that a folder may not take fail npm run lint', () => {
-  const taken: Readonly<Record<string, { readonly wrong: readonly string[]; readonly fine: readonly string[] }>> = {
-    workflows: {
-      wrong: ['node:fs', 'zod', '@temporalio/client', '@temporalio/worker', '@tensorflow/tfjs-node'],
-      fine: ['@temporalio/workflow'],
-    },
-    plan: { wrong: ['zod', 'node:fs', '@temporalio/workflow'], fine: [] },
-    'nas/space': { wrong: ['node:fs', '@temporalio/common'], fine: ['pure-rand'] },
-    pipelines: { wrong: ['@temporalio/client', '@tensorflow/tfjs-node'], fine: ['zod', 'node:fs'] },
-    report: { wrong: ['@temporalio/activity'], fine: ['zod'] },
-    artifacts: { wrong: ['@temporalio/common'], fine: ['node:fs'] },
-    'nas/supernet': { wrong: ['@tensorflow/tfjs-node', '@temporalio/activity'], fine: ['node:fs'] },
-    activities: { wrong: ['@tensorflow/tfjs-node'], fine: ['@temporalio/activity'] },
-    cli: { wrong: ['@tensorflow/tfjs-node'], fine: ['@temporalio/client'] },
-  };
-  const files: Record<string, string> = {};
-  const refused: string[] = [];
-  for (const [folder, { wrong, fine }] of Object.entries(taken)) {
-    for (const [at, name] of [...wrong, ...fine].entries()) {
-      const file = `${folder}/a${at}.ts`;
-      files[file] = `import { a } from '${name}';\nexport const b = a;\n`;
-      if (at < wrong.length) refused.push(`${RESTRICTED} ${file}`);
-    }
-  }
-  const { code, found } = lint(files);
-  expect(code).toBe(1);
-  expect(found.filter((one) => one.startsWith(RESTRICTED)).toSorted()).toEqual(refused.toSorted());
-});
+  test('refuses a circle, be it of types alone', () => {
+    expect(about(circle)).toEqual(Object.keys(circle).map((file) => `import(no-cycle) ${file}`));
+  });
 
-test('plan may take types of packages', () => {
-  expect(lint({ 'plan/a.ts': "import type { A } from '@temporalio/common';\nexport type B = A;\n" })).toEqual({
-    code: 0,
-    found: [],
+  test('refuses packages that a folder may not take', () => {
+    const refused = about(ofPackages.files).filter((one) => one.startsWith(RESTRICTED));
+    expect(refused).toEqual(ofPackages.refused.toSorted());
+  });
+
+  test('lets plan take types of packages', () => {
+    expect(about(typesOfPackages)).toEqual([]);
+  });
+
+  test('ends with 0 where nothing is wrong', () => {
+    expect(lint(typesOfPackages)).toEqual({ code: 0, found: [] });
   });
 });

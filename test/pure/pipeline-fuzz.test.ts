@@ -10,6 +10,7 @@ import { Project } from '../../pipelines/project.ts';
 import { readYaml } from '../../pipelines/yaml.ts';
 import { parseCondition } from '../../plan/conditions.ts';
 import { ExpressionError, resolve } from '../../plan/references.ts';
+import { isLong } from '../support/long.ts';
 
 const project = new Project();
 
@@ -106,7 +107,7 @@ describe('no input makes the loader crash: it gives a plan, or problems with a r
     );
     fc.assert(
       fc.property(pipeline, (value) => void planOrProblems(JSON.stringify(value))),
-      { numRuns: 500 },
+      { numRuns: isLong ? 5000 : 500 },
     );
   });
 
@@ -129,7 +130,7 @@ describe('no input makes the loader crash: it gives a plan, or problems with a r
         }[how];
         planOrProblems(lines.toSpliced(at % lines.length, 1, ...made).join('\n'));
       }),
-      { numRuns: 100 },
+      { numRuns: isLong ? 1000 : 100 },
     );
   });
 

@@ -8,6 +8,7 @@ import { parameterCount } from '../../nas/space/cost.ts';
 import { randomOf } from '../../nas/space/random.ts';
 import { depthOf, subnetOf } from '../../nas/space/space.ts';
 import type { Subnet } from '../../nas/space/space.ts';
+import { isLong } from '../support/long.ts';
 import { committedSpace, competitionCodes } from '../support/spaces.ts';
 
 const space = committedSpace('imagenet');
@@ -72,7 +73,7 @@ describe('the predictor', () => {
   });
 
   test('says of itself, by leaving out, what it then does on subnets it has not seen', () => {
-    const differences = Array.from({ length: 3 }, (_, seed) => {
+    const differences = Array.from({ length: isLong ? 4 : 3 }, (_, seed) => {
       const random = randomOf(seed, 'noise');
       const noisy = subnets.map((subnet) => truth(subnet) + random.normal());
       const chosen = chooseSubnets(space, subnets, 200, seed);
@@ -95,7 +96,7 @@ describe('the predictor', () => {
   });
 
   test('claims nothing where scores have nothing to do with the subnets', () => {
-    const taus = Array.from({ length: 4 }, (_, seed) => {
+    const taus = Array.from({ length: isLong ? 6 : 4 }, (_, seed) => {
       const random = randomOf(seed, 'shuffled');
       const chosen = chooseSubnets(space, subnets, 100, seed);
       return fitPredictor(

@@ -14,14 +14,14 @@ test('the bundle of the workflow code is kept, and made anew where it is damaged
   const cache = temporaryFolder();
   vi.stubEnv('NAS_CACHE', cache);
   const file = path.join(cache, 'workflows.json');
+  // What a process left that was ended while it wrote.
+  writeFileSync(file, '{"made":');
   const code = await bundleOfNewProcess();
   expect(code).toContain('pipeline');
   const kept = JSON.parse(readFileSync(file, 'utf8'));
   expect(kept.code).toBe(code);
   writeFileSync(file, JSON.stringify({ ...kept, code: 'kept' }));
   expect(await bundleOfNewProcess()).toBe('kept');
-  for (const other of [JSON.stringify({ made: 'of other code', code: 'old' }), '{"made":']) {
-    writeFileSync(file, other);
-    expect((await bundleOfNewProcess()).length).toBe(code.length);
-  }
+  writeFileSync(file, JSON.stringify({ made: 'of other code', code: 'old' }));
+  expect((await bundleOfNewProcess()).length).toBe(code.length);
 });
