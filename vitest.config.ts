@@ -1,5 +1,7 @@
 import { defineConfig } from 'vitest/config';
 import type { TestProjectInlineConfiguration } from 'vitest/config';
+import { BaseSequencer } from 'vitest/node';
+import type { TestSpecification } from 'vitest/node';
 
 /** Tests that only some ask for, by the variable that their npm command sets: npm run test:full-width, test:browser … */
 const slow = {
@@ -12,32 +14,50 @@ const slow = {
 const leftOut = Object.entries(slow).flatMap(([variable, files]) => (process.env[variable] === '1' ? [] : [files]));
 
 const PURE = 'test/pure/**/*.test.ts';
+const TENSOR = 'test/tensor/**/*.test.ts';
+const WORKFLOW = 'test/workflow/**/*.test.ts';
+
+/** Two processes run all files of such a project, and load each module once: a file must leave nothing behind. */
+const shared = { isolate: false, setupFiles: ['test/support/own-environment.ts'] };
 
 /** Tests compute on the processor wherever they run; npm run test:card computes on the first card, in float32 throughout. */
-const env: Record<string, string> =
+const device: Record<string, string> =
   process.env['NAS_CARD'] === '1'
     ? { NVIDIA_TF32_OVERRIDE: '0', TF_CUDNN_USE_AUTOTUNE: '0', TF_FORCE_GPU_ALLOW_GROWTH: 'true' }
     : { CUDA_VISIBLE_DEVICES: '' };
+/** Two files run at a time: a second thread of TensorFlow would only wait for the other file. */
+const env = { ...device, TF_NUM_INTRAOP_THREADS: '1', TF_NUM_INTEROP_THREADS: '1' };
 
 const project = (name: string, test: TestProjectInlineConfiguration['test']): TestProjectInlineConfiguration => ({
   // Forks, because native modules (TensorFlow, the Temporal core) do not survive worker threads.
   test: { name, env, pool: 'forks', testTimeout: 120_000, hookTimeout: 120_000, ...test },
 });
 
+const projects = [
+  project('workflow', { include: [WORKFLOW], ...shared }),
+  project('machine', { include: ['test/**/*.test.ts'], exclude: [PURE, TENSOR, WORKFLOW, ...leftOut] }),
+  project('tensor', { include: [TENSOR], ...shared }),
+  project('pure', { include: [PURE], ...shared }),
+];
+
+const placeOf = ({ project: { name } }: TestSpecification): number =>
+  projects.findIndex(({ test }) => test?.name === name);
+
+/** Projects in the order above, those of the longest files first: at the end no process waits long for the other. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    // oxlint-disable-next-line unicorn/no-array-sort -- it is Vitest's method, which gives a new list
+    const sorted = await super.sort(files);
+    return sorted.toSorted((a, b) => placeOf(a) - placeOf(b));
+  }
+}
+
 export default defineConfig({
   test: {
     maxWorkers: 2,
     // What tests start runs from JavaScript.
     globalSetup: ['runtime/compile.mjs'],
-    projects: [
-      project('machine', {
-        include: ['test/**/*.test.ts'],
-        exclude: [PURE, ...leftOut],
-        // Two files run at a time: a second thread of TensorFlow would only wait for the other file.
-        env: { TF_NUM_INTRAOP_THREADS: '1', TF_NUM_INTEROP_THREADS: '1' },
-      }),
-      // Last, by name. They leave nothing behind, so two processes run all of them and load each module once.
-      project('pure', { include: [PURE], isolate: false }),
-    ],
+    sequence: { sequencer: LongestFirst },
+    projects,
   },
 });

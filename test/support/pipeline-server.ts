@@ -14,6 +14,13 @@ import { workflowBundle } from '../../workers/workflow-bundle.ts';
 
 export type Activities = NonNullable<WorkerOptions['activities']>;
 
+let isQuiet = false;
+/** Temporal's runtime, of which a process has one for all its files, says errors alone. */
+function quietRuntime(): void {
+  if (!isQuiet) Runtime.install({ logger: new DefaultLogger('ERROR') });
+  isQuiet = true;
+}
+
 /** A real development server and a worker of the pipeline workflow, for all tests of a file. */
 export class PipelineServer {
   environment!: TestWorkflowEnvironment;
@@ -24,7 +31,7 @@ export class PipelineServer {
   }
 
   async open(activities: Activities, extraArgs: string[] = []): Promise<void> {
-    Runtime.install({ logger: new DefaultLogger('ERROR') });
+    quietRuntime();
     const executable = { type: 'existing-path', path: temporalCli() } as const;
     this.environment = await TestWorkflowEnvironment.createLocal({
       server: { executable, extraArgs: [...ONE_PARTITION, ...extraArgs] },

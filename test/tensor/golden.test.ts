@@ -102,7 +102,9 @@ describe('the original network, in its numbers', () => {
     () => {
       const { learning_rate: rate, records } = golden.training_steps;
       const trained = goldenSupernet();
-      for (const [step, { codes, losses, largest_gradient_before_clipping: largest }] of records.slice(0, isLong ? 4 : 2).entries()) {
+      for (const [step, { codes, losses, largest_gradient_before_clipping: largest }] of records
+        .slice(0, isLong ? 4 : 2)
+        .entries()) {
         const tolerance = [1e-4, 5e-3, 0.15, 0.5][step]!;
         const seen = sandwichStep(trained, codes.map(subnet), step, rate);
         seen.losses.forEach((loss, i) => {
