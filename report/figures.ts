@@ -87,13 +87,21 @@ function rankFigures(truth: GroundTruth, scores: Values, seed: number, groups: G
   };
 }
 
-/** Agreement of each baseline with the truth, the best overall first. */
-export function baselineFigures(space: Space, truth: GroundTruth, classes: number): Scored[] {
+/**
+ * Agreement of each baseline with the truth, the best overall first.
+ * @param zeroCost scores of the untrained networks, by their names
+ */
+export function baselineFigures(
+  space: Space,
+  truth: GroundTruth,
+  classes: number,
+  zeroCost: Readonly<Record<string, Values>> = {},
+): Scored[] {
   const resolution = space.resolutions.at(-1)!;
   const groups = bandsOf(truth);
   const sizes = baselines(space, truth.subnets, { classes, resolution });
   const mixed = groups && mixedSizes(sizes, truth.accuracies, truth.bands);
-  return [...Object.entries(sizes), ...(mixed ? [[MIX, mixed] as const] : [])]
+  return [...Object.entries(sizes), ...(mixed ? [[MIX, mixed] as const] : []), ...Object.entries(zeroCost)]
     .map(([name, scores]) => {
       const inside = groups && rankFigures(truth, scores, SEED, groups);
       return { figures: { name, ...rankFigures(truth, scores, SEED, null), inside }, scores };

@@ -11,6 +11,7 @@ import { SpaceConfig } from '../configs/space-schema.ts';
 import { readGroundTruth, truthAt } from '../nas/evaluation/ground-truth.ts';
 import type { GroundTruth } from '../nas/evaluation/ground-truth.ts';
 import { Ranking } from '../nas/evaluation/ranking.ts';
+import { ZeroCostRecord } from '../nas/evaluation/zero-cost/config.ts';
 import { BadInput } from '../plan/endings.ts';
 import { FileReference, SelectedSupernet } from '../artifacts/references.ts';
 
@@ -32,6 +33,9 @@ export const ReportConfig = z.strictObject({
       description:
         '`${{ stages.<id>.selected }}` in the order of the table, lists of them among single ones; null where a stage was skipped.',
     }),
+  zero_cost: FileReference.optional().meta({
+    description: '`${{ stages.<scores>.scores }}`: measures of untrained networks, as further baselines.',
+  }),
   averages: z
     .record(z.string().min(1), Average)
     .optional()
@@ -47,7 +51,7 @@ export async function reportOf(root: string, config: ReportConfig): Promise<Repo
   const { space, n_classes: classes, ground_truth: source, ranking } = config;
   const these = counted(await readGroundTruth(space, source), config);
   const { truth } = these;
-  const ordered = baselineFigures(space, truth, classes);
+  const ordered = baselineFigures(space, truth, classes, await zeroCostOf(root, config, these));
   const supernets = config.supernets.flat().filter((supernet) => supernet !== null);
   return {
     groundTruth: { ...source, subnets: truth.subnets.length, heldOut: config.subnets === 'held_out' },
@@ -71,6 +75,23 @@ function counted(truth: GroundTruth, { subnets, ground_truth: { file } }: Report
     );
   }
   return { truth: truthAt(truth, positions), positions, listed: truth.subnets.length };
+}
+
+/** @throws BadInput where another ground truth was scored */
+async function zeroCostOf(
+  root: string,
+  { zero_cost: source, ground_truth: truth }: ReportConfig,
+  { positions }: Counted,
+): Promise<Record<string, number[]>> {
+  if (source === undefined) return {};
+  const { ground_truth: scored, scores } = ZeroCostRecord.parse(JSON.parse(await readResult(root, source)));
+  if (scored === truth.sha256) {
+    const entries = Object.entries(scores).map(([name, all]) => [name, positions.map((position) => all[position]!)]);
+    return Object.fromEntries(entries);
+  }
+  throw new BadInput(
+    `${source.file}: expected scores of the subnets of ${truth.file}, got those of another ground truth; score its subnets`,
+  );
 }
 
 async function rankingOf(root: string, ranking: Ranking | null): Promise<Pick<Report, 'ranking' | 'prediction'>> {

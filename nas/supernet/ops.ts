@@ -23,6 +23,15 @@ export function reluGradient(dy: Tensor, y: Tensor): Tensor {
   return run('ReluGrad', [], [dy, y]);
 }
 
+/** -1, 0 or 1 for each element. */
+export function sign(x: Tensor): Tensor {
+  return run('Sign', [], [x]);
+}
+
+export function absolute(x: Tensor): Tensor {
+  return run('Abs', [], [x]);
+}
+
 /** a + b with broadcasting. */
 export function add(a: Tensor, b: Tensor): Tensor {
   return run('AddV2', [], [a, b]);

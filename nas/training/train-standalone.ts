@@ -4,7 +4,6 @@ import type { Outputs, ProcessLine } from '../process/harness.ts';
 import type { Job } from '../process/protocol.ts';
 import { parseArchCode } from '../space/arch-code.ts';
 import { subnetOf } from '../space/space.ts';
-import type { Space, Subnet } from '../space/space.ts';
 import type { Ranks } from '../supernet/ranks.ts';
 import { Supernet } from '../supernet/supernet.ts';
 import { computingWith } from '../supernet/tensorflow.ts';
@@ -17,6 +16,7 @@ import type { StandaloneResult } from '../evaluation/ground-truth.ts';
 import { watchOf } from './test-epoch.ts';
 import { trainEpoch } from './train-epoch.ts';
 import { openDataset } from '../data/open.ts';
+import { spaceAround } from '../space/around.ts';
 
 /**
  * `train-standalone`: one subnet alone, once with each seed (method, section 4), on images that no supernet sees; its
@@ -121,21 +121,6 @@ export function standaloneResult(
     runs: seeds.map((seed, run) => ({ seed, top1: accuracies[run]!, top5: percent(correct.top5[run]!) })),
     mean,
     standardError: n > 1 ? Math.sqrt(variance / n) : null,
-  };
-}
-
-/** The smallest space that the subnet is in: nothing is built that it does not use, but for mids narrower than their stage. */
-function spaceAround(space: Space, { stem, stages }: Subnet): Space {
-  return {
-    ...space,
-    stem: { ...space.stem, base: stem },
-    stages: space.stages.map((stage, index) => {
-      const blocks = stages[index]!;
-      const base = Math.max(...blocks.flatMap(({ mid, out }) => [mid, out]));
-      return { ...stage, base, depth: [blocks.length, blocks.length] };
-    }),
-    ratios: [1],
-    divisor: 1,
   };
 }
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { CommandConfig } from './command.ts';
-import { evaluationCost, searchCost, standaloneTrainingCost, supernetTrainingCost } from './cost.ts';
+import { evaluationCost, searchCost, standaloneTrainingCost, supernetTrainingCost, zeroCostCost } from './cost.ts';
 import { DAY, defineKind } from './kind.ts';
 import type { Kind } from './kind.ts';
 import { EvaluateSubnetsConfig } from '../../nas/evaluation/config.ts';
@@ -9,6 +9,7 @@ import { MergeResultsConfig, mergeResults } from '../../nas/evaluation/merge.ts'
 import { originalNames, Ranking } from '../../nas/evaluation/ranking.ts';
 import { SearchSubnetsConfig } from '../../nas/evaluation/search/config.ts';
 import { wrongSubnets } from '../../nas/evaluation/subnet-set.ts';
+import { ZeroCostConfig } from '../../nas/evaluation/zero-cost/config.ts';
 import { TrainStandaloneConfig, TrainSupernetConfig } from '../../nas/training/config.ts';
 import { BadInput } from '../../plan/endings.ts';
 import { report } from '../../pages/report.ts';
@@ -90,6 +91,17 @@ const searchSubnets = defineKind({
   cost: searchCost,
 });
 
+const zeroCost = defineKind({
+  name: 'zero-cost-scores',
+  codeVersion: 1,
+  summary: 'scores the subnets of a ground truth by measures that need no training: gradient norm, SynFlow, NASWOT',
+  schema: ZeroCostConfig,
+  lists: ['ground_truth'],
+  runs: { as: 'process', entry: 'nas/evaluation/main.ts' },
+  samples: () => ({ scores: sampleFile }),
+  cost: (config, { ground_truth: groundTruth = [] }) => zeroCostCost(config, groundTruth),
+});
+
 const merging = defineKind({
   name: 'merge-results',
   codeVersion: 2,
@@ -156,6 +168,7 @@ export const kinds: ReadonlyMap<string, Kind> = new Map(
     trainStandalone,
     evaluateSubnets,
     searchSubnets,
+    zeroCost,
     merging,
     reporting,
     tabulating,

@@ -2,6 +2,7 @@ import { partImages } from '../../configs/dataset-schema.ts';
 import type { SearchSubnetsConfig } from '../../nas/evaluation/search/config.ts';
 import type { EvaluateSubnetsConfig } from '../../nas/evaluation/config.ts';
 import { evaluatedPositions } from '../../nas/evaluation/predictor/predictor.ts';
+import type { ZeroCostConfig } from '../../nas/evaluation/zero-cost/config.ts';
 import { sampledSubnets } from '../../nas/evaluation/subnet-set.ts';
 import { walkCosts } from '../../nas/evaluation/walk/prefix-tree.ts';
 import { parseArchCode } from '../../nas/space/arch-code.ts';
@@ -211,6 +212,24 @@ export function searchCost(config: SearchSubnetsConfig): Cost {
   const sample = { count: budget, seed, way: 'random' } as const;
   const whole = { parts: 1, part: 1, cut: 'tree', test_set: 0, chunk: config.population, budget: null } as const;
   return evaluationCost({ ...config, ...whole, subnets: { sample } }, []);
+}
+
+/** Passes over the images forward, and forward and back; two over a single one. */
+export function zeroCostCost(config: ZeroCostConfig, groundTruth: readonly ListedSubnet[]): Cost {
+  const { space, n_classes: classes, seeds, batch_size: batchSize } = config;
+  const subnets = groundTruth.map(({ subnet }) => subnet);
+  const passes = seeds.length * ((1 + PASSES_OF_TRAINING) * batchSize + 2);
+  const largest = subnetOf(space, maxArchitecture(space));
+  return {
+    gmacs: (passes * measured(space, subnets, space.resolutions.at(-1) ?? 0, classes)) / GIGA,
+    traffic: passes * testedMaps(space, subnets) * ACCESSES_TRAINED * FLOAT_BYTES,
+    operations: seeds.length * testedConvolutions(space, subnets) * OPERATIONS_TRAINED,
+    memory:
+      supernetParameterCount(space, 1, classes) * FLOAT_BYTES * (seeds.length + 1) +
+      trainingMemory({ batch_size: batchSize, precision: 'float32' }, space, largest),
+    disk: subnets.length * RESULT_BYTES,
+    note: `${subnets.length} subnets × ${seeds.length} seeds × ${batchSize} images × 4`,
+  };
 }
 
 interface TreeCost {
