@@ -17,9 +17,18 @@ export interface CataloguedStage {
 export async function catalogue(root: string, run?: string): Promise<CataloguedStage[]> {
   const store = openStore(root);
   const directories = await store.stages(run);
-  const found = await Promise.all(directories.map((directory) => stageAt(store, directory)));
+  const found: (CataloguedStage | null)[] = [];
+  const row = directories.entries();
+  const readNext = async (): Promise<void> => {
+    // All readers draw from one row.
+    for (const [at, directory] of row) found[at] = await stageAt(store, directory);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, readNext));
   return found.filter((stage) => stage !== null);
 }
+
+/** Were thousands read at once, their texts would all be in memory together, and collecting them would cost a second. */
+const AT_ONCE = 16;
 
 /** One stage by its directory; null where there is none that can be read. */
 export async function stageAt(store: ArtifactStore, directory: string): Promise<CataloguedStage | null> {

@@ -17,7 +17,15 @@ _nas() {
 }
 compdef _nas nas`,
   fish: String.raw`# nas completion fish | source
-complete -c nas -a '(nas complete -- (commandline -opc)[2..] (commandline -ct) 2>/dev/null)'`,
+function __nas_words
+  set -l found (nas complete -- (commandline -opc)[2..] (commandline -ct) 2>/dev/null)
+  if set -q found[1]
+    printf '%s\n' $found
+  else
+    __fish_complete_path (commandline -ct)
+  end
+end
+complete -c nas -f -a '(__nas_words)'`,
 };
 
 export function define(command: Command): void {

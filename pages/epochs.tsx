@@ -4,7 +4,6 @@ import type { Child } from 'hono/jsx';
 import type { EpochRecord } from '../artifacts/manifest.ts';
 import { across, Chart, Dot, px, small, upwards } from './chart.tsx';
 import type { Scale } from './chart.tsx';
-import { trainedStages } from './facts.ts';
 import type { RunFacts, TrainedStage } from './facts.ts';
 import { Figure, Section } from './figure.tsx';
 import { count, figure, percent, range } from './words.ts';
@@ -21,7 +20,7 @@ interface Point {
 }
 
 export function Epochs({ facts }: { readonly facts: RunFacts }) {
-  const stages = trainedStages(facts);
+  const stages = facts.trained;
   if (stages.length === 0) return null;
   const points = pointsOf(stages);
   return (

@@ -29,6 +29,8 @@ export interface RunFacts {
   readonly takenAt: number;
   /** In the order in which they were begun. */
   readonly stages: readonly CataloguedStage[];
+  /** The supernets among them. */
+  readonly trained: readonly TrainedStage[];
   readonly reports: readonly Report[];
   /** By the sha256 of its file: what taus of this run are measured against. */
   readonly truths: ReadonlyMap<string, TruthFacts>;
@@ -88,6 +90,7 @@ export async function readFacts(root: string, run: string, { live, writing }: As
     root,
     takenAt: Date.now(),
     stages,
+    trained: stages.flatMap(trainedStage),
     reports: [...(await readReports(root, stages)), ...(writing === undefined ? [] : [writing.made])],
     truths: await truthsOf(stages),
     rankings: await rankingsOf(root, stages),
@@ -100,9 +103,11 @@ function begunAt({ attempts }: Manifest): number {
   return Date.parse(attempts[0]?.queued ?? '') || 0;
 }
 
-// evaluate.2 before evaluate.10.
+// evaluate.2 before evaluate.10. Made once: `localeCompare` makes one for each comparison.
+const names = new Intl.Collator('en', { numeric: true });
+
 function order(a: CataloguedStage, b: CataloguedStage): number {
-  return a.directory.localeCompare(b.directory, 'en', { numeric: true });
+  return names.compare(a.directory, b.directory);
 }
 
 /** What a stage that ranks the ground truth has in its config. */
@@ -186,26 +191,14 @@ const Trained = z.looseObject({
   ground_truth: z.looseObject({ sha256: z.string() }),
 });
 
-/** The supernets of a run, in the order in which they were begun. */
-export function trainedStages({ stages }: Pick<RunFacts, 'stages'>): TrainedStage[] {
-  return stages.flatMap(({ directory, manifest }) => {
-    const config = Trained.safeParse(manifest.config);
-    const epoch = manifest.selection?.epoch ?? bestFirst('latest-of-the-best', manifest.epochs)[0]?.epoch;
-    const record = manifest.epochs.find((one) => one.epoch === epoch);
-    if (!config.success || record === undefined) return [];
-    const { groups, epochs: planned, ground_truth: truth } = config.data;
-    const isChosen = manifest.selection !== null;
-    return [
-      {
-        id: manifest.stage,
-        directory,
-        groups,
-        record,
-        isChosen,
-        truth: truth.sha256,
-        epochs: manifest.epochs,
-        planned,
-      },
-    ];
-  });
+function trainedStage({ directory, manifest }: CataloguedStage): TrainedStage[] {
+  const epoch = manifest.selection?.epoch ?? bestFirst('latest-of-the-best', manifest.epochs)[0]?.epoch;
+  const record = manifest.epochs.find((one) => one.epoch === epoch);
+  if (record === undefined) return [];
+  const config = Trained.safeParse(manifest.config);
+  if (!config.success) return [];
+  const { groups, epochs: planned, ground_truth: truth } = config.data;
+  const isChosen = manifest.selection !== null;
+  const { stage: id, epochs } = manifest;
+  return [{ id, directory, groups, record, isChosen, truth: truth.sha256, epochs, planned }];
 }

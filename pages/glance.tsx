@@ -1,7 +1,6 @@
 import path from 'node:path';
 import { isS3 } from '../artifacts/paths.ts';
 import type { Child } from 'hono/jsx';
-import { trainedStages } from './facts.ts';
 import type { LiveFacts, RunFacts, TrainedStage } from './facts.ts';
 import { count, figure, range } from './words.ts';
 import type { Interval } from '../nas/evaluation/agreement.ts';
@@ -77,7 +76,7 @@ function names(all: readonly string[]): string {
 
 /** The supernet with the largest tau, of equals the last. */
 function bestOf(facts: RunFacts): TrainedStage | null {
-  return trainedStages(facts).reduce<TrainedStage | null>(
+  return facts.trained.reduce<TrainedStage | null>(
     (best, one) => ((one.record.tau ?? -2) >= (best?.record.tau ?? -2) ? one : best),
     null,
   );

@@ -1,6 +1,5 @@
 import path from 'node:path';
 import { group } from 'd3-array';
-import { trainedStages } from './facts.ts';
 import type { RunFacts, TrainedStage, TruthFacts } from './facts.ts';
 import { Section } from './figure.tsx';
 import { shortPath } from './glance.tsx';
@@ -58,7 +57,7 @@ export function Ladder({ facts }: { readonly facts: RunFacts }) {
 
 function scaledIn(facts: RunFacts): Scaled[] {
   const reported = new Set(facts.reports.flatMap(({ supernets }) => supernets.map(({ file }) => file)));
-  const others = trainedStages(facts).filter(({ record }) => record.file === null || !reported.has(record.file));
+  const others = facts.trained.filter(({ record }) => record.file === null || !reported.has(record.file));
   return [
     ...facts.reports.map((report) => scaledOfReport(facts, report)),
     ...[...group(others, ({ truth }) => truth)].map(([truth, own]) => scaledOfManifests(own, facts.truths.get(truth))),

@@ -1,5 +1,4 @@
 import { across, Chart, Dot, small, upwards } from './chart.tsx';
-import { trainedStages } from './facts.ts';
 import type { RunFacts, TrainedStage, TruthFacts } from './facts.ts';
 import { Figure, Section } from './figure.tsx';
 import { count, figure } from './words.ts';
@@ -8,7 +7,7 @@ const MOST = 12;
 
 /** What a supernet gives to the subnets of the ground truth, against what they reach alone; every subnet is named. */
 export function Truth({ facts }: { readonly facts: RunFacts }) {
-  const drawn = trainedStages(facts).flatMap((stage) => {
+  const drawn = facts.trained.flatMap((stage) => {
     const measured = facts.truths.get(stage.truth);
     return measured === undefined || measured.truth.names.length !== stage.record.groundTruth.length
       ? []

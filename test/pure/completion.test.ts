@@ -1,6 +1,6 @@
 import path from 'node:path';
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { complete } from '../../cli/complete.ts';
 import { completionScripts } from '../../cli/completion.ts';
@@ -47,3 +47,35 @@ test('bash asks for the words before the cursor and takes those that begin as it
   expect(execFileSync('bash', ['-c', program], { encoding: 'utf8' })).toBe('few-shot-2 few-shot-3\n');
   expect(readFileSync(asked, 'utf8')).toBe('complete -- select search few\n');
 });
+
+const has = (shell: string): boolean => spawnSync(shell, ['--version']).status === 0;
+
+test.runIf(has('zsh'))('zsh asks for the words before the cursor, and takes all of them to choose from', () => {
+  const asked = path.join(temporaryFolder(), 'asked');
+  const program = `compdef() { :; }
+    compadd() { print -r -- "\${(P)2}"; }
+    ${completionScripts['zsh']}
+    nas() { echo "$@" > ${asked}; printf '%s\n' one-shot few-shot-2; }
+    words=(nas select search few); CURRENT=4; _nas`;
+  expect(execFileSync('zsh', ['-f', '-c', program], { encoding: 'utf8' })).toBe('one-shot few-shot-2\n');
+  expect(readFileSync(asked, 'utf8')).toBe('complete -- select search few\n');
+});
+
+test.runIf(has('fish'))(
+  'fish takes the words that begin as the one before the cursor, and files where there are none',
+  () => {
+    const folder = temporaryFolder();
+    const asked = path.join(folder, 'asked');
+    const completed = (line: string): string => {
+      const program = `${completionScripts['fish']}
+      function nas; echo $argv > ${asked}; test $argv[3] = start; or printf '%s\\n' one-shot few-shot-2 few-shot-3; end
+      complete -C '${line}'`;
+      return execFileSync('fish', ['--no-config', '-c', program], { cwd: folder, encoding: 'utf8' });
+    };
+    expect(completed('nas select search few')).toBe('few-shot-2\nfew-shot-3\n');
+    expect(readFileSync(asked, 'utf8')).toBe('complete -- select search few\n');
+    expect(completed('nas select search ')).toBe('few-shot-2\nfew-shot-3\none-shot\n');
+    writeFileSync(path.join(folder, 'mine.yml'), '');
+    expect(completed('nas start mi')).toBe('mine.yml\n');
+  },
+);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readFacts, trainedStages } from '../../pages/facts.ts';
+import { readFacts } from '../../pages/facts.ts';
 import { runFile } from '../../pages/run-page.tsx';
 import { paretoFront } from '../../nas/evaluation/pareto.ts';
 import { BadInput } from '../../plan/endings.ts';
@@ -32,7 +32,7 @@ test('the ladder has tau and interval of every supernet’s chosen epoch, beside
   ]);
   const [truth] = facts.truths.values();
   expect(shown).toEqual([
-    ...trainedStages(facts).map(({ id, record }) => [id, record.tau, record.interval?.[0]]),
+    ...facts.trained.map(({ id, record }) => [id, record.tau, record.interval?.[0]]),
     ...truth!.baselines.map(({ name, tau }) => [name, tau.estimate, tau.low]),
   ]);
   expect(truth!.baselines).toHaveLength(4);
