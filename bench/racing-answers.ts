@@ -14,7 +14,7 @@ import type { Space, Subnet } from '../nas/space/space.ts';
 import { parseSubnetList } from '../nas/space/subnet-list.ts';
 import { root } from '../runtime/layout.ts';
 
-// What races are run on: which images each of many subnets has right.
+// What races are run on: how many of the first images, and how many of the rest, each of many subnets has right.
 
 /** Subnets with their answers, and those whose accuracy is known otherwise. */
 export interface Answered {
@@ -23,8 +23,8 @@ export interface Answered {
   readonly images: number;
   /** Images that BN statistics of a subnet are gathered on. */
   readonly calibration: number;
-  /** A bit for each image, by subnet. */
-  readonly answers: readonly Uint8Array[];
+  /** Right ones among the first images and among the rest, by subnet. */
+  readonly answers: readonly Right[];
   readonly truths: readonly {
     readonly name: string;
     readonly subnets: readonly number[];
@@ -32,17 +32,30 @@ export interface Answered {
   }[];
 }
 
+type Right = readonly [first: number, rest: number];
+
 const CALIBRATION = { part: 'calibration', batches: 4, batch_size: 250 } as const;
 /** Subnets tested at once, and kept. */
 const CHUNK = 100;
 
 /**
  * Answers of a trained Fashion-MNIST supernet, to subnets of the ground truths and to random ones.
- * @param known a file with answers of an earlier call, which gets those that it does not have
+ * @param share of the images that are the first
+ * @param known a file with answers of an earlier call with that share, which gets those that it does not have
  */
 export async function answersOfSupernet(
   file: string,
-  { groups, count, known }: { readonly groups: number; readonly count: number; readonly known: string | undefined },
+  {
+    groups,
+    count,
+    share,
+    known,
+  }: {
+    readonly groups: number;
+    readonly count: number;
+    readonly share: number;
+    readonly known: string | undefined;
+  },
 ): Promise<Answered> {
   const space = spaceNamed('fashion');
   const config = join(root, 'configs', 'datasets', 'fashion.yml');
@@ -58,6 +71,9 @@ export async function answersOfSupernet(
   }
   subnets.push(...sampledSubnets(space, { count, seed: 0, way: 'random' }).map(({ subnet }) => subnet));
 
+  const images = dataset.part('test').size;
+  const every = Int32Array.from({ length: images }, (_, image) => image);
+  const halves = [every.subarray(0, Math.ceil(share * images)), every.subarray(Math.ceil(share * images))];
   const answers = known !== undefined && existsSync(known) ? readAnswers(known).slice(0, subnets.length) : [];
   if (answers.length < subnets.length) {
     const [{ testSubnets }, { loadSupernet }] = await Promise.all([
@@ -65,28 +81,27 @@ export async function answersOfSupernet(
       import('../nas/supernet/weights.ts'),
     ]);
     const net = loadSupernet(file, { space, classes: dataset.classes, groups });
-    const test = { part: 'test', batch_size: 500, noted: true } as const;
     const watch = { onProgress: () => {}, shouldStop: () => false };
     while (answers.length < subnets.length) {
       const some = subnets.slice(answers.length, answers.length + CHUNK);
-      const scores = await testSubnets(net, some, dataset, { calibration: CALIBRATION, test }, watch);
-      if (scores === 'stopped') throw new Error('evaluation: expected scores, got stopped');
-      answers.push(...scores.map(({ right }) => right!));
-      if (known !== undefined) writeAnswers(known, answers);
+      const right: number[][] = [];
+      for (const positions of halves) {
+        const test = { part: 'test', batch_size: 500, positions } as const;
+        const scores = await testSubnets(net, some, dataset, { calibration: CALIBRATION, test }, watch);
+        if (scores === 'stopped') throw new Error('evaluation: expected scores, got stopped');
+        right.push(scores.map(({ top1 }) => top1));
+      }
+      answers.push(...some.map((_, at): Right => [right[0]![at]!, right[1]![at]!]));
+      if (known !== undefined) writeFileSync(known, JSON.stringify(answers));
     }
     net.dispose();
   }
   const calibration = CALIBRATION.batches * CALIBRATION.batch_size;
-  return { space, subnets, images: dataset.part('test').size, calibration, answers, truths };
+  return { space, subnets, images, calibration, answers, truths };
 }
 
-function readAnswers(file: string): Uint8Array[] {
-  const texts = z.array(z.base64()).parse(JSON.parse(readFileSync(file, 'utf8')));
-  return texts.map((text) => new Uint8Array(Buffer.from(text, 'base64')));
-}
-
-function writeAnswers(file: string, answers: readonly Uint8Array[]): void {
-  writeFileSync(file, JSON.stringify(answers.map((bits) => Buffer.from(bits).toString('base64'))));
+function readAnswers(file: string): Right[] {
+  return z.array(z.tuple([z.int(), z.int()])).parse(JSON.parse(readFileSync(file, 'utf8')));
 }
 
 const IMAGES = 50_000;
@@ -99,7 +114,10 @@ const SPREAD = 2.5;
  * those of the image. Each subnet's are such that it is expected to have the accuracy of the table.
  * @param file real accuracies of a supernet, {"archN": top-1 in percent}, as JSON or .json.gz
  */
-export function answersOfTable(file: string, count: number): Answered {
+export function answersOfTable(
+  file: string,
+  { count, share }: { readonly count: number; readonly share: number },
+): Answered {
   const space = spaceNamed('imagenet');
   const list = 'configs/subnets/cvpr2022-track1.txt';
   const bytes = readFileSync(file);
@@ -111,13 +129,13 @@ export function answersOfTable(file: string, count: number): Answered {
   const some = Array.from(random.shuffle(scored.length).subarray(0, count), (position) => scored[position]!);
   const accuracies = Float64Array.from(some, ({ id }) => table[id]!);
   const easy = Float64Array.from({ length: IMAGES }, () => SPREAD * random.normal());
-  const answers = some.map((_, at) => {
+  const answers = some.map((_, at): Right => {
     const able = abilityFor(accuracies[at]! / 100, easy);
-    const bits = new Uint8Array(Math.ceil(IMAGES / 8));
-    for (let image = 0; image < IMAGES; image++) {
-      if (random.uniform() < chance(able + easy[image]!)) bits[image >> 3]! |= 1 << (image & 7);
+    const right = [0, 0] as [number, number];
+    for (const [image, ease] of easy.entries()) {
+      if (random.uniform() < chance(able + ease)) right[image < Math.ceil(share * IMAGES) ? 0 : 1]++;
     }
-    return bits;
+    return right;
   });
   const subnets = some.map(({ subnet }) => subnet);
   const truths = [{ name: 'the table', subnets: [...subnets.keys()], accuracies }];

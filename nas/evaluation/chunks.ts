@@ -13,20 +13,13 @@ const number = z
   .nullable()
   .transform((value) => value ?? NaN);
 
-const bits = z.base64().transform((text) => new Uint8Array(Buffer.from(text, 'base64')));
-
-const Scores = z.array(
-  z.strictObject({ top1: count, top5: count, images: count, crossEntropy: number, right: bits.optional() }),
-);
+const Scores = z.array(z.strictObject({ top1: count, top5: count, images: count, crossEntropy: number }));
 
 /** Records the scores of the subnets from position `from` on. */
 export async function commitChunk(stage: HeldStage, from: number, scores: readonly Score[]): Promise<void> {
   const to = from + scores.length;
   const file = `${stage.directory}/chunks/${from}-${to}.json`;
-  const written = scores.map(({ right, ...score }) =>
-    right === undefined ? score : { ...score, right: Buffer.from(right).toString('base64') },
-  );
-  await stage.commit([{ file, content: `${JSON.stringify(written)}\n` }], (manifest, [saved]) => {
+  await stage.commit([{ file, content: `${JSON.stringify(scores)}\n` }], (manifest, [saved]) => {
     const earlier = manifest.chunks.filter((chunk) => chunk.to <= from);
     return { ...manifest, chunks: [...earlier, { from, to, file, sha256: saved!.sha256 }] };
   });

@@ -63,11 +63,12 @@ export const Threads = positive.meta({
 export const Racing = z
   .strictObject({
     pilots: z.int().min(FEWEST_OBSERVATIONS).meta({
-      description: 'Subnets of each part that are tested on all images first, chosen over depth and size.',
+      description:
+        'Subnets of each part that are tested on all images whatever comes, chosen over depth and size: they tell how far the estimates of others may be off.',
       unit: 'subnets',
     }),
     share: z.number().gt(0).lt(1).meta({
-      description: 'Share of the images that all others are tested on: those on which the pilots differ most.',
+      description: 'Share of the images that all subnets are tested on: the first, balanced over the classes.',
       unit: 'share',
     }),
     top: positive.meta({

@@ -20,8 +20,6 @@ interface Evaluation {
   /** Images that BN statistics are averaged over: the same batches for every subnet. */
   readonly calibration: Batches;
   readonly test: Batches;
-  /** Among how many images the tested ones have their positions, where scores are to say which of them were right. */
-  readonly noting?: number | undefined;
   /** How far it is: `batch` of the phase (from 0) and the share of that batch, 0..1. */
   readonly onProgress?: (progress: { phase: 'calibrating' | 'evaluating'; batch: number; share: number }) => void;
   /** Asked several times a second; true ends the evaluation with 'stopped'. */
@@ -39,9 +37,9 @@ const TURN_EVERY_MS = 50;
 export async function evaluateSubnets(
   net: Supernet,
   subnets: readonly Subnet[],
-  { calibration, test, noting, onProgress, shouldStop }: Evaluation,
+  { calibration, test, onProgress, shouldStop }: Evaluation,
 ): Promise<Score[] | 'stopped'> {
-  const tallies = subnets.map(() => new Tally(noting));
+  const tallies = subnets.map(() => new Tally());
   const walk = new TreeWalk(net, subnets);
 
   const pass = async (
@@ -76,10 +74,8 @@ export async function evaluateSubnets(
   try {
     if (!(await pass('calibrating', calibration, (images) => walk.calibrate(images)))) return 'stopped';
     walk.settle();
-    const tested = await pass('evaluating', test, (images, { labels, indices }) =>
-      walk.test(images, (sharing, logits) =>
-        sharing.forEach((subnet) => tallies[subnet]!.add(logits, labels, indices)),
-      ),
+    const tested = await pass('evaluating', test, (images, { labels }) =>
+      walk.test(images, (sharing, logits) => sharing.forEach((subnet) => tallies[subnet]!.add(logits, labels))),
     );
     return tested ? tallies.map((tally) => tally.score()) : 'stopped';
   } finally {
@@ -95,8 +91,6 @@ export interface TestImages {
     readonly batch_size: number;
     /** Of the images, ascending; all of the part where absent. */
     readonly positions?: Int32Array | undefined;
-    /** Whether scores are to say which images were right. */
-    readonly noted?: boolean | undefined;
   };
 }
 
@@ -123,7 +117,7 @@ export async function testSubnets(
   { onProgress, shouldStop }: TestWatch,
 ): Promise<Score[] | 'stopped'> {
   const [calibrated, tested] = [dataset.part(calibration.part), dataset.part(test.part)];
-  const { batch_size: batchSize, positions, noted = false } = test;
+  const { batch_size: batchSize, positions } = test;
   const evaluating = Math.ceil((positions?.length ?? tested.size) / batchSize);
   const batches = { calibrating: calibration.batches, evaluating };
   return await evaluateSubnets(net, subnets, {
@@ -132,7 +126,6 @@ export async function testSubnets(
       limit: calibration.batches * calibration.batch_size,
     }),
     test: plainBatches(dataset, tested, { batchSize, positions }),
-    noting: noted ? tested.size : undefined,
     onProgress: ({ phase, batch, share }) => {
       const before = phase === 'calibrating' ? 0 : batches.calibrating;
       const ofTest = { step: before + batch, steps: batches.calibrating + batches.evaluating };

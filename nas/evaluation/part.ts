@@ -48,9 +48,8 @@ export async function evaluatePart(job: Job, line: ProcessLine, stage: HeldStage
   for (let heat = nextHeat(race, scores); heat !== null; heat = nextHeat(race, scores)) {
     const from = scores.length;
     const subnetsTotal = scoresInAll(race, scores);
-    const { images: positions, noted } = heat;
     const chunk = heat.subnets.slice(0, config.chunk).map((at) => part[at]!.subnet);
-    const images = { calibration, test: { part: tested, batch_size, positions, noted } } as const;
+    const images = { calibration, test: { part: tested, batch_size, positions: heat.images } } as const;
     const result = await testSubnets(net, chunk, dataset, images, {
       onProgress: ({ phase, share: ofBatch, ofTest }) => {
         const done = from + (chunk.length * (ofTest.step + ofBatch)) / ofTest.steps;

@@ -7,8 +7,6 @@ export interface Score {
   readonly images: number;
   /** Mean over the images, in nats. */
   readonly crossEntropy: number;
-  /** A bit for each image of the part, by its position: whether its class had the largest logit. Only where that was asked for. */
-  readonly right?: Uint8Array | undefined;
 }
 
 /** Adds up a subnet's score batch by batch. */
@@ -17,18 +15,9 @@ export class Tally {
   #top5 = 0;
   #images = 0;
   #loss = 0;
-  readonly #right: Uint8Array | undefined;
 
-  /** @param noting among how many images those have their positions that were right; none are noted where absent */
-  constructor(noting?: number) {
-    this.#right = noting === undefined ? undefined : new Uint8Array(Math.ceil(noting / 8));
-  }
-
-  /**
-   * @param logits [labels, classes]
-   * @param positions of the images in their part; where they are to be noted
-   */
-  add(logits: Float32Array, labels: Int32Array, positions?: Int32Array): void {
+  /** @param logits [labels, classes] */
+  add(logits: Float32Array, labels: Int32Array): void {
     const classes = logits.length / labels.length;
     for (const [image, label] of labels.entries()) {
       const own = logits[image * classes + label]!;
@@ -40,10 +29,7 @@ export class Tally {
         if (!(difference < 0) && (difference !== 0 || at < image * classes + label)) ahead++;
         sum += Math.exp(difference);
       }
-      if (ahead < 1) {
-        this.#top1++;
-        if (this.#right && positions) note(this.#right, positions[image]!);
-      }
+      if (ahead < 1) this.#top1++;
       if (ahead < 5) this.#top5++;
       this.#loss += Math.log(sum);
     }
@@ -51,21 +37,6 @@ export class Tally {
   }
 
   score(): Score {
-    return {
-      top1: this.#top1,
-      top5: this.#top5,
-      images: this.#images,
-      crossEntropy: this.#loss / this.#images,
-      ...(this.#right && { right: this.#right }),
-    };
+    return { top1: this.#top1, top5: this.#top5, images: this.#images, crossEntropy: this.#loss / this.#images };
   }
-}
-
-function note(bits: Uint8Array, position: number): void {
-  bits[position >> 3]! |= 1 << (position & 7);
-}
-
-/** Whether the image at that position was right. */
-export function isRight(bits: Uint8Array, position: number): boolean {
-  return ((bits[position >> 3]! >> (position & 7)) & 1) === 1;
 }

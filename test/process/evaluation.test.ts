@@ -187,18 +187,19 @@ test('killed, it goes on at its last recorded chunk, to the same bytes', async (
 });
 
 test('raced, it says what each accuracy rests on, and killed it goes on to the same bytes', async () => {
-  const race = { parts: 1, chunk: 8, racing: { pilots: 20, share: 0.3, top: 2 } };
+  const subnets = { sample: { count: 40, seed: 1, way: 'random' } } as const;
+  const race = { subnets, parts: 1, chunk: 10, racing: { pilots: 20, share: 0.9, top: 1 } };
   const undisturbed = await resultsWithSupernet();
   const part = await partOf(await evaluate(undisturbed, race));
   const rows = parseTable(filesIn(undisturbed)['table.csv']!, 'table.csv');
-  expect(rows).toHaveLength(24);
-  expect(new Set(rows.map(({ images }) => images))).toEqual(new Set([60, 200]));
+  expect(rows).toHaveLength(40);
+  expect(new Set(rows.map(({ images }) => images))).toEqual(new Set([180, 200]));
   expect(rows.filter(({ images }) => images === 200).length).toBeGreaterThanOrEqual(20);
   expect(RankingSet.parse(JSON.parse(filesIn(undisturbed)['set.json']!)).racing).toEqual(race.racing);
   const { rows: ranked } = await merged(undisturbed, [part]);
   expect(ranked.toSorted(byId)).toEqual(rows.toSorted(byId));
   const all = await resultsWithSupernet();
-  await partOf(await evaluate(all, { parts: 1, chunk: 100 }));
+  await partOf(await evaluate(all, { subnets, parts: 1, chunk: 100 }));
   const alone = new Map(parseTable(filesIn(all)['table.csv']!, 'table.csv').map((row) => [row.id, row]));
   for (const { id, top1, images } of rows) {
     if (images === 200) expect(Math.abs(top1 - alone.get(id)!.top1), id).toBeLessThanOrEqual(0.5);
@@ -206,7 +207,7 @@ test('raced, it says what each accuracy rests on, and killed it goes on to the s
 
   const results = await resultsWithSupernet();
   const first = await evaluate(results, race);
-  await afterChunks(results, 4);
+  await afterChunks(results, 5);
   first.child.kill('SIGKILL');
   await first.ended;
   await partOf(await evaluate(results, race, 2));

@@ -13,7 +13,7 @@ import { golden, GOLDEN_CLASSES, goldenImages, goldenSupernet, imagenet } from '
 import { isLong } from '../support/long.ts';
 import { referenceLogits } from '../support/reference.ts';
 import { committedSpace } from '../support/spaces.ts';
-import { isRight, Tally } from '../../nas/evaluation/score.ts';
+import { Tally } from '../../nas/evaluation/score.ts';
 import type { Score } from '../../nas/evaluation/score.ts';
 
 const CLASSES = 10;
@@ -242,29 +242,6 @@ test('however many batches there are to calibrate on, statistics are their mean'
   const [walked] = await scores(net, [subnet!], calibration, tested);
   const alone = scoreOf(referenceLogits(net, subnet!, calibration, tested), tested);
   expect(walked!.crossEntropy).toBeCloseTo(alone.crossEntropy, 4);
-  net.dispose();
-});
-
-test('it is noted of each image whether it was right, as the logits say', async () => {
-  const net = randomSupernet(space, 1);
-  const [calibration] = batches(space, 'calibration', 1, 60);
-  const places = [Int32Array.of(7, 0, 3, 12), Int32Array.of(1, 2, 15, 9)];
-  const tested = batches(space, 'test', 2, 4).map((batch, at) => ({ ...batch, indices: places[at]! }));
-  const subnets = randomSubnets(space, 4);
-  const result = await evaluateSubnets(net, subnets, { calibration: [calibration!], test: tested, noting: 16 });
-  if (result === 'stopped') throw new Error('expected scores, got stopped');
-  for (const [at, { top1, right }] of result.entries()) {
-    const logits = referenceLogits(net, subnets[at]!, [calibration!], tested);
-    const noted = [...Array(16).keys()].filter((position) => isRight(right!, position));
-    expect(noted).toHaveLength(top1);
-    const expected = tested.flatMap(({ labels, indices }, batch) =>
-      [...indices].filter((_, image) => {
-        const row = [...logits[batch]!.subarray(image * CLASSES, (image + 1) * CLASSES)];
-        return row.indexOf(Math.max(...row)) === labels[image];
-      }),
-    );
-    expect(noted).toEqual(expected.toSorted((a, b) => a - b));
-  }
   net.dispose();
 });
 

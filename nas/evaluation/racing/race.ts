@@ -3,14 +3,13 @@ import type { Estimate } from './estimate.ts';
 import type { EvaluateSubnetsConfig } from '../config.ts';
 import { chooseSubnets } from '../predictor/predictor.ts';
 import type { Subnet } from '../../space/space.ts';
-import { countsWithoutOwn, tellingImages } from './images.ts';
 import type { Score } from '../score.ts';
 
 // Which subnets of a part are tested on which images, where not every subnet is tested on all of them:
 //
-// 1. Pilots are tested on all images.
-// 2. All subnets are tested on the images on which the pilots differ most: where all are right, or all wrong, nobody is told apart.
-//    From the pilots it is known what such a score means for all images.
+// 1. All subnets are tested on the first images, which are balanced over the classes.
+// 2. Pilots are tested on the rest too. From them it is known what a score on the first images means for all of them, and how
+//    far that may be off.
 // 3. Those that may be among the best are tested on the rest: their scores are then what they would be without a race.
 //
 // It follows from the config and the scores so far, so that a killed part goes on where it was.
@@ -34,8 +33,6 @@ export interface Heat {
   readonly subnets: readonly number[];
   /** Ascending; absent: all. */
   readonly images?: Int32Array;
-  /** Whether scores are to say which images were right. */
-  readonly noted?: boolean;
 }
 
 export function raceOf(
@@ -62,41 +59,37 @@ export function nextHeat(race: Race, scores: readonly Score[]): Heat | null {
 /** How many scores a race takes in all, as far as it is known: who is in the last heat is not, before the second is over. */
 export function scoresInAll(race: Race, scores: readonly Score[]): number {
   const heats = heatsSoFar(race, scores);
-  if (race.rules === null || heats.length === 3) return heats.reduce((sum, { subnets }) => sum + subnets.length, 0);
-  const { pilots, top } = race.rules;
-  return pilots.length + race.subnets + Math.min(top, race.subnets - pilots.length);
+  const known = heats.reduce((sum, { subnets }) => sum + subnets.length, 0);
+  if (race.rules === null || heats.length === 3) return known;
+  return known + Math.min(race.rules.top, race.subnets - race.rules.pilots.length);
 }
 
-/** The heats that are known: all up to the first that is not over. */
+/** The heats that are known; the last one is once the others are over. */
 function heatsSoFar(race: Race, scores: readonly Score[]): Heat[] {
   const { subnets, images, rules } = race;
   const all = [...Array(subnets).keys()];
   if (rules === null) return [{ subnets: all }];
   const { pilots, share, top } = rules;
-  const first: Heat = { subnets: pilots, noted: true };
-  if (scores.length < pilots.length) return [first];
-  const telling = tellingImages(scores.slice(0, pilots.length), images, share);
-  const second: Heat = { subnets: all, images: telling };
-  const behind = pilots.length + subnets;
-  if (scores.length < behind) return [first, second];
-  const isTold = new Set(telling);
-  const rest = Int32Array.from([...Array(images).keys()].filter((image) => !isTold.has(image)));
-  const estimates = estimatesOf(race, scores.slice(0, behind));
-  return [first, second, { subnets: unsure(estimates, pilots, top), images: rest }];
+  const every = Int32Array.from({ length: images }, (_, image) => image);
+  const rest = every.subarray(Math.ceil(share * images));
+  const heats = [
+    { subnets: all, images: every.subarray(0, Math.ceil(share * images)) },
+    { subnets: pilots, images: rest },
+  ];
+  const behind = subnets + pilots.length;
+  if (scores.length < behind) return heats;
+  return [...heats, { subnets: unsure(estimatesOf(race, scores.slice(0, behind)), pilots, top), images: rest }];
 }
 
 /** By position in the part, of the scores of the first two heats. */
-function estimatesOf({ images, rules }: Race, scores: readonly Score[]): Estimate[] {
-  const { pilots, share } = rules!;
-  const [whole, partial] = [scores.slice(0, pilots.length), scores.slice(pilots.length)];
-  const counts = countsWithoutOwn(whole, images, share);
-  const estimate = estimator(
-    pilots.map((subnet, at) => ({ whole: whole[at]!, partial: { ...partial[subnet]!, top1: counts[at]! } })),
+function estimatesOf({ subnets, rules }: Race, scores: readonly Score[]): Estimate[] {
+  const wholes = new Map(
+    rules!.pilots.map((subnet, at) => [subnet, summed(scores[subnet]!, scores[subnets + at]!)] as const),
   );
-  const byPilot = new Map(pilots.map((subnet, at) => [subnet, whole[at]!]));
-  return partial.map((score, subnet) => {
-    const { right: _, ...measured } = byPilot.get(subnet) ?? score;
-    return byPilot.has(subnet) ? { ...measured, tested: measured.images, error: 0 } : estimate(score);
+  const estimate = estimator([...wholes].map(([subnet, whole]) => ({ whole, partial: scores[subnet]! })));
+  return scores.slice(0, subnets).map((score, subnet) => {
+    const whole = wholes.get(subnet);
+    return whole ? { ...whole, tested: whole.images, error: 0 } : estimate(score);
   });
 }
 
@@ -113,11 +106,10 @@ function unsure(estimates: readonly Estimate[], pilots: readonly number[], top: 
 /** The scores of the subnets of a race that is over, by their position in the part. */
 export function resultsOf(race: Race, scores: readonly Score[]): (Score | Estimate)[] {
   if (race.rules === null) return [...scores];
-  const { pilots } = race.rules;
-  const results = estimatesOf(race, scores.slice(0, pilots.length + race.subnets));
-  const last = heatsSoFar(race, scores)[2]!.subnets;
-  for (const [at, subnet] of last.entries()) {
-    const whole = summed(scores[pilots.length + subnet]!, scores[pilots.length + race.subnets + at]!);
+  const behind = race.subnets + race.rules.pilots.length;
+  const results = estimatesOf(race, scores.slice(0, behind));
+  for (const [at, subnet] of heatsSoFar(race, scores)[2]!.subnets.entries()) {
+    const whole = summed(scores[subnet]!, scores[behind + at]!);
     results[subnet] = { ...whole, tested: whole.images, error: 0 };
   }
   return results;
