@@ -8,6 +8,7 @@ import { readManifest } from '../../artifacts/results.ts';
 import { loadPipeline } from '../../pipelines/compile.ts';
 import { RankingPart } from '../../nas/evaluation/ranking.ts';
 import { readEvents } from '../support/event-reader.ts';
+import { isLong } from '../support/long.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { withPipelineServer } from '../support/with-pipeline-server.ts';
 import { embeddedServer } from '../../workers/server.ts';
@@ -113,7 +114,8 @@ test('a pipeline goes from images to the merged ranking and its report', { timeo
   expect(curves('again')[0]).toEqual({ events: twoEpochs, log: twoEpochs });
 });
 
-test(
+// process/evaluation.test.ts and pure/predicted-ranking.test.ts have the parts of it.
+test.runIf(isLong)(
   'a budget ranks what it did not evaluate, smooth what it did, and the report says so',
   { timeout: 240_000 },
   async () => {

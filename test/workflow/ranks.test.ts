@@ -134,29 +134,34 @@ test('a stage of two ranks ends in the same bits, whichever rank is killed, halt
   expect(readFileSync(path.join(root, broken.id, 'one-shot/trainer.1.log'), 'utf8')).toContain('main.js');
 }, 240_000);
 
-test('a pause and the end of a worker stop both ranks behind one checkpoint, and the stage goes on to the same bits', async () => {
-  const plan = training(ELSEWHERE);
-  const first = await startWorker();
-  const run = await server.start(plan);
-  await ranksOf(plan, first.pid);
-  const [{ ranks: told } = {}] = (await readRun(server.client, plan.id)).work;
-  expect(told).toEqual({ count: 2, worker: `${first.pid}@${hostname()} cpu,cpu` });
-  await run.handle.signal('pause');
-  await run.untilStage('one-shot', 'paused');
-  expect(stageProcesses(first.pid!, plan.id)).toEqual([]);
-  await run.handle.signal('resume');
-  const ranks = await ranksOf(plan, first.pid);
-  first.kill('SIGTERM');
-  await once(first, 'exit');
-  expect(ranks.filter((pid) => isAlive(pid))).toEqual([]);
-  const { manifest } = await remainsOf(plan);
-  await startWorker();
-  await run.handle.result();
-  const { made, endings } = await remainsOf(plan);
-  expect(endings).toEqual(['Cancelled', 'WorkerShutdown', 'done']);
-  expect(manifest.checkpoints.length).toBeLessThanOrEqual(2);
-  expect(made).toEqual(await undisturbed());
-}, 120_000);
+// stage-process.test.ts has both for a stage of one process.
+test.runIf(isLong)(
+  'a pause and the end of a worker stop both ranks behind one checkpoint, and the stage goes on to the same bits',
+  async () => {
+    const plan = training(ELSEWHERE);
+    const first = await startWorker();
+    const run = await server.start(plan);
+    await ranksOf(plan, first.pid);
+    const [{ ranks: told } = {}] = (await readRun(server.client, plan.id)).work;
+    expect(told).toEqual({ count: 2, worker: `${first.pid}@${hostname()} cpu,cpu` });
+    await run.handle.signal('pause');
+    await run.untilStage('one-shot', 'paused');
+    expect(stageProcesses(first.pid!, plan.id)).toEqual([]);
+    await run.handle.signal('resume');
+    const ranks = await ranksOf(plan, first.pid);
+    first.kill('SIGTERM');
+    await once(first, 'exit');
+    expect(ranks.filter((pid) => isAlive(pid))).toEqual([]);
+    const { manifest } = await remainsOf(plan);
+    await startWorker();
+    await run.handle.result();
+    const { made, endings } = await remainsOf(plan);
+    expect(endings).toEqual(['Cancelled', 'WorkerShutdown', 'done']);
+    expect(manifest.checkpoints.length).toBeLessThanOrEqual(2);
+    expect(made).toEqual(await undisturbed());
+  },
+  120_000,
+);
 
 test('a run that is cancelled stops all ranks behind one checkpoint, which one rank goes on from, and says that bits differ', async () => {
   const plan = training();
