@@ -35,7 +35,7 @@ export class ThreadedStore implements ArtifactStore {
   readonly isFar = true;
   readonly #local: LocalFiles;
   readonly #thread: Worker;
-  readonly #keeping = new Set<Promise<void>>();
+  readonly #keeping = new Map<StoredFile, Promise<void>>();
   readonly #pending = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
   #calls = 0;
 
@@ -63,7 +63,7 @@ export class ThreadedStore implements ArtifactStore {
     next: ManifestContent,
     files: readonly StoredFile[] = [],
   ): Promise<Manifest | null> {
-    await this.#kept();
+    await this.#kept(files);
     return await this.#call('swap', directory, seen, next, files);
   }
 
@@ -77,18 +77,22 @@ export class ThreadedStore implements ArtifactStore {
   // Until its bytes are on disk seconds may pass, for which nobody here has to wait.
   #keep(made: StoredFile): void {
     const keeping = this.#call('keep', made);
-    this.#keeping.add(keeping);
+    this.#keeping.set(made, keeping);
     // One that failed stays, so that whoever needs the file hears of it.
-    keeping.then(() => this.#keeping.delete(keeping)).catch(() => undefined);
+    keeping.then(() => this.#keeping.delete(made)).catch(() => undefined);
   }
 
-  /** Waits until all that was put can be read and sent. */
-  async #kept(): Promise<void> {
-    await Promise.all(this.#keeping);
+  /** Waits until files that were put can be read and sent. */
+  async #kept(files: readonly FileReference[]): Promise<void> {
+    const hashes = new Set(files.map(({ sha256 }) => sha256));
+    const wanted = [...this.#keeping].filter(([{ sha256 }]) => hashes.has(sha256));
+    await Promise.all(wanted.map(([, keeping]) => keeping));
   }
 
   async discard(files: readonly StoredFile[]): Promise<void> {
-    await Promise.allSettled(this.#keeping);
+    // A training asks for this after each checkpoint, and the thread may be busy sending.
+    if (files.length === 0) return;
+    await this.#kept(files).catch(() => undefined);
     await this.#call('discard', files);
   }
 
@@ -105,7 +109,7 @@ export class ThreadedStore implements ArtifactStore {
   }
 
   async hashOf(file: FileReference): Promise<string | null> {
-    await this.#kept();
+    await this.#kept([file]);
     return await this.#call('hashOf', file);
   }
 
@@ -118,7 +122,7 @@ export class ThreadedStore implements ArtifactStore {
   }
 
   async fetch(file: FileReference): Promise<string> {
-    await this.#kept();
+    await this.#kept([file]);
     return await this.#call('fetch', file);
   }
 
