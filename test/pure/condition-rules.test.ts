@@ -105,3 +105,14 @@ test('a condition means what is written, by the grammar of its text', () => {
     { numRuns: 1000 },
   );
 });
+
+test('numbers are compared on both sides of where they are equal, and nothing else has an order', () => {
+  const signs = ['==', '!=', '<', '<=', '>', '>='];
+  const seen = (left: string, right: string): boolean[] =>
+    signs.map((sign) => holds(`${left} ${sign} ${right}`, { params }, []));
+  expect(seen('2', 'params.n')).toEqual([false, true, true, true, false, false]);
+  expect(seen('3', 'params.n')).toEqual([true, false, false, true, false, true]);
+  expect(seen('4', 'params.n')).toEqual([false, true, false, false, true, true]);
+  expect(seen("'a'", 'params.word')).toEqual([true, false, false, false, false, false]);
+  expect(seen('null', 'params.nothing')).toEqual([true, false, false, false, false, false]);
+});
