@@ -27,7 +27,7 @@ export async function catalogue(root: string, run?: string): Promise<CataloguedS
   return found.filter((stage) => stage !== null);
 }
 
-/** Were thousands read at once, their texts would all be in memory together, and collecting them would cost a second. */
+/** Were thousands read at once, their texts would all be in memory together. */
 const AT_ONCE = 16;
 
 /** One stage by its directory; null where there is none that can be read. */
