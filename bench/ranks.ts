@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 import { Supernet } from '../nas/supernet/supernet.ts';
 import { saveSupernet } from '../nas/supernet/weights.ts';
 import { freeAddresses } from '../runtime/collectives/cluster.ts';
+import { ourEnvironment, peerEnvironment } from './device.ts';
 import { benchPython } from './python.ts';
 import { median, startRunner } from './runner.ts';
 import type { Runner } from './runner.ts';
@@ -113,10 +114,11 @@ async function ranksOf(task: TrainTask): Promise<Runner<Answer>[]> {
 
 function ours(task: string, rank: number, addresses: readonly string[], threads: number): Runner<Answer> {
   const runner = ['--import', 'tsx', join(import.meta.dirname, 'ranks-runner.ts')];
-  return startRunner(process.execPath, [...runner, task, String(rank), addresses.join()], {
-    TF_NUM_INTRAOP_THREADS: String(threads),
-    TF_NUM_INTEROP_THREADS: '1',
-  });
+  return startRunner(
+    process.execPath,
+    [...runner, task, String(rank), addresses.join()],
+    ourEnvironment('cpu', threads),
+  );
 }
 
 async function peersOf(task: TrainTask, format: string): Promise<Runner<Answer>[]> {
@@ -124,7 +126,7 @@ async function peersOf(task: TrainTask, format: string): Promise<Runner<Answer>[
   const peer = [join(import.meta.dirname, 'train_pytorch.py'), fileOf('peers', forPython(task)), format];
   return Array.from({ length: RANKS }, (_, rank) =>
     startRunner(benchPython(), [...peer, String(rank), String(RANKS), address!], {
-      OMP_NUM_THREADS: String(task.threads),
+      ...peerEnvironment('cpu', task.threads),
       GLOO_SOCKET_IFNAME: 'lo',
     }),
   );

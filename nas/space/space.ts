@@ -90,6 +90,21 @@ export function depthOf(subnet: Subnet): number {
   return subnet.stages.reduce((sum, blocks) => sum + blocks.length, 0);
 }
 
+/** The smallest space that the subnet is in: nothing is built that it does not use, but for mids narrower than their stage. */
+export function spaceAround(space: Space, { stem, stages }: Subnet): Space {
+  return {
+    ...space,
+    stem: { ...space.stem, base: stem },
+    stages: space.stages.map((stage, index) => {
+      const blocks = stages[index]!;
+      const base = Math.max(...blocks.flatMap(({ mid, out }) => [mid, out]));
+      return { ...stage, base, depth: [blocks.length, blocks.length] };
+    }),
+    ratios: [1],
+    divisor: 1,
+  };
+}
+
 /** Nearest multiple of the divisor, at least 1, one step up where that would lose more than 10 %. */
 function makeDivisible(width: number, divisor: number): number {
   const nearest = Math.max(1, Math.floor((width + divisor / 2) / divisor) * divisor);

@@ -3,7 +3,7 @@ import { parseInput } from '../process/harness.ts';
 import type { Outputs, ProcessLine } from '../process/harness.ts';
 import type { Job } from '../process/protocol.ts';
 import { parseArchCode } from '../space/arch-code.ts';
-import { subnetOf } from '../space/space.ts';
+import { spaceAround, subnetOf } from '../space/space.ts';
 import type { Ranks } from '../supernet/ranks.ts';
 import { Supernet } from '../supernet/supernet.ts';
 import { computingWith } from '../supernet/tensorflow.ts';
@@ -16,7 +16,6 @@ import type { StandaloneResult } from '../evaluation/ground-truth.ts';
 import { watchOf } from './test-epoch.ts';
 import { trainEpoch } from './train-epoch.ts';
 import { openDataset } from '../data/open.ts';
-import { spaceAround } from '../space/around.ts';
 
 /**
  * `train-standalone`: one subnet alone, once with each seed (method, section 4), on images that no supernet sees; its

@@ -8,7 +8,7 @@ import { openDataset } from '../../data/open.ts';
 import { parseInput } from '../../process/harness.ts';
 import type { Outputs, ProcessLine } from '../../process/harness.ts';
 import type { Job } from '../../process/protocol.ts';
-import { spaceAround } from '../../space/around.ts';
+import { spaceAround } from '../../space/space.ts';
 import type { Space, Subnet } from '../../space/space.ts';
 import { imagesTensor } from '../../supernet/images.ts';
 import { Supernet } from '../../supernet/supernet.ts';
