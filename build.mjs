@@ -16,9 +16,13 @@ renameSync('dist/bundle', 'dist/cli');
 writeFileSync('dist/cli/LICENSES.txt', licencesOf(bundled));
 
 cpSync('package.json', 'dist/package.json');
-const isCode = (file) => ['.ts', '.tsx', '.as'].includes(extname(file));
+// The program itself lies beside dist/.
+const isThere = (file) => file === join('cli', 'nas.mjs') || ['.ts', '.tsx', '.as'].includes(extname(file));
 for (const folder of readdirSync('dist').filter((name) => statSync(join('dist', name)).isDirectory())) {
-  cpSync(folder, join('dist', folder), { recursive: true, filter: (file) => !isCode(file) });
+  for (const file of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    const name = join(file.parentPath, file.name);
+    if (file.isFile() && !isThere(name)) cpSync(name, join('dist', name));
+  }
 }
 
 // Of TensorFlow.js only the sources of its binding are wanted. Its package would fetch a libtensorflow of its own when it is installed.

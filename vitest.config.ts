@@ -10,6 +10,9 @@ const slow = {
   NAS_S3: 'test/s3/**',
   NAS_S3_KILLS: 'test/s3/kills.test.ts',
   NAS_METRICS: 'test/metrics/**',
+  NAS_CLUSTER: 'test/cluster/**',
+  NAS_IMAGE: 'test/image/**',
+  NAS_CONTAINERS: 'test/containers/**',
 } as const;
 const leftOut = Object.entries(slow).flatMap(([variable, files]) => (process.env[variable] === '1' ? [] : [files]));
 
@@ -17,15 +20,15 @@ const PURE = 'test/pure/**/*.test.ts';
 const TENSOR = 'test/tensor/**/*.test.ts';
 const WORKFLOW = 'test/workflow/**/*.test.ts';
 
-/** Two processes run all files of such a project, and load each module once: a file must leave nothing behind. */
-const shared = { isolate: false, setupFiles: ['test/support/own-environment.ts'] };
+/** A few processes run all files of such a project, and load each module once: a file must leave nothing behind. */
+const shared = { isolate: false, setupFiles: ['test/support/own-environment.ts', 'test/support/same-seed.ts'] };
 
 /** Tests compute on the processor wherever they run; npm run test:card computes on the first card, in float32 throughout. */
 const device: Record<string, string> =
   process.env['NAS_CARD'] === '1'
     ? { NVIDIA_TF32_OVERRIDE: '0', TF_CUDNN_USE_AUTOTUNE: '0', TF_FORCE_GPU_ALLOW_GROWTH: 'true' }
     : { CUDA_VISIBLE_DEVICES: '' };
-/** Two files run at a time: a second thread of TensorFlow would only wait for the other file. */
+/** Some files run at a time: a second thread of TensorFlow would only wait for the others. */
 const env = { ...device, TF_NUM_INTRAOP_THREADS: '1', TF_NUM_INTEROP_THREADS: '1' };
 
 const project = (name: string, test: TestProjectInlineConfiguration['test']): TestProjectInlineConfiguration => ({
@@ -54,7 +57,8 @@ class LongestFirst extends BaseSequencer {
 
 export default defineConfig({
   test: {
-    maxWorkers: 2,
+    // Fewer do not keep two cores busy: many a test waits for a time-out of a real process.
+    maxWorkers: 3,
     // What tests start runs from JavaScript.
     globalSetup: ['runtime/compile.mjs'],
     sequence: { sequencer: LongestFirst },

@@ -25,6 +25,7 @@ export class DevicePool {
   /** The work whose turn it is: `begin` ends its wait; null where it was given back and is about to come again. */
   #next: { readonly need: number; readonly begin: (() => void) | null } | null = null;
   #changed: (() => void)[] = [];
+  #freeSince = performance.now();
 
   constructor(devices: readonly string[]) {
     this.devices = devices;
@@ -54,8 +55,14 @@ export class DevicePool {
     return this.size - this.#free.length;
   }
 
+  /** For how many milliseconds all of them have been free; 0 while one is not. */
+  get idleMs(): number {
+    return this.busy > 0 ? 0 : performance.now() - this.#freeSince;
+  }
+
   put(devices: readonly string[]): void {
     this.#free.push(...devices);
+    this.#freeSince = performance.now();
     count(this.#working, devices.length, -1);
     this.#tell();
   }

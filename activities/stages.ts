@@ -13,12 +13,16 @@ import { runProgram } from './program.ts';
 import { selectEpoch } from './select-epoch.ts';
 import { AttemptSpan } from './spans.ts';
 import { runTrainer } from './trainer.ts';
+import { runOf } from '../artifacts/catalogue.ts';
+import { resultsRoot } from '../artifacts/paths.ts';
+import { rememberSoon } from '../artifacts/run-results.ts';
 import { PhaseTrace } from '../nas/process/phase-trace.ts';
 import { kinds } from '../pipelines/kinds/catalogue.ts';
 import type { Kind } from '../pipelines/kinds/kind.ts';
 import { KnownError } from '../plan/endings.ts';
 import type { JsonObject } from '../plan/json.ts';
 import type { StageInput, StageResult } from '../plan/results.ts';
+import { cacheFolder } from '../runtime/layout.ts';
 
 /** The activities of a worker, one for each kind of stage in the catalogue, under the kind's name. */
 
@@ -75,6 +79,7 @@ async function perform(
   } finally {
     metrics.end(ending, seen.phases?.seconds() ?? null);
     span.end(ending, failure);
+    rememberSoon(resultsRoot(), runOf(input.directory), cacheFolder());
   }
 }
 

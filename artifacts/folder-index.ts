@@ -2,20 +2,12 @@ import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { atomicWrite, entriesOf, isNoFile, sha256Of } from './files.ts';
 import { ManifestError } from './manifest.ts';
-import { fileNames, manifestNumber } from './paths.ts';
+import { DEEPEST, fileNames, manifestNumber, mayHoldStages } from './paths.ts';
 import type { ArtifactStore } from './store.ts';
 
-/** Runs lie below the root, stages below them; a program's own folders may lie deeper still and hold anything. */
-const DEEPEST = 6;
 /** In bytes; a file system takes 255, and while it is written the name is longer. */
 const LONGEST_NAME = 200;
 const HASH = /^[0-9a-f]{64}$/;
-const withoutStages: ReadonlySet<string> = new Set([
-  fileNames.setAside,
-  fileNames.checkpoints,
-  'json_results',
-  'chunks',
-]);
 
 /**
  * Which stages a results folder holds. Finished ones are known by fingerprint, so that looking for one reads one folder
@@ -87,10 +79,6 @@ export class FolderIndex {
       depth === DEEPEST ? [] : folders.map(({ name }) => this.#below(path.posix.join(directory, name), depth + 1));
     return [...(isStage ? [directory] : []), ...(await Promise.all(below)).flat()];
   }
-}
-
-function mayHoldStages(name: string): boolean {
-  return !name.startsWith('.') && !withoutStages.has(name);
 }
 
 async function textOf(file: string): Promise<string | null> {

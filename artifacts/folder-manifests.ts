@@ -6,12 +6,10 @@ import { entriesOf } from './files.ts';
 import { unlistedMetrics } from './first-release.ts';
 import { ManifestError, parseManifest } from './manifest.ts';
 import type { Manifest } from './manifest.ts';
-import { fileNames, manifestName, manifestNumber, placeOf } from './paths.ts';
+import { fileNames, LARGEST_MANIFEST, manifestName, manifestNumber, placeOf, segmentsOf } from './paths.ts';
 
 /** Newest manifests that stay: who reads one finds it though the next ones are being written. */
 export const KEPT = 3;
-/** Thousands of epochs and chunks take a few. */
-const LARGEST_BYTES = 64 * 1024 * 1024;
 
 /** Reads the numbered manifests of stages' folders: the one with the largest number counts. */
 export class FolderManifests {
@@ -24,7 +22,8 @@ export class FolderManifests {
   }
 
   async read(directory: string): Promise<Manifest | null> {
-    const folder = placeOf(this.#root, directory);
+    // Names alone; a file is opened only once its whole path is known to stay below the root.
+    const folder = path.join(this.#root, ...segmentsOf(directory));
     for (let tried = 0; tried < 200; tried++) {
       const newest = await newestIn(folder);
       const found = await this.#parsed(directory, newest);
@@ -41,7 +40,7 @@ export class FolderManifests {
     const place = placeOf(this.#root, file);
     try {
       const { ino, mtimeMs, size } = await stat(place);
-      if (size > LARGEST_BYTES) {
+      if (size > LARGEST_MANIFEST) {
         throw new ManifestError(`${file}: expected at most 64 MiB, got ${size} bytes; remove it`);
       }
       const stamp = `${sequence} ${ino} ${mtimeMs} ${size}`;

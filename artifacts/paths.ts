@@ -1,6 +1,7 @@
 import { BadInput, isErrno } from '../plan/endings.ts';
 import { existsSync, realpathSync } from 'node:fs';
 import path from 'node:path';
+import { cacheFolder, projectRoot, root as shippedRoot } from '../runtime/layout.ts';
 
 // Every name below the results root stands here, so that a reader never has to search for one.
 export const fileNames = {
@@ -33,6 +34,23 @@ export function manifestNumber(name: string): number {
   return Number(/^manifest\.([1-9]\d*)\.json$/.exec(name)?.[1] ?? 0);
 }
 
+/** In bytes. Thousands of epochs and chunks take a few million. */
+export const LARGEST_MANIFEST = 64 * 1024 * 1024;
+
+/** How deep below the root stages lie: runs lie below it, stages below them; a program's own folders may lie deeper still and hold anything. */
+export const DEEPEST = 6;
+const withoutStages: ReadonlySet<string> = new Set([
+  fileNames.setAside,
+  fileNames.checkpoints,
+  'json_results',
+  'chunks',
+]);
+
+/** Whether stages may lie in or below a folder of that name. */
+export function mayHoldStages(name: string): boolean {
+  return !name.startsWith('.') && !withoutStages.has(name);
+}
+
 /** The file of what a process of a stage writes out; `rank` tells those apart that do a stage together. */
 export function logName(rank: number): string {
   return rank === 0 ? fileNames.trainerLog : `trainer.${rank}.log`;
@@ -48,23 +66,10 @@ export function rankOfLog(name: string): number | null {
 /** A path that was refused: it names something outside of the results root, or is no legal id. */
 export class PathError extends BadInput {}
 
-/** What is shipped: the clone, or the installed package. */
-const here = path.resolve(import.meta.dirname, '..');
-const shippedRoot = path.basename(here) === '.compiled' ? path.dirname(here) : here;
-
 /** The absolute path of a file that comes with the code, named as in the clone. */
 export function shippedFile(name: string): string {
   return path.join(shippedRoot, name);
 }
-
-/** The absolute path of a file of our code as JavaScript, for threads cannot read TypeScript, as tests can. */
-export function compiledFile(name: string): string {
-  const isPackage = here === shippedRoot && import.meta.url.endsWith('.js');
-  return path.join(shippedRoot, isPackage ? '' : '.compiled', name);
-}
-
-/** The folder that a person works in, with pipelines, configs and results: the one that NAS_PROJECT names, else the clone. */
-export const projectRoot = path.resolve(process.env['NAS_PROJECT'] || shippedRoot);
 
 /** Where pipelines, configs and what they name are looked for: a person's own files win over those shipped. */
 export const projectRoots: readonly string[] = [...new Set([projectRoot, shippedRoot])];
@@ -96,9 +101,9 @@ export function rootBelow(root: string, name: string): string {
   return `${place.replace(/\/+$/, '')}/${name}${query === '' ? '' : `?${query}`}`;
 }
 
-/** The folder for what lies here of a store that lies elsewhere: below `.cache/` of the project, or below NAS_CACHE. */
+/** The folder for what lies here of a store that lies elsewhere. */
 export function storeCache(): string {
-  return path.resolve(projectRoot, process.env['NAS_CACHE'] || '.cache', 'stores');
+  return path.join(cacheFolder(), 'stores');
 }
 
 /** Checks a run id: it names a folder and a workflow, so letters, digits, `.`, `_`, `:`, `-`, 100 at most. */

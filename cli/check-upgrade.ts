@@ -3,8 +3,9 @@ import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import type { Command } from 'commander';
 import { withServer } from './server.ts';
 import { jsonOption, output } from './options.ts';
+import { many } from '../report/format.ts';
 import { OPEN_RUNS } from '../plan/search.ts';
-import { workflowBundle } from '../workers/workflow-bundle.ts';
+import { workflowCode } from '../workers/workflow-bundle.ts';
 
 interface Replay {
   readonly run: string;
@@ -26,7 +27,7 @@ async function checkUpgrade({ json }: { json?: true }): Promise<void> {
   await withServer(async ({ client }) => {
     const open = client.workflow.list({ query: OPEN_RUNS });
     const replays: Replay[] = [];
-    const options = { workflowBundle: await workflowBundle() };
+    const options = await workflowCode();
     for await (const { workflowId, error } of Worker.runReplayHistories(options, open.intoHistories())) {
       replays.push({ run: workflowId, error: error?.message ?? null });
     }
@@ -38,8 +39,8 @@ async function checkUpgrade({ json }: { json?: true }): Promise<void> {
           error === null ? `${pc.green('✓')} ${run}` : `${pc.red('✗')} ${run}: ${error}`,
         ),
         broken.length === 0
-          ? `${replays.length} open runs go on with this code`
-          : `${broken.length} of ${replays.length} open runs would not go on with this code; let them end on the old workers`,
+          ? `${many(replays.length, 'open run')} replayed: this code goes on with each`
+          : `${many(replays.length, 'open run')} replayed: this code would not go on with ${broken.length}; let them end on the old workers`,
       ].join('\n'),
     );
   });

@@ -6,29 +6,34 @@ import { resultsRoot } from '../artifacts/paths.ts';
 import { Failure } from './failure.ts';
 import { jsonOption, output } from './options.ts';
 import { columns } from './view/format.ts';
+import type { Interval } from '../nas/evaluation/agreement.ts';
 import type { Json } from '../plan/json.ts';
 import { compareArms } from '../report/arms.ts';
 import type { ComparedArms } from '../report/arms.ts';
 import { compareRuns, stagesNamed } from '../report/compare.ts';
 import type { ComparedRuns } from '../report/compare.ts';
-import { duration, tau } from '../report/format.ts';
+import { figureRows } from '../report/compare-supernets.ts';
+import type { ComparedSupernet } from '../report/compare-supernets.ts';
+import { duration, figure, tau } from '../report/format.ts';
 
 interface Options {
   readonly by?: string;
+  readonly figures?: true;
   readonly html?: string;
   readonly json?: true;
 }
 
 export function define(command: Command): void {
   command
-    .argument('<run...>', 'runs, or single stages as <run>/<folder>; the first is what the others are held against')
+    .argument('<run...>', 'runs, or single stages as <run>/<stage>; the first is what the others are held against')
     .option('--by <key>', 'pair the supernets in them that differ in this key of `with` alone, such as precision')
+    .option('--figures', 'with Spearman, Pearson and regret of each supernet, and what sizes alone reach')
     .option('--html <file>', 'write it as a page, one file')
     .addOption(jsonOption())
     .action(compare);
 }
 
-async function compare(runs: string[], { by, html, json }: Options): Promise<void> {
+async function compare(runs: string[], { by, figures, html, json }: Options): Promise<void> {
   if (runs.length < 2 && by === undefined) {
     throw new Failure(
       `nas compare: expected two runs or more, or --by, got ${runs.length}; \`nas list\` shows them`,
@@ -36,7 +41,7 @@ async function compare(runs: string[], { by, html, json }: Options): Promise<voi
     );
   }
   const root = resultsRoot();
-  const compared = await compareRuns(root, runs);
+  const compared = await compareRuns(root, runs, figures);
   const arms = by === undefined ? null : await compareArms(await stagesOf(runs), by);
   if (html === undefined) {
     const parts = [...(arms === null ? [] : [armsText(arms)]), ...(runs.length < 2 ? [] : [comparisonText(compared)])];
@@ -73,20 +78,14 @@ export function armsText({ key, first, others }: ComparedArms): string {
 }
 
 /** What differs, then what was reached, then what it cost: a table each. */
-export function comparisonText({ runs, settings, supernets, rankings, costs }: ComparedRuns): string {
+export function comparisonText({ runs, settings, supernets, baselines, rankings, costs }: ComparedRuns): string {
   const head = (...titles: string[]): string[] => [...titles, ...runs].map((title) => pc.dim(title));
   const told = settings.map(({ stages, key, values }) => [
     inFewWords(stages),
     key,
     ...values.map((value) => (value === null ? '—' : JSON.stringify(value))),
   ]);
-  const reached = supernets.flatMap(({ stage, chosen, overFirst }) => [
-    [stage, 'tau', ...chosen.map((one) => (one === null ? '—' : tauOf(one)))],
-    ['', 'epoch', ...chosen.map((one) => (one === null ? '—' : String(one.epoch)))],
-    ...(overFirst.every((one) => one === null)
-      ? []
-      : [['', `over ${runs[0] ?? ''}`, ...overFirst.map((one) => (one === null ? '' : signedTau(one)))]]),
-  ]);
+  const reached = supernets.flatMap((supernet) => supernetRows(supernet, runs[0] ?? ''));
   const spent = [
     ['useful', ...costs.map(({ useful }) => duration(1000 * useful))],
     ['redone', ...costs.map(({ redone }) => duration(1000 * redone))],
@@ -101,6 +100,7 @@ export function comparisonText({ runs, settings, supernets, rankings, costs }: C
       : [
           ...columns([head('supernet', ''), ...reached]),
           pc.dim('differences of tau on the same resamples of the ground truth, with 95 % bootstrap intervals'),
+          ...baselines.flatMap(baselineLines),
         ]),
     '',
     ...(rankings.every((one) => one === null)
@@ -117,6 +117,37 @@ export function comparisonText({ runs, settings, supernets, rankings, costs }: C
   ].join('\n');
 }
 
+function supernetRows(supernet: ComparedSupernet, first: string): string[][] {
+  const { stage, chosen } = supernet;
+  return [
+    [stage, 'tau', ...chosen.map((one) => (one === null ? '—' : tauOf(one)))],
+    ...figureRows(supernet, first).map(({ name, values, isDifference }) => [
+      '',
+      name,
+      ...values.map((one) => (one === null ? '' : isDifference ? signedTau(one) : figure(one))),
+    ]),
+    ['', 'epoch', ...chosen.map((one) => (one === null ? '—' : String(one.epoch)))],
+  ];
+}
+
+function baselineLines({ file, figures }: ComparedRuns['baselines'][number]): string[] {
+  const hasBands = figures.some(({ inside }) => inside !== null);
+  const titles = ['without training', 'tau', 'regret', ...(hasBands ? ['tau inside bands'] : [])];
+  return [
+    '',
+    ...columns([
+      titles.map((title) => pc.dim(title)),
+      ...figures.map(({ name, tau: overall, regret, inside }) => [
+        name,
+        figure(overall),
+        figure(regret),
+        ...(inside ? [figure(inside.tau)] : []),
+      ]),
+    ]),
+    pc.dim(`on the subnets of ${file} that epochs may be chosen by; regret in percent points of accuracy`),
+  ];
+}
+
 interface Tau {
   readonly tau: number | null;
   readonly interval: readonly [number, number] | null;
@@ -126,14 +157,8 @@ function tauOf({ tau: value, interval }: Tau): string {
   return value === null ? 'undefined' : tau(value, interval ?? undefined);
 }
 
-interface Difference {
-  readonly estimate: number;
-  readonly low: number;
-  readonly high: number;
-}
-
-function signedTau({ estimate, low, high }: Difference): string {
-  return `${estimate < 0 ? '' : '+'}${tau(estimate, [low, high])}`;
+function signedTau(difference: Interval): string {
+  return `${difference.estimate >= 0 ? '+' : ''}${figure(difference)}`;
 }
 
 function inWords(value: Json): string {

@@ -15,6 +15,8 @@ _nas() {
   found=("${'$'}{(@f)$(nas complete -- "${'$'}{(@)words[2,CURRENT]}" 2>/dev/null)}")
   if [[ -n "$found[1]" ]]; then compadd -a found; else _files; fi
 }
+# Who asks for it early in .zshrc has not loaded what completes yet.
+(( $+functions[compdef] )) || { autoload -Uz compinit && compinit }
 compdef _nas nas`,
   fish: String.raw`# nas completion fish | source
 function __nas_words

@@ -12,7 +12,8 @@ import type { ImageListConfig } from '../configs/dataset-schema.ts';
 import { CLASS_NAMES } from '../nas/data/class-names.ts';
 import { prepareImageNet } from '../nas/data/imagenet/prepare.ts';
 import type { Prepared } from '../nas/data/imagenet/prepare.ts';
-import { isS3, projectFile, projectRoot } from '../artifacts/paths.ts';
+import { isS3, projectFile } from '../artifacts/paths.ts';
+import { projectRoot } from '../runtime/layout.ts';
 import { openStore } from '../artifacts/results.ts';
 import { writeShards } from '../nas/data/shards/write.ts';
 
@@ -74,7 +75,8 @@ async function imagenet(options: DataOptions): Promise<void> {
   const listed = ImageList.parse({ ...template, ...prepared.place, name: name ?? template.name });
   const shards = options.shards === undefined ? null : await inShards(listed, options.shards);
   const dataset: ImageListConfig = { ...listed, ...(shards === null ? {} : { shards }) };
-  const note = '# Written by nas data imagenet; what its keys mean stands in configs/datasets/imagenet.yml.\n';
+  const note =
+    '# Written by nas data imagenet; what its keys mean: docs/reference/pipelines.md, A data set of image files.\n';
   if (options.config !== undefined) await atomicWrite(options.config, note + dump(dataset));
   const next = options.config === undefined ? [] : usedBy(options.config, dataset, usualCalibration);
   output(options.json, { ...prepared, dataset, next }, () => {

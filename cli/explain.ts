@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { resultsRoot } from '../artifacts/paths.ts';
 import { lineageOf, lineageTree } from './lineage.ts';
 import { jsonOption, output } from './options.ts';
+import { many } from '../report/format.ts';
 
 export function define(command: Command): void {
   command
@@ -16,8 +17,8 @@ export function define(command: Command): void {
       output(json, { ok: wrong.length === 0, files: lineage.files, stages }, () => {
         const end =
           wrong.length === 0
-            ? `${links.length} files are what they were`
-            : `${wrong.length} of ${links.length} files are not what they were: run the stages that made them anew`;
+            ? `${many(links.length, 'file')} checked, each is what it was`
+            : `${many(links.length, 'file')} checked, ${wrong.length} not what it was: run the stages that made them anew`;
         return `${lineageTree(lineage)}\n\n${end}`;
       });
     });

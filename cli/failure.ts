@@ -1,4 +1,4 @@
-import { KnownError } from '../plan/endings.ts';
+import { isRefusal, KnownError } from '../plan/endings.ts';
 
 /**
  * What a verb could not do. `exitCode` is 1 when something failed and 2 when what was given is bad.
@@ -61,10 +61,14 @@ export function inWords(error: unknown): Explanation {
   }
 }
 
-/** Who did not answer: a worker, or the server itself. */
+/** Who did not answer, or not as asked: a worker, or the server itself. */
 export function silence(error: Error): string {
   const said = rootOf(error).message;
-  if (error.name !== 'ServiceError' || /no poller|query timed out|DEADLINE_EXCEEDED/.test(said)) {
+  if (isRefusal(said)) {
+    return `server: expected to be allowed this, got a refusal (${said}); check TEMPORAL_NAMESPACE, and what TEMPORAL_API_KEY or the certificate allows`;
+  }
+  // The server may end a call at its deadline before the client notices that.
+  if (error.name !== 'ServiceError' || /no poller|query timed out|DEADLINE_EXCEEDED|CANCELLED/.test(said)) {
     return 'worker: expected one to answer for the run, got none; start it with `nas up` or `nas worker`';
   }
   return `server: expected an answer, got none (${said}); check that it runs`;

@@ -4,11 +4,12 @@ import pc from 'picocolors';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { z } from 'zod';
-import { catalogue, runOf } from '../artifacts/catalogue.ts';
+import { catalogue, runOf, stageNamed } from '../artifacts/catalogue.ts';
 import type { CataloguedStage } from '../artifacts/catalogue.ts';
 import { filesOf, namedFiles } from '../artifacts/manifest.ts';
 import { fileNames, isS3, projectRoots, referenceTo } from '../artifacts/paths.ts';
 import { openStore } from '../artifacts/results.ts';
+import { choiceInWords } from '../report/format.ts';
 import { Failure } from './failure.ts';
 
 /** A file that something was made of, or that was asked for. */
@@ -35,7 +36,7 @@ interface Lineage {
 
 /**
  * Where a file, a stage or all of a run comes from, with every hash compared with the file as it is.
- * @param what a path below the results root or from the current folder, or a run id
+ * @param what a path below the results root or from the current folder, RUN/STAGE, or a run id
  * @throws Failure (exit code 2) for what no manifest knows
  */
 export async function lineageOf(root: string, what: string): Promise<Lineage> {
@@ -85,15 +86,17 @@ function wanted(root: string, what: string, all: readonly CataloguedStage[]): Fi
     return filesOf(owner.manifest)
       .filter(({ file }) => file === below)
       .slice(0, 1);
-  const stage = all.find(
-    ({ directory }) => directory === below || below === `${directory}/${fileNames.chosenSupernet}`,
-  );
-  if (stage !== undefined) return resultOf(stage);
+  const stage =
+    all.find(({ directory }) => below === `${directory}/${fileNames.chosenSupernet}`) ?? stageNamed(all, below);
   const ofRun = all.filter(({ directory }) => runOf(directory) === below);
   const taken = new Set(ofRun.flatMap(({ manifest }) => namedFiles(manifest.config).map(({ sha256 }) => sha256)));
   // Of a run: what no other stage of it has gone on from.
-  const last = ofRun.flatMap(resultOf).filter(({ sha256 }) => !taken.has(sha256));
+  const last =
+    stage === undefined ? ofRun.flatMap(resultOf).filter(({ sha256 }) => !taken.has(sha256)) : resultOf(stage);
   if (last.length > 0) return last;
+  if (stage !== undefined || ofRun.length > 0) {
+    throw new Failure(`${what}: expected files that were handed on, got none: nothing there is to be checked`, 2);
+  }
   throw new Failure(
     `${what}: expected a result file, a stage or a run below ${root}, got none that a manifest knows; set NAS_RESULTS if the results lie elsewhere`,
     2,
@@ -144,7 +147,7 @@ function factsOf({ directory, manifest }: Ancestor): string[] {
       ? []
       : [`data ${facts.dataset.name}, sha256 of its description ${hashOf(facts.dataset)}`]),
     ...(versions.length === 0 ? [] : [`computed with ${versions.join(', ')}`]),
-    ...(selection === null ? [] : [`epoch ${selection.epoch} chosen by ${selection.who}: ${selection.why}`]),
+    ...(selection === null ? [] : [choiceInWords(selection)]),
     ...notices,
     ...(reused === null ? [] : [reused.why]),
   ];

@@ -9,11 +9,12 @@ import { columns } from './view/format.ts';
 import { bytes, duration, tau } from '../report/format.ts';
 import { cacheFolder } from '../runtime/layout.ts';
 import { ServerError } from '../runtime/temporal-server.ts';
+import { runStates } from '../plan/messages.ts';
 import { waitsForPeople } from '../plan/search.ts';
 import { listRuns } from '../runs/list.ts';
 import type { ListedRun, Wait } from '../runs/list.ts';
 
-const STATES = ['running', 'waiting', 'paused', 'done', 'failed', 'cancelled', 'unknown'] as const;
+const STATES = [...runStates, 'unknown'] as const;
 
 interface Options extends Conditions {
   readonly state?: ListedRun['state'];
@@ -106,14 +107,16 @@ function whyNoServer(error: unknown): string | null {
 
 /** A line a run; `now` (ms) ends the time of those that are open. */
 export function runTable(runs: readonly ListedRun[], now: number): string {
-  const head = ['  run', 'state', 'time', 'began', 'done', 'tau', 'size', 'waits for'].map((title) => pc.dim(title));
+  const head = ['  run', 'state', 'time', 'began', 'done of begun', 'best tau', 'size', 'waits for'].map((title) =>
+    pc.dim(title),
+  );
   const rows = runs.map(({ id, state, startedAt, endedAt, results, waits }) => [
     `${MARKS[state]} ${id}`,
     state,
     startedAt === null ? '' : duration((endedAt ?? now) - startedAt),
-    startedAt === null ? '' : localTime(startedAt),
+    startedAt === null ? '' : localTime.format(startedAt),
     results === null ? '' : `${results.stages.done}/${results.stages.begun}`,
-    results?.tau == null ? '' : tau(results.tau),
+    results?.bestTau == null ? '' : tau(results.bestTau),
     results === null ? '' : bytes(results.bytes),
     waitsInWords(waits),
   ]);
@@ -130,10 +133,8 @@ const MARKS: Readonly<Record<ListedRun['state'], string>> = {
   unknown: pc.dim('·'),
 };
 
-function localTime(at: number): string {
-  // The Swedish form is that of ISO 8601, in the time zone of whoever reads it.
-  return new Date(at).toLocaleString('sv-SE').slice(0, 16);
-}
+// The Swedish form is that of ISO 8601, in the time zone of whoever reads it.
+const localTime = new Intl.DateTimeFormat('sv-SE', { dateStyle: 'short', timeStyle: 'short' });
 
 const MOST = 3;
 

@@ -3,9 +3,9 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pc from 'picocolors';
 import type { Command } from 'commander';
-import { catalogue, runOf } from '../artifacts/catalogue.ts';
+import { runOf, stagesOfRun } from '../artifacts/catalogue.ts';
 import type { CataloguedStage } from '../artifacts/catalogue.ts';
-import { checkRunId, rankOfLog, resultsRoot } from '../artifacts/paths.ts';
+import { rankOfLog, resultsRoot } from '../artifacts/paths.ts';
 import { openStore } from '../artifacts/results.ts';
 import { Failure, interruption } from './failure.ts';
 
@@ -26,11 +26,10 @@ const LOOK_EVERY_MS = 500;
 /** The logs of a run's processes as they lie in the results folder; of several stages each line with the stage before it. */
 async function showLogs(run: string, stage: string | undefined, { follow }: Options): Promise<void> {
   const root = resultsRoot();
-  checkRunId(run);
   const signal = interruption();
   const shown = new Map<string, number>();
   for (let isFirst = true; !signal.aborted; isFirst = false) {
-    const stages = named(run, await catalogue(root, run), stage, follow === true);
+    const stages = named(run, await stagesOfRun(root, run), stage, follow === true);
     for (const one of stages) {
       const logs = await openStore(root).logs(one.directory);
       for (const log of logs) {
@@ -61,11 +60,9 @@ function named(
       manifest.stage.startsWith(`${stage}.`) ||
       directory === `${runOf(directory)}/${stage}`,
   );
-  if (found.length > 0 || (mayCome && all.length > 0)) return found;
-  const what = stage === undefined ? `run ${run}` : `${run} ${stage}`;
-  const known =
-    all.length === 0 ? 'no stage of that run' : [...new Set(all.map(({ manifest }) => manifest.stage))].join(', ');
-  throw new Failure(`${what}: expected a stage that has begun, got none; ${resultsRoot()} has ${known}`, 2);
+  if (found.length > 0 || mayCome) return found;
+  const known = [...new Set(all.map(({ manifest }) => manifest.stage))].join(', ');
+  throw new Failure(`${run} ${stage}: expected a stage that has begun, got none; ${resultsRoot()} has ${known}`, 2);
 }
 
 /** Shows what was added to a log since it was so many bytes long; how many are shown now. Half a line may wait for its end. */

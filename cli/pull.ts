@@ -9,7 +9,7 @@ import type { FileReference } from '../artifacts/references.ts';
 import { openStore } from '../artifacts/results.ts';
 import { Failure } from './failure.ts';
 import { defineForRun, output } from './options.ts';
-import { bytes } from '../report/format.ts';
+import { bytes, many } from '../report/format.ts';
 
 interface Options {
   readonly to: string;
@@ -53,7 +53,7 @@ async function pull(run: string, { to, only, json }: Options): Promise<void> {
     await atomicWrite(place, `${JSON.stringify(manifest, null, 1)}\n`);
   }
   output(json, { to: path.resolve(to), run, files: wanted.length, copied }, () => {
-    return `${wanted.length} files are in ${path.join(to, part)}; ${bytes(copied)} were copied just now`;
+    return `${path.join(to, part)} has ${many(wanted.length, 'file')}; ${bytes(copied)} were copied just now`;
   });
 }
 

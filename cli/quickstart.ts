@@ -21,6 +21,7 @@ import { endInWords, follow } from './watch.ts';
 import { retryStageUpdate } from '../plan/messages.ts';
 import { answered, readRun } from '../runs/run.ts';
 import type { RunView } from '../runs/run.ts';
+import { shellWord } from '../report/format.ts';
 import { commandFor, serverHome } from '../runtime/layout.ts';
 
 export function define(command: Command): void {
@@ -40,16 +41,12 @@ async function quickstart(pipeline: string, { json, ...options }: LoadOptions): 
     withServer(async (server) => {
       const { client } = server;
       const outcome = await startOrAttach(server, plan);
-      if (outcome === 'done')
-        tell(
-          `run ${plan.id}: done already; \`${commandFor('quickstart', '--id NAME --fresh')}\` runs it all once more`,
-        );
+      if (outcome === 'done') tell(`run ${plan.id}: done already; \`${onceMore()}\` runs it all once more`);
       if (outcome === 'attached') await retryParked(client, plan.id);
       const footer = server.uiOf(plan.id) ?? '';
       const view = await follow(client, plan.id, { quiet: json === true, footer, isOver, signal });
       if (view?.ending !== 'done') process.exitCode = 1;
-      if (view === null)
-        return tell(`run ${plan.id}: stops at a checkpoint; \`${commandFor('quickstart')}\` goes on from there`);
+      if (view === null) return tell(`run ${plan.id}: stops at a checkpoint; the same command goes on from there`);
       const stages = await catalogue(resultsRoot(), plan.id);
       const reports = await readReports(resultsRoot(), stages);
       // `nas open` fetches one out of a bucket.
@@ -79,7 +76,21 @@ function isOver({ ending, status }: RunView): boolean {
 }
 
 function stuck(view: RunView): string {
-  return `${statusTable(view)}\n\nrun ${view.status.id}: stages wait for a person; mend the cause, and \`${commandFor('quickstart')}\` tries them again`;
+  return `${statusTable(view)}\n\nrun ${view.status.id}: stages wait for a person; mend the cause, and \`${again(typed())}\` tries them again`;
+}
+
+/** What was typed after the verb: a run goes on under the same id, and with the same plan. */
+function typed(): string[] {
+  return process.argv.slice(3);
+}
+
+function again(words: readonly string[]): string {
+  return commandFor('quickstart', words.map(shellWord).join(' '));
+}
+
+function onceMore(): string {
+  const kept = typed().filter((word, at, words) => !/^--(id|fresh)\b/.test(word) && words[at - 1] !== '--id');
+  return again([...kept, '--id', 'NAME', '--fresh']);
 }
 
 // Whoever says `npm start` again has mended what was wrong.

@@ -6,17 +6,17 @@ import { checkRunId, isS3, resultsRoot } from '../artifacts/paths.ts';
 import { Failure } from './failure.ts';
 import { defineForRun, output } from './options.ts';
 import { columns } from './view/format.ts';
-import { catalogue } from '../artifacts/catalogue.ts';
+import { stagesOfRun } from '../artifacts/catalogue.ts';
 import { readReports } from '../report/read.ts';
 import { averageName, ceilingLines, predictionWords } from '../report/text.ts';
 import type { Report } from '../report/text.ts';
-import { tau } from '../report/format.ts';
+import { figure } from '../report/format.ts';
 
 export function define(command: Command): void {
   const options = defineForRun(command).option('--html <file>', 'write the page of the run instead, as one file');
   options.action(async (run: string, { json, html }: { json?: true; html?: string }) => {
     if (html !== undefined) return await writePage(run, html, json);
-    const reports = await readReports(resultsRoot(), await catalogue(resultsRoot(), checkRunId(run)));
+    const reports = await readReports(resultsRoot(), await stagesOfRun(resultsRoot(), run));
     if (reports.length === 0) {
       throw new Failure(
         `run ${run}: expected a report among its results, got none; a stage \`uses: report\` writes it, \`nas status ${run}\` shows how far the run is`,
@@ -48,8 +48,6 @@ function fromHere(file: string): string {
   return path.relative('', path.join(resultsRoot(), file));
 }
 
-type Interval = Report['baselines'][number]['tau'];
-
 /**
  * The report of a run for a terminal: the chosen epoch of each supernet and its tau, beside what needs no training and
  * what the noise of the labels allows. `place` turns a path below the results root into one that the user can open.
@@ -62,11 +60,11 @@ export function summary(report: Report, place: (file: string) => string): string
     stage,
     String(groups),
     String(epoch),
-    shown(agreement),
-    shown(overBaseline),
+    figure(agreement),
+    figure(overBaseline),
     place(file),
   ]);
-  const means = averages.map((row) => [averageName(row), '', '', shown(row.tau), shown(row.overBaseline), '']);
+  const means = averages.map((row) => [averageName(row), '', '', figure(row.tau), figure(row.overBaseline), '']);
   return [
     `Kendall's tau against ${groundTruth.subnets} ${groundTruth.heldOut ? 'held-out ' : ''}subnets that were trained alone, with 95 % bootstrap intervals`,
     '',
@@ -77,14 +75,14 @@ export function summary(report: Report, place: (file: string) => string): string
     ...columns(
       baselines.map(({ name, tau: agreement, inside }) => [
         name,
-        shown(agreement),
-        ...(inside ? [`inside bands ${shown(inside.tau)}`] : []),
+        figure(agreement),
+        ...(inside ? [`inside bands ${figure(inside.tau)}`] : []),
       ]),
     ),
     '',
     ...ceilingLines(ceiling),
     ...(ranking === null ? [] : [`${ranking.subnets} subnets are ranked in ${place(ranking.top1)}`]),
-    ...(prediction ? [predictionWords(prediction, shown)] : []),
+    ...(prediction ? [predictionWords(prediction)] : []),
   ].join('\n');
 }
 
@@ -96,13 +94,7 @@ function insideBands({ supernets, averages }: Report): string[] {
     ...averages.map((row) => ({ name: averageName(row), inside: row.inside })),
   ];
   const rows = named.flatMap(({ name, inside }) =>
-    inside ? [[name, shown(inside.tau), shown(inside.overBaseline), `${shown(inside.regret)} percent points`]] : [],
+    inside ? [[name, figure(inside.tau), figure(inside.overBaseline), `${figure(inside.regret)} percent points`]] : [],
   );
   return ['inside bands of equal size, where counting parameters ranks nothing', ...columns([head, ...rows])];
-}
-
-// What is not defined, NaN in the report, is null in its file.
-function shown({ estimate, low, high }: Interval): string {
-  if (!Number.isFinite(estimate)) return 'undefined';
-  return Number.isFinite(low) && Number.isFinite(high) ? tau(estimate, [low, high]) : tau(estimate);
 }

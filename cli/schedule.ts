@@ -28,7 +28,7 @@ type Overlap = keyof typeof OVERLAP;
 interface CreateOptions extends LoadOptions {
   readonly cron?: string;
   readonly every?: number;
-  readonly timezone: string;
+  readonly timezone?: string;
   readonly overlap: Overlap;
 }
 
@@ -37,7 +37,7 @@ export function define(command: Command): void {
     .argument('<pipeline>', 'a pipeline file (.yml)')
     .option('--cron <times>', 'when, as cron writes it: "0 3 * * 1" is Mondays at 3')
     .option('--every <time>', 'how often, such as 12h or 7d', spanOf)
-    .option('--timezone <name>', 'the zone that --cron means', 'UTC')
+    .option('--timezone <name>', 'the zone that --cron means; UTC where absent', zoneOf)
     .addOption(
       new Option('--overlap <rule>', 'what to do while the run before is still at work')
         .choices(Object.keys(OVERLAP))
@@ -75,16 +75,34 @@ function spanOf(text: string): number {
   throw new Failure(`--every: expected a time such as 30m, 12h or 7d, got ${JSON.stringify(text)}; correct it`, 2);
 }
 
+function zoneOf(name: string): string {
+  try {
+    new Date().toLocaleString('en', { timeZone: name });
+    return name;
+  } catch {
+    throw new Failure(
+      `--timezone: expected a time zone such as Europe/Paris, got ${JSON.stringify(name)}; correct it`,
+      2,
+    );
+  }
+}
+
 /** The server adds the time to the id of each run, so that is what the run's results are called as well. */
 async function create(pipeline: string, options: CreateOptions): Promise<void> {
   const { cron, every, timezone, overlap, json, ...load } = options;
   if ((cron === undefined) === (every === undefined)) {
     throw new Failure('nas schedule create: expected either --cron or --every, got both or none; give one', 2);
   }
+  if (timezone !== undefined && cron === undefined) {
+    throw new Failure('--timezone: expected it with --cron, got --every, which counts from no time of day; drop it', 2);
+  }
   const plan = loadPlan(pipeline, load);
   // With the time at its end it must still be an id.
   checkRunId(`${plan.id}-2026-01-01T00:00:00Z`);
-  const when = cron === undefined ? { intervals: [{ every: every ?? 0 }] } : { cronExpressions: [cron], timezone };
+  const when =
+    cron === undefined
+      ? { intervals: [{ every: every ?? 0 }] }
+      : { cronExpressions: [cron], timezone: timezone ?? 'UTC' };
   await withServer(async ({ client }) => {
     const schedule = await createSchedule(client, plan, when, overlap).catch((error: unknown) => {
       throw refusal(plan.id, error);

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
-import { catalogue, runOf } from '../artifacts/catalogue.ts';
+import { catalogue, runOf, stageNamed } from '../artifacts/catalogue.ts';
 import { sha256File } from '../artifacts/files.ts';
 import { allFilesOf, filesOf } from '../artifacts/manifest.ts';
 import type { Manifest } from '../artifacts/manifest.ts';
@@ -87,19 +87,23 @@ async function placeOf(supernet: string): Promise<string> {
   const places = [path.resolve(supernet), ...inFolder];
   const found = places.find((place) => statSync(place, { throwIfNoEntry: false })?.isFile());
   if (found !== undefined) return found;
-  const inBucket = isS3(root) ? await resultNamed(root, supernet) : null;
-  if (inBucket !== null) return await openStore(root).fetch(inBucket);
+  const result = await resultNamed(root, supernet);
+  if (result !== null) return await openStore(root).fetch(result);
   throw new Failure(
     `${supernet}: expected a supernet's file or the stage of one (RUN/STAGE), got neither; correct the path, or set NAS_RESULTS`,
     2,
   );
 }
 
-/** A file of a run by its name, or the supernet that a stage chose; null where no manifest names it. */
+/**
+ * A file of a run by its name, or the supernet that a stage chose, which goes by its folder or its id; null where no manifest
+ * names it.
+ */
 async function resultNamed(root: string, name: string): Promise<FileReference | null> {
   const stages = await catalogue(root, runOf(name));
+  const folder = stageNamed(stages, name)?.directory ?? name;
   const files = stages.flatMap(({ manifest }) => allFilesOf(manifest));
-  return files.find(({ file }) => file === name || file === `${name}/${fileNames.chosenSupernet}`) ?? null;
+  return files.find(({ file }) => file === name || file === `${folder}/${fileNames.chosenSupernet}`) ?? null;
 }
 
 const Trained = z.object({

@@ -2,8 +2,8 @@ import path from 'node:path';
 import pc from 'picocolors';
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { catalogue } from '../artifacts/catalogue.ts';
-import { checkRunId, resultsRoot } from '../artifacts/paths.ts';
+import { stagesOfRun } from '../artifacts/catalogue.ts';
+import { resultsRoot } from '../artifacts/paths.ts';
 import { Failure } from './failure.ts';
 import { jsonOption, output, positiveNumber, positiveWhole } from './options.ts';
 import { columns } from './view/format.ts';
@@ -72,7 +72,7 @@ function nothingWithin(ranked: readonly RankedSubnet[]): string {
  * @throws Failure where there is not exactly one such ranking
  */
 export async function rankingOfRun(run: string, folder: string | undefined, smoothed: boolean): Promise<RankingOfRun> {
-  const ranking = chosenRanking(run, mergedRankings(await catalogue(resultsRoot(), checkRunId(run))), folder);
+  const ranking = chosenRanking(run, mergedRankings(await stagesOfRun(resultsRoot(), run)), folder);
   return await readRanking(resultsRoot(), ranking, smoothed);
 }
 

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { interruption } from './failure.ts';
 import { collected, jsonOption, output, wholeNumber } from './options.ts';
+import { many } from '../report/format.ts';
 import { compareResults, killsByPhase, killTable, phaseTable, stageTable } from './verify/compare.ts';
 import { drawKills } from './verify/kills.ts';
 import { resultsOf } from './verify/world.ts';
@@ -67,8 +68,8 @@ async function verifyResume(pipeline: string, { kills, seed, set, json }: Option
           return `not made: ${target} in ${piece}, ${phase} for the ${visit}. time; the run was over before that came`;
         }),
         differences === 0
-          ? `${made.length} kills, ${stages.length} stages and cells, no difference`
-          : `${differences} differences; both runs are kept: ${sides.join(' and ')}`,
+          ? `${many(made.length, 'kill')}, ${stages.length} stages and cells, no difference`
+          : `${many(differences, 'difference')}; both runs are kept: ${sides.join(' and ')}`,
       ].join('\n'),
   );
 }

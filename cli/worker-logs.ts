@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 
 /** How a process that runs workers is watched. */
@@ -33,12 +34,20 @@ export function installRuntime(warn: (line: string) => void, { sdk, logFormat }:
 
 type Meta = Readonly<Record<string, unknown>> | undefined;
 
-function textLine(time: string, level: string, message: string, meta: Meta): string {
-  return `${time} ${level} ${message} ${meta === undefined ? '' : JSON.stringify(meta)}`;
+/** A line for people. */
+export function textLine(time: string, level: string, message: string, meta: Meta): string {
+  return `${time} ${level} ${message} ${meta === undefined ? '' : JSON.stringify(meta, errorsWithMessages)}`;
 }
 
 /** One object a line, with our words for what the SDK calls otherwise. */
 export function jsonLine(time: string, level: string, message: string, meta: Meta): string {
   const { workflowId: run, activityId: stage, attempt, ...rest } = meta ?? {};
-  return JSON.stringify({ time, level, message, run, stage, attempt, ...rest });
+  return JSON.stringify({ time, level, message, run, stage, attempt, ...rest }, errorsWithMessages);
+}
+
+/** An error keeps its message and cause where JSON does not look; those of workflows are of another realm. */
+function errorsWithMessages(_key: string, value: unknown): unknown {
+  if (!types.isNativeError(value)) return value;
+  const { name, message, cause } = value;
+  return { ...Object.fromEntries(Object.entries(value)), name, message, cause };
 }

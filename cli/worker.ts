@@ -6,7 +6,7 @@ import { isS3, resultsRoot } from '../artifacts/paths.ts';
 import { openStore } from '../artifacts/results.ts';
 import { startTracing } from '../activities/spans.ts';
 import { Failure, interruption } from './failure.ts';
-import { jsonOption, output, wholeNumber } from './options.ts';
+import { jsonOption, output, positiveWhole, wholeNumber } from './options.ts';
 import { findPlace } from './server.ts';
 import type { Place } from './server.ts';
 import { installRuntime } from './worker-logs.ts';
@@ -29,6 +29,8 @@ interface Options extends WorkerFlags {
   readonly queue: string;
   readonly deployment?: string;
   readonly build?: string;
+  /** Seconds. */
+  readonly untilIdle?: number;
   readonly json?: true;
 }
 
@@ -52,12 +54,18 @@ export function define(command: Command): void {
       '--build <id>',
       'what this version is called; release and a hash of the workflows where absent',
       versionName,
-    );
+    )
+    .option('--until-idle <seconds>', 'end once its devices have had no work for so long', positiveWhole);
   defineForWorkers(command).addOption(jsonOption()).action(worker);
 }
 
 async function worker(options: Options): Promise<void> {
-  const { role, gpu = [], cpu = 0, queue, deployment, build, json, ...flags } = options;
+  const { role, gpu = [], cpu = 0, queue, deployment, build, untilIdle, json, ...flags } = options;
+  if (untilIdle !== undefined && role === 'control') {
+    throw new Failure(
+      '--until-idle: expected a worker of heavy work, got --role control, which has no devices; leave one of them out',
+    );
+  }
   const roles = role === undefined ? (['control', 'heavy'] as const) : [role];
   const named = [...(gpu.length > 0 ? await cardDevices(gpu) : []), ...cpuSlots(cpu)];
   const devices = named.length > 0 ? named : await allDevices();
@@ -65,7 +73,7 @@ async function worker(options: Options): Promise<void> {
   const place = await findPlace();
   const version = deployment === undefined ? null : { deployment, build: build ?? (await ownBuild()) };
   const asked = { roles, devices, queue, ...(version === null ? {} : { version }) };
-  await withWorkers(place, asked, flags, orders, async ({ stopped }) => {
+  await withWorkers(place, asked, flags, orders, async (workers) => {
     const { address } = place.config.connectionOptions;
     output(json, { address, ...asked, permissions: permissionsIn(flags, place) }, () =>
       [
@@ -77,8 +85,14 @@ async function worker(options: Options): Promise<void> {
             ]),
       ].join('\n'),
     );
-    await stopped;
+    const asking = untilIdle === undefined ? undefined : setInterval(() => endIfIdle(workers, 1000 * untilIdle), 1000);
+    await workers.stopped.finally(() => clearInterval(asking));
   });
+}
+
+/** Where another stage has come in the same moment, it is given back, and goes to another worker. */
+function endIfIdle(workers: RunningWorkers, ms: number): void {
+  if (workers.pool !== null && workers.pool.idleMs >= ms) workers.shutdown();
 }
 
 function versionName(text: string): string {

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { keysOf } from './keys.ts';
 import type { Key } from './keys.ts';
 import { atomicWrite } from '../artifacts/files.ts';
-import { projectRoot } from '../artifacts/paths.ts';
+import { projectRoot } from '../runtime/layout.ts';
 import { VERBS } from '../cli/main.ts';
 import { DatasetConfig } from '../configs/dataset-schema.ts';
 import { SpaceConfig } from '../configs/space-schema.ts';

@@ -1,9 +1,10 @@
 import { Section, Table } from './figure.tsx';
 import { page } from './page.tsx';
 import type { Part } from './page.tsx';
-import { count, figure, range, signed } from './words.ts';
+import { count, figure, range, signed, withRange } from './words.ts';
 import type { Json } from '../plan/json.ts';
 import type { ComparedArms } from '../report/arms.ts';
+import { figureRows } from '../report/compare-supernets.ts';
 import type { ComparedRuns } from '../report/compare.ts';
 import { duration } from '../report/format.ts';
 
@@ -49,6 +50,7 @@ function partsOfRuns(compared: ComparedRuns): Part[] {
           }
         >
           <Table label="Tau by supernet" columns={[{ title: 'Supernet' }, ...heads]} rows={supernetRows(compared)} />
+          {compared.baselines.map(Baselines)}
         </Section>
       ),
     },
@@ -81,12 +83,29 @@ function tauWords({ tau, interval }: Tau): string {
 }
 
 function supernetRows({ runs, supernets }: ComparedRuns) {
-  return supernets.flatMap(({ stage, chosen, overFirst }) => [
-    [stage, ...chosen.map((one) => (one === null ? '' : `${tauWords(one)}, epoch ${one.epoch}`))],
-    ...(overFirst.every((one) => one === null)
-      ? []
-      : [[`over ${runs[0] ?? ''}`, ...overFirst.map((one) => (one === null ? '' : signed(one)))]]),
+  return supernets.flatMap((supernet) => [
+    [supernet.stage, ...supernet.chosen.map((one) => (one === null ? '' : `${tauWords(one)}, epoch ${one.epoch}`))],
+    ...figureRows(supernet, runs[0] ?? '').map(({ name, values, isDifference }) => [
+      name,
+      ...values.map((one) => (one === null ? '' : isDifference ? signed(one) : withRange(one))),
+    ]),
   ]);
+}
+
+function Baselines({ file, figures }: ComparedRuns['baselines'][number]) {
+  const hasBands = figures.some(({ inside }) => inside !== null);
+  return (
+    <Table
+      label={`Without any training, on the subnets of ${file} that epochs may be chosen by`}
+      columns={[{ title: 'Baseline' }, ...['Tau', 'Regret', ...(hasBands ? ['Tau inside bands'] : [])].map(numbers)]}
+      rows={figures.map(({ name, tau, regret, inside }) => [
+        name,
+        withRange(tau),
+        withRange(regret),
+        ...(inside ? [withRange(inside.tau)] : []),
+      ])}
+    />
+  );
 }
 
 function reachedRows({ rankings, costs }: ComparedRuns) {

@@ -3,6 +3,7 @@ import type { RunFacts } from './facts.ts';
 import { Section, Table } from './figure.tsx';
 import type { Origin } from '../plan/plan.ts';
 import type { Json } from '../plan/json.ts';
+import { shellWord } from '../report/format.ts';
 
 /** With what the run was configured: what differs from its pipeline's defaults first, and how to make it again. */
 export function Configuration({ facts }: { readonly facts: RunFacts }) {
@@ -116,11 +117,6 @@ function commands(run: string, origin: Origin | null): string {
 }
 
 function startCommand(id: string, { pipeline, set }: Origin): string {
-  const flags = set.map((flag) => ` --set ${quoted(flag)}`);
-  return `nas start ${quoted(pipeline)} --id ${id}${flags.join('')}`;
-}
-
-// As a shell needs it.
-function quoted(word: string): string {
-  return /^[\w./=:,+-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
+  const flags = set.map((flag) => ` --set ${shellWord(flag)}`);
+  return `nas start ${shellWord(pipeline)} --id ${id}${flags.join('')}`;
 }

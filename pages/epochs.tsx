@@ -7,6 +7,7 @@ import type { Scale } from './chart.tsx';
 import type { RunFacts, TrainedStage } from './facts.ts';
 import { Figure, Section } from './figure.tsx';
 import { count, figure, percent, range } from './words.ts';
+import { many } from '../report/format.ts';
 
 // Tau, loss and accuracies by epoch. The epochs of all stages stand one after the other on one axis, as they were trained:
 // a stage that inherits begins where the one before it ended.
@@ -64,7 +65,7 @@ function TauByEpoch({ points }: { readonly points: readonly Point[] }) {
         interval === null ? '' : range(...interval),
       ])}
     >
-      <ByEpoch points={points} x={x} y={y} yLabel="tau" says={`Kendall’s tau of ${count(points.length)} epochs`}>
+      <ByEpoch points={points} x={x} y={y} yLabel="tau" says={`Kendall’s tau of ${many(points.length, 'epoch')}`}>
         {points.length > FEW ? (
           <path class="band" d={joined(points, (own) => band.digits(1)(own))} />
         ) : (
@@ -98,7 +99,7 @@ function LossByEpoch({ points }: { readonly points: readonly Point[] }) {
       caption="Mean over the epoch, of the largest subnet in training."
       numbers={numbersOf('Loss by epoch', points, ['loss'], ({ loss }) => [figure(loss)])}
     >
-      <ByEpoch points={points} x={x} y={y} yLabel="loss" says={`Training loss of ${count(points.length)} epochs`}>
+      <ByEpoch points={points} x={x} y={y} yLabel="loss" says={`Training loss of ${many(points.length, 'epoch')}`}>
         <Series
           points={points}
           x={x}

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
-import { catalogue } from '../artifacts/catalogue.ts';
+import { catalogue, stagesOfRun } from '../artifacts/catalogue.ts';
 import type { CataloguedStage } from '../artifacts/catalogue.ts';
 import type { EpochRecord, Manifest } from '../artifacts/manifest.ts';
 import { FileReference } from '../artifacts/references.ts';
@@ -76,12 +76,7 @@ interface Asked {
 
 /** Reads what a run's page shows. @throws BadInput where nothing is known of the run, neither in the results nor by its server */
 export async function readFacts(root: string, run: string, { live, writing }: Asked = {}): Promise<RunFacts> {
-  const found = await catalogue(root, run);
-  if (found.length === 0 && live === undefined) {
-    throw new BadInput(
-      `run ${run}: expected results below ${root}, got none; \`nas list\` shows the runs there are, NAS_RESULTS names another folder`,
-    );
-  }
+  const found = live === undefined ? await stagesOfRun(root, run) : await catalogue(root, run);
   const stages = found
     .filter(({ directory }) => directory !== writing?.directory)
     .toSorted((a, b) => begunAt(a.manifest) - begunAt(b.manifest) || order(a, b));

@@ -11,7 +11,8 @@ import { Rankings } from './ranking.tsx';
 import { Stages } from './stages.tsx';
 import { Timeline } from './timeline.tsx';
 import { Truth } from './truth.tsx';
-import { many, moment } from './words.ts';
+import { moment } from './words.ts';
+import { many } from '../report/format.ts';
 import { duration } from '../report/format.ts';
 
 /** The page of a run as one file that needs nothing else. */

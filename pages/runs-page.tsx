@@ -1,8 +1,8 @@
 import type { Part } from './page.tsx';
 import { State } from './stages.tsx';
-import { count, figure, many, moment } from './words.ts';
+import { count, figure, moment } from './words.ts';
 import type { RunState } from '../plan/messages.ts';
-import { bytes, duration } from '../report/format.ts';
+import { bytes, duration, many } from '../report/format.ts';
 
 /** A run in the list of all, as far as its server and its results tell of it. */
 export interface ListedRun {
@@ -13,7 +13,7 @@ export interface ListedRun {
   /** In ms since 1970. */
   readonly startedAt: number | null;
   readonly endedAt: number | null;
-  readonly tau: number | null;
+  readonly bestTau: number | null;
   readonly bytes: number | null;
 }
 
@@ -92,7 +92,7 @@ function All({ runs, now }: { readonly runs: readonly ListedRun[]; readonly now:
               <th scope="col">Run</th>
               <th scope="col">State</th>
               <th scope="col" class="number">
-                Tau
+                Best tau
               </th>
               <th scope="col">Started</th>
               <th scope="col" class="number">
@@ -119,7 +119,7 @@ function All({ runs, now }: { readonly runs: readonly ListedRun[]; readonly now:
 }
 
 function Row({ run, now }: { readonly run: ListedRun; readonly now: number }) {
-  const { id, state, waits, startedAt, endedAt, tau, bytes: size } = run;
+  const { id, state, waits, startedAt, endedAt, bestTau, bytes: size } = run;
   const isOpen = ['running', 'waiting', 'paused'].includes(state);
   const ended = isOpen ? now : endedAt;
   return (
@@ -137,7 +137,7 @@ function Row({ run, now }: { readonly run: ListedRun; readonly now: number }) {
           <State state={state} />
         )}
       </td>
-      <td class="number">{tau === null ? '' : figure(tau)}</td>
+      <td class="number">{bestTau === null ? '' : figure(bestTau)}</td>
       <td class="together">{startedAt === null ? '' : moment(startedAt)}</td>
       <td class="number">{startedAt === null || ended === null ? '' : duration(ended - startedAt)}</td>
       <td class="number">{size === null ? '' : bytes(size)}</td>

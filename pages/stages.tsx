@@ -3,7 +3,7 @@ import type { CataloguedStage } from '../artifacts/catalogue.ts';
 import type { RunFacts } from './facts.ts';
 import { Section, Table } from './figure.tsx';
 import { count, figure } from './words.ts';
-import { epochOf } from '../report/format.ts';
+import { choiceInWords, epochOf, many } from '../report/format.ts';
 import type { RunState, StageState, StageStatus } from '../plan/messages.ts';
 import { parseActivityId } from '../plan/names.ts';
 
@@ -12,7 +12,7 @@ export function Stages({ facts }: { readonly facts: RunFacts }) {
   const rows = facts.live === null ? rowsOfResults(facts.stages) : facts.live.status.stages.map(rowOfStatus);
   const states = [...group(rows, ({ state }) => state)].map(([state, own]) => `${count(own.length)} ${state}`);
   return (
-    <Section id="stages" title="Stages" lead={`${count(rows.length)} stages: ${states.join(', ')}.`}>
+    <Section id="stages" title="Stages" lead={`${many(rows.length, 'stage')}: ${states.join(', ')}.`}>
       <details open={rows.length <= 60}>
         <summary>All stages</summary>
         <Table
@@ -116,9 +116,7 @@ function Remarks({ facts: { live, stages } }: { readonly facts: RunFacts }) {
     ...Object.entries(set ?? {}).map(([key, value]) => `${id}: retried with ${key}=${JSON.stringify(value)}`),
   ]);
   const noted = stages.flatMap(({ manifest: { stage, selection, reused, notices } }) => [
-    ...(selection?.by === 'person'
-      ? [`${stage}: epoch ${selection.epoch} chosen by ${selection.who}: ${selection.why}`]
-      : []),
+    ...(selection?.by === 'person' ? [`${stage}: ${choiceInWords(selection)}`] : []),
     ...(reused === null ? [] : [`${stage}: ${reused.why}`]),
     ...notices.map((notice) => `${stage}: ${notice}`),
   ]);

@@ -14,6 +14,7 @@ export function range(low: number | null, high: number | null): string {
 
 /** `0.848 (0.763 to 0.918)`. */
 export function withRange({ estimate, low, high }: Pick<Interval, 'estimate' | 'low' | 'high'>): string {
+  if (!Number.isFinite(estimate)) return figure(null);
   return `${figure(estimate)} (${range(low, high)})`;
 }
 
@@ -35,9 +36,4 @@ export function moment(at: number): string {
 
 export function count(value: number): string {
   return value.toLocaleString('en-US');
-}
-
-/** `1 epoch`, `2 epochs`. */
-export function many(value: number, word: string): string {
-  return `${count(value)} ${word}${value === 1 ? '' : 's'}`;
 }

@@ -77,8 +77,7 @@ function cyclesAmong(rest: readonly string[], needs: ReadonlyMap<string, readonl
       walk.push(at);
       at = known(needs, at).find((need) => rest.includes(need));
     }
-    const from = at === undefined ? -1 : walk.indexOf(at);
-    if (at !== undefined && from >= 0) cycles.push([...walk.slice(from), at]);
+    if (at !== undefined && walk.includes(at)) cycles.push([...walk.slice(walk.indexOf(at)), at]);
   }
   return cycles;
 }

@@ -101,3 +101,8 @@ export class FileFault extends KnownError {
 export function isErrno(error: unknown, ...codes: readonly string[]): boolean {
   return error instanceof Error && 'code' in error && codes.includes(String(error.code));
 }
+
+/** Whether a server's words say that it does not know who asks, or does not allow what is asked. */
+export function isRefusal(said: string): boolean {
+  return /permission.?denied|unauthenticated|unauthori[sz]ed/i.test(said);
+}

@@ -16,7 +16,8 @@ export type StageState =
   | 'failed';
 
 /** `waiting`: nothing runs, a person is asked (an epoch to choose, a parked stage). */
-export type RunState = 'running' | 'waiting' | 'paused' | 'done' | 'failed' | 'cancelled';
+export const runStates = ['running', 'waiting', 'paused', 'done', 'failed', 'cancelled'] as const;
+export type RunState = (typeof runStates)[number];
 
 /** One stage as `status` tells it. `epoch` and `tau` are those chosen, or of the best so far while a person is asked. */
 export interface StageStatus {

@@ -1,5 +1,5 @@
 import type { CataloguedStage } from '../artifacts/catalogue.ts';
-import { chosenIn, sameSubnets } from './chosen.ts';
+import { chosenIn, GroundTruths, sameSubnets } from './chosen.ts';
 import type { ChosenSupernet } from './chosen.ts';
 import { settingsOf } from './compare.ts';
 import { comparePairs, compareRankings } from '../nas/evaluation/agreement.ts';
@@ -54,13 +54,14 @@ export async function compareArms(stages: readonly CataloguedStage[], key: strin
   const armOf = (value: Json | undefined): Trained[] =>
     trained.filter(({ settings }) => text(settings.get(key)) === text(value));
   const names = varying.filter((one) => one !== key);
+  const truths = new GroundTruths();
   return {
     key,
     first: first ?? null,
     others: await Promise.all(
       others.map(async (value) => ({
         value: value ?? null,
-        ...(await compared(armOf(first), armOf(value), names, key)),
+        ...(await compared({ firsts: armOf(first), others: armOf(value), names, key, truths })),
       })),
     ),
   };
@@ -76,19 +77,26 @@ function varyingKeys(trained: readonly Trained[]): string[] {
   return keys.filter((key) => new Set(trained.map(({ settings }) => text(settings.get(key)))).size > 1);
 }
 
-async function compared(
-  firsts: readonly Trained[],
-  others: readonly Trained[],
-  names: readonly string[],
-  key: string,
-): Promise<Omit<ComparedArm, 'value'>> {
+interface Arms {
+  readonly firsts: readonly Trained[];
+  readonly others: readonly Trained[];
+  /** The keys in which pairs differ from each other. */
+  readonly names: readonly string[];
+  readonly key: string;
+  readonly truths: GroundTruths;
+}
+
+async function compared({ firsts, others, names, key, truths }: Arms): Promise<Omit<ComparedArm, 'value'>> {
   const rest = ({ settings }: Trained): string => names.map((name) => `${name} ${text(settings.get(name))}`).join(', ');
   const left = [...others];
   const pairs = firsts.flatMap((one) => {
     const at = left.findIndex((other) => rest(other) === rest(one));
     return at < 0 ? [] : [{ name: rest(one), first: one.supernet, other: left.splice(at, 1)[0]!.supernet }];
   });
-  const same = await sameSubnets(pairs.flatMap(({ first, other }) => [first, other]));
+  const same = await sameSubnets(
+    pairs.flatMap(({ first, other }) => [first, other]),
+    truths,
+  );
   if (same === null) {
     const got = pairs.length === 0 ? 'none' : 'such that were measured against different subnets';
     throw new BadInput(`--by: expected pairs of supernets that differ in ${key} alone, got ${got}; compare others`);

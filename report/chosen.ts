@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { CataloguedStage } from '../artifacts/catalogue.ts';
 import { FileReference } from '../artifacts/references.ts';
+import { ClassCount } from '../configs/dataset-schema.ts';
 import { SpaceConfig } from '../configs/space-schema.ts';
 import { ScoreName, scoresOf } from '../nas/evaluation/epoch-scores.ts';
 import { chosenBy, readGroundTruth, truthAt } from '../nas/evaluation/ground-truth.ts';
@@ -21,6 +22,7 @@ export interface ChosenSupernet {
 
 const Trained = z.looseObject({
   space: SpaceConfig,
+  n_classes: ClassCount,
   ground_truth: FileReference,
   seed: z.number(),
   score: ScoreName.optional(),
@@ -38,6 +40,19 @@ export function chosenIn(stage: CataloguedStage | undefined): ChosenSupernet | n
   return { epoch, tau, interval, scores, trained: trained.data };
 }
 
+/** Ground truths as they are asked for, each read once however many supernets were measured by it. */
+export class GroundTruths {
+  readonly #read = new Map<string, Promise<GroundTruth>>();
+
+  /** The one that a supernet was measured by. @throws BadInput where its file is no longer what it was */
+  async of({ trained: { space, ground_truth: source } }: ChosenSupernet): Promise<GroundTruth> {
+    const key = JSON.stringify([source.sha256, space]);
+    const found = this.#read.get(key) ?? readGroundTruth(space, source);
+    this.#read.set(key, found);
+    return await found;
+  }
+}
+
 /** The subnets that several supernets were measured by, and what each makes of them. */
 interface SameSubnets {
   readonly truth: GroundTruth;
@@ -49,12 +64,15 @@ interface SameSubnets {
  * the same file.
  * @throws BadInput where that file is no longer what it was
  */
-export async function sameSubnets(supernets: readonly ChosenSupernet[]): Promise<SameSubnets | null> {
+export async function sameSubnets(
+  supernets: readonly ChosenSupernet[],
+  truths: GroundTruths,
+): Promise<SameSubnets | null> {
   const [first] = supernets;
   if (first === undefined) return null;
-  const { space, ground_truth: source } = first.trained;
-  if (supernets.some(({ trained }) => trained.ground_truth.sha256 !== source.sha256)) return null;
-  const whole = await readGroundTruth(space, source);
+  const { sha256 } = first.trained.ground_truth;
+  if (supernets.some(({ trained }) => trained.ground_truth.sha256 !== sha256)) return null;
+  const whole = await truths.of(first);
   if (supernets.some(({ scores }) => scores.length !== whole.accuracies.length)) return null;
   const positions = chosenBy(whole);
   return {

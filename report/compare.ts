@@ -1,12 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
-import { catalogue, runOf } from '../artifacts/catalogue.ts';
+import { catalogue, runOf, stageNamed } from '../artifacts/catalogue.ts';
 import type { CataloguedStage } from '../artifacts/catalogue.ts';
 import { linesOf } from '../artifacts/ledger.ts';
-import { chosenIn, sameSubnets } from './chosen.ts';
-import type { ChosenSupernet } from './chosen.ts';
-import { compareRankings } from '../nas/evaluation/agreement.ts';
-import type { Comparison } from '../nas/evaluation/agreement.ts';
-import { kendallTau } from '../nas/evaluation/correlation.ts';
+import { compareSupernets } from './compare-supernets.ts';
+import type { ComparedSupernets } from './compare-supernets.ts';
 import { bestFirst } from '../nas/evaluation/pareto.ts';
 import { mergedRankings, readRanking } from '../nas/evaluation/read-ranking.ts';
 import { BadInput } from '../plan/endings.ts';
@@ -14,12 +11,11 @@ import { isObject } from '../plan/json.ts';
 import type { Json } from '../plan/json.ts';
 
 /** How several runs differ: in what they were told, in what their supernets reached, in what they cost. */
-export interface ComparedRuns {
+export interface ComparedRuns extends ComparedSupernets {
   /** As they were asked for. */
   readonly runs: readonly string[];
   /** Values that are not the same in all of the runs that have the stage. */
   readonly settings: readonly Setting[];
-  readonly supernets: readonly ComparedSupernet[];
   /** By run; null where nothing is ranked. */
   readonly rankings: readonly (RankedBest | null)[];
   readonly costs: readonly Cost[];
@@ -32,20 +28,6 @@ interface Setting {
   readonly key: string;
   /** By run; null where the run has no such stage, or the stage no such key. */
   readonly values: readonly (Json | null)[];
-}
-
-interface ComparedSupernet {
-  readonly stage: string;
-  /** By run; null where it has none with a chosen epoch. */
-  readonly chosen: readonly (Chosen | null)[];
-  /** Each run's tau less that of the first, on the same resamples of the ground truth; null where both have not the same subnets. */
-  readonly overFirst: readonly (Comparison | null)[];
-}
-
-interface Chosen {
-  readonly epoch: number;
-  readonly tau: number | null;
-  readonly interval: readonly [number, number] | null;
 }
 
 interface RankedBest {
@@ -67,31 +49,34 @@ type Stages = ReadonlyMap<string, CataloguedStage>;
 
 /**
  * Compares runs by what their results say; no server is asked.
- * @param names runs, or stages of runs (`<run>/<folder of the stage>`), two at least
+ * @param names runs, or stages of runs (`<run>/<stage>`), two at least
+ * @param withFigures whether every figure of the supernets is wanted, and the baselines
  * @throws BadInput for one without results
  */
-export async function compareRuns(root: string, names: readonly string[]): Promise<ComparedRuns> {
+export async function compareRuns(root: string, names: readonly string[], withFigures = false): Promise<ComparedRuns> {
   const runs = await Promise.all(names.map((name) => stagesOf(root, name)));
   const ids = [...new Set(runs.flatMap((stages) => [...stages.keys()]))];
-  const supernets = await Promise.all(ids.map((id) => compareSupernets(id, runs)));
   return {
     runs: names,
     settings: grouped(ids.flatMap((id) => differing(id, runs))),
-    supernets: supernets.flatMap((one) => one ?? []),
+    ...(await compareSupernets(
+      ids.map((id) => ({ stage: id, of: runs.map((stages) => stages.get(id)) })),
+      withFigures,
+    )),
     rankings: await Promise.all(runs.map((stages) => rankedIn(root, stages))),
     costs: runs.map(costOf),
   };
 }
 
-/** The stages of a run in the order in which they were begun, or the one that `<run>/<folder>` names. @throws BadInput where there is none */
+/** The stages of a run in the order in which they were begun, or the one that `<run>/<stage>` names. @throws BadInput where there is none */
 export async function stagesNamed(root: string, name: string): Promise<CataloguedStage[]> {
-  const [run = '', ...folder] = name.replace(/\/+$/, '').split('/');
-  const found = (await catalogue(root, run)).filter(
-    ({ directory }) => folder.length === 0 || directory === [run, ...folder].join('/'),
-  );
+  const place = name.replace(/\/+$/, '');
+  const ofRun = await catalogue(root, runOf(place));
+  const stage = stageNamed(ofRun, place);
+  const found = place === runOf(place) ? ofRun : stage === undefined ? [] : [stage];
   if (found.length > 0) return found.toSorted((a, b) => begunAt(a) - begunAt(b));
   throw new BadInput(
-    `${name}: expected a run or <run>/<folder of a stage> with results below ${root}, got none; \`nas list\` shows the runs`,
+    `${name}: expected a run or <run>/<stage> with results below ${root}, got none; \`nas list\` shows the runs`,
   );
 }
 
@@ -143,28 +128,6 @@ function grouped(settings: readonly Setting[]): Setting[] {
     groups.set(name, { ...setting, stages });
   }
   return [...groups.values()];
-}
-
-async function compareSupernets(stage: string, runs: readonly Stages[]): Promise<ComparedSupernet | null> {
-  const chosen = runs.map((stages) => chosenIn(stages.get(stage)));
-  const [first] = chosen;
-  if (chosen.every((one) => one === null)) return null;
-  const overFirst = chosen.slice(1).map(async (one) => (first && one ? await difference(first, one) : null));
-  return {
-    stage,
-    chosen: chosen.map((one) => one && { epoch: one.epoch, tau: one.tau, interval: one.interval }),
-    overFirst: [null, ...(await Promise.all(overFirst))],
-  };
-}
-
-async function difference(first: ChosenSupernet, other: ChosenSupernet): Promise<Comparison | null> {
-  const same = await sameSubnets([first, other]);
-  if (same === null) return null;
-  const { truth, scores } = same;
-  return compareRankings(kendallTau, truth.accuracies, scores[1]!, scores[0]!, {
-    seed: first.trained.seed,
-    repetitions: truth.bySeed,
-  });
 }
 
 async function rankedIn(root: string, stages: Stages): Promise<RankedBest | null> {

@@ -132,6 +132,20 @@ export function supernetFigures(
   };
 }
 
+/** A ranking's tau less that of another, on the same resamples, overall and as the mean over the bands. */
+export interface Difference extends Comparison {
+  /** Null where there are no bands. */
+  readonly inside: Comparison | null;
+}
+
+/** @param seed of the first one's training */
+export function differenceOf(truth: GroundTruth, scores: Values, first: Values, seed: number): Difference {
+  const within = (groups: Groups | null): Comparison =>
+    compareRankings(kendallTau, truth.accuracies, scores, first, draws(truth, seed, groups));
+  const groups = bandsOf(truth);
+  return { ...within(null), inside: groups && within(groups) };
+}
+
 /** What a perfect ranking would reach against these labels; null where their noise is not known. */
 export function ceilingOf(truth: GroundTruth): Ceiling | null {
   const { bySeed } = truth;

@@ -1,3 +1,6 @@
+import type { Interval } from '../nas/evaluation/agreement.ts';
+import type { ChosenEpoch } from '../plan/choice.ts';
+
 /** A span of time as people say it: `34s`, `2m 14s`, `1h 03m`, `2d 05h`. Takes milliseconds. */
 export function duration(milliseconds: number): string {
   const seconds = Math.max(0, Math.round(milliseconds / 1000));
@@ -32,7 +35,28 @@ export function tau(value: number, interval?: readonly [number, number]): string
   return interval === undefined ? shown : `${shown} [${interval[0].toFixed(3)}, ${interval[1].toFixed(3)}]`;
 }
 
+/** An estimate with its interval, as tau above. What is not defined, NaN in a report, is null in its file. */
+export function figure({ estimate, low, high }: Pick<Interval, 'estimate' | 'low' | 'high'>): string {
+  if (!Number.isFinite(estimate)) return 'undefined';
+  return Number.isFinite(low) && Number.isFinite(high) ? tau(estimate, [low, high]) : tau(estimate);
+}
+
 /** An epoch among all of a stage. They count from 0, as in the names of their files: `3 of 0..9`. */
 export function epochOf(epoch: number, epochs: number | undefined): string {
   return epochs === undefined ? String(epoch) : `${epoch} of 0..${epochs - 1}`;
+}
+
+/** Which epoch was chosen by whom, and why where that was said. */
+export function choiceInWords({ epoch, who, why }: Pick<ChosenEpoch, 'epoch' | 'who' | 'why'>): string {
+  return `epoch ${epoch} chosen by ${who}${why === '' ? '' : `: ${why}`}`;
+}
+
+/** `1 epoch`, `2,000 epochs`. */
+export function many(value: number, word: string): string {
+  return `${value.toLocaleString('en-US')} ${word}${value === 1 ? '' : 's'}`;
+}
+
+/** A word of a command as a shell needs it. */
+export function shellWord(word: string): string {
+  return /^[\w./=:,+-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }

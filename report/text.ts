@@ -1,5 +1,5 @@
-import type { Interval } from '../nas/evaluation/agreement.ts';
 import type { AverageRow } from './averages.ts';
+import { figure, many } from './format.ts';
 import type { BaselineFigures, Ceiling, Prediction, SupernetFigures } from './figures.ts';
 
 export interface SupernetRow extends SupernetFigures {
@@ -62,15 +62,15 @@ export function reportText({
       ['baseline', 'tau', ...(hasBands ? ['tau inside bands'] : []), 'regret'],
       baselines.map(({ name, tau, regret, inside }) => [
         name,
-        shown(tau),
-        ...(inside ? [shown(inside.tau)] : []),
-        shown(regret),
+        figure(tau),
+        ...(inside ? [figure(inside.tau)] : []),
+        figure(regret),
       ]),
     ),
     `Regret: percent points of accuracy lost by taking the best tenth of a ranking instead of the true one.`,
     ...ceilingLines(ceiling),
     ...(ranking === null ? [] : [`Ranking of ${ranking.subnets} subnets: \`${ranking.top1}\`, \`${ranking.top5}\`.`]),
-    ...(prediction ? [predictionWords(prediction, shown)] : []),
+    ...(prediction ? [predictionWords(prediction)] : []),
   ].join('\n\n');
 }
 
@@ -81,11 +81,7 @@ function subnetsOf({ subnets, heldOut, file }: Report['groundTruth']): string {
 
 /** A mean in words: `three seeds (3 supernets, 2 epochs each, with sizes)`. */
 export function averageName({ name, supernets, epochs, sizes }: AverageRow): string {
-  const of = [
-    supernets === 1 ? '1 supernet' : `${supernets} supernets`,
-    epochs === 1 ? '1 epoch each' : `${epochs} epochs each`,
-    ...(sizes ? ['with sizes'] : []),
-  ];
+  const of = [many(supernets, 'supernet'), `${many(epochs, 'epoch')} each`, ...(sizes ? ['with sizes'] : [])];
   return `${name} (${of.join(', ')})`;
 }
 
@@ -96,7 +92,7 @@ function supernetTable(
     ['supernet', 'K', 'epoch', 'tau', 'Spearman', 'Pearson', 'regret', 'tau over the best baseline'],
     rows.map(({ label, figures: { tau, spearman, pearson, regret, overBaseline } }) => [
       ...label,
-      ...[tau, spearman, pearson, regret, overBaseline].map(shown),
+      ...[tau, spearman, pearson, regret, overBaseline].map(figure),
     ]),
   );
 }
@@ -112,11 +108,14 @@ function ceilingWords({ reliability, kendallTau }: Pick<Ceiling, 'reliability' |
   return `the labels have a reliability of ${reliability.toFixed(3)}, so a perfect ranking reaches a tau of ${kendallTau.toFixed(3)} on average.`;
 }
 
-/** What a reader of the ranking must know of it, in sentences; `figure` writes a figure with its interval. */
-export function predictionWords(
-  { subnets: { evaluated, predicted }, folds, tau, rmse, baselines }: Prediction,
-  figure: (interval: Interval) => string,
-): string {
+/** What a reader of the ranking must know of it, in sentences. */
+export function predictionWords({
+  subnets: { evaluated, predicted },
+  folds,
+  tau,
+  rmse,
+  baselines,
+}: Prediction): string {
   const [best] = baselines;
   const what =
     predicted > 0
@@ -124,10 +123,6 @@ export function predictionWords(
       : `All ${evaluated} were evaluated; beside the measured accuracies stand smoothed ones, by a regression fitted on those.`;
   const beside = best === undefined ? '' : `; ${best.name} alone: tau ${figure(best.tau)}`;
   return `${what} On subnets left out (${folds} folds) it has a tau of ${figure(tau)} and errs by ${figure(rmse)} percent points${beside}.`;
-}
-
-function shown({ estimate, low, high }: Interval): string {
-  return Number.isNaN(estimate) ? 'undefined' : `${estimate.toFixed(3)} [${low.toFixed(3)}, ${high.toFixed(3)}]`;
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -1,10 +1,11 @@
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
+import { resultsByRun } from '../artifacts/run-results.ts';
+import type { RunResults } from '../artifacts/run-results.ts';
 import type { RunState, RunStatus } from '../plan/messages.ts';
 import { PIPELINE } from '../plan/names.ts';
 import type { WaitForPeople } from '../plan/search.ts';
-import { resultsByRun } from './results.ts';
-import type { RunResults } from './results.ts';
-import { endingOf, readRun } from './run.ts';
+import { endingOf, glimpseRun, statusOf } from './run.ts';
+import type { Work } from './run.ts';
 
 /** What a run waits for: somebody's answer for a stage, a worker, or somebody who lets it go on. */
 export interface Wait {
@@ -70,7 +71,7 @@ async function runsOfServer(client: Client, query?: string): Promise<WorkflowExe
   return [...latest.values()];
 }
 
-/** Of one that is open only its workflow knows more, and a worker must answer for that. */
+/** For which stages an open run asks people only its workflow knows, and a worker must answer for that. */
 const PATIENCE_MS = 1500;
 
 async function ofServer(client: Client | null, info: WorkflowExecutionInfo): Promise<Omit<ListedRun, 'results'>> {
@@ -78,20 +79,24 @@ async function ofServer(client: Client | null, info: WorkflowExecutionInfo): Pro
   const times = { id, startedAt: startTime.getTime(), endedAt: closeTime?.getTime() ?? null };
   const ending = endingOf(info);
   if (ending !== null || client === null) return { ...times, state: ending ?? 'running', waits: [] };
+  const { state, isAsking, isQueued, work } = await glimpseRun(client, id);
+  const forWorker: Wait = { for: 'worker', stage: null };
+  if (state === 'running' && !isAsking) {
+    return { ...times, state, waits: isQueued ? [forWorker] : waitsForWorkers(work) };
+  }
   try {
-    const { status, work } = await readRun(client, id, PATIENCE_MS);
-    const queued = work.filter((piece) => piece.queued);
-    const isIdle = queued.length > 0 && queued.length === work.length;
-    const forWorker = isIdle ? queued.map(({ stage, cell }) => (cell === null ? stage : `${stage}.${cell}`)) : [];
-    return {
-      ...times,
-      state: status.state,
-      waits: [...waitsOf(status), ...forWorker.map((stage): Wait => ({ for: 'worker', stage }))],
-    };
+    const status = await statusOf(client, id, PATIENCE_MS);
+    return { ...times, state: status.state, waits: [...waitsOf(status), ...waitsForWorkers(work)] };
   } catch (error) {
     if (!(error instanceof Error) || error.name !== 'ServiceError') throw error;
-    return { ...times, state: 'running', waits: [{ for: 'worker', stage: null }] };
+    return { ...times, state: state ?? 'running', waits: [forWorker] };
   }
+}
+
+/** Of a run whose stages at work all lie in queues. */
+function waitsForWorkers(work: readonly Work[]): Wait[] {
+  if (work.some(({ queued }) => !queued)) return [];
+  return work.map(({ stage, cell }) => ({ for: 'worker', stage: cell === null ? stage : `${stage}.${cell}` }));
 }
 
 /** What a run asks people for. */

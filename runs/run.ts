@@ -1,9 +1,10 @@
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { Progress } from '../nas/process/protocol.ts';
-import { statusQuery } from '../plan/messages.ts';
-import type { RunStatus } from '../plan/messages.ts';
+import { runStates, statusQuery } from '../plan/messages.ts';
+import type { RunState, RunStatus } from '../plan/messages.ts';
 import { devicesOfQueue, parseActivityId } from '../plan/names.ts';
+import type { SearchAttribute } from '../plan/search.ts';
 import { waitOf } from './workers.ts';
 
 const PATIENCE_MS = 15_000;
@@ -41,14 +42,43 @@ type PendingActivity = NonNullable<Description['raw']['pendingActivities']>[numb
 
 /** Asks a run how it stands: its own account by query (a worker must be up for that), and its activities' last heartbeats. */
 export async function readRun(client: Client, id: string, patienceMs = PATIENCE_MS): Promise<RunView> {
-  const handle = client.workflow.getHandle(id);
-  const description = await handle.describe();
+  const description = await client.workflow.getHandle(id).describe();
   return {
-    status: await answered(client, () => handle.query(statusQuery), patienceMs),
+    status: await statusOf(client, id, patienceMs),
     work: await workIn(client, description),
     startedAt: description.startTime.getTime(),
     endedAt: description.closeTime?.getTime() ?? null,
     ending: endingOf(description),
+  };
+}
+
+/** A run's own account of itself: a worker must be up for that. */
+export async function statusOf(client: Client, id: string, patienceMs: number): Promise<RunStatus> {
+  return await answered(client, () => client.workflow.getHandle(id).query(statusQuery), patienceMs);
+}
+
+/** What the server knows of an open run by itself, where no worker has to answer. */
+export interface Glimpse {
+  /** Null where the run keeps no search attributes, or has not begun. */
+  readonly state: RunState | null;
+  /** Whether it asks people for something. */
+  readonly isAsking: boolean;
+  /** Whether something has happened that no worker has taken up yet. */
+  readonly isQueued: boolean;
+  readonly work: readonly Work[];
+}
+
+export async function glimpseRun(client: Client, id: string): Promise<Glimpse> {
+  const description = await client.workflow.getHandle(id).describe();
+  const values = new Map(description.typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value]));
+  const valueOf = (name: SearchAttribute): unknown => values.get(name);
+  const state = valueOf('NasState');
+  const task = description.raw.pendingWorkflowTask;
+  return {
+    state: runStates.find((one) => one === state) ?? null,
+    isAsking: valueOf('NasWaitsFor') !== undefined,
+    isQueued: task != null && task.startedTime == null,
+    work: await workIn(client, description),
   };
 }
 

@@ -1,17 +1,17 @@
 import { accessSync, constants, existsSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { homedir, tmpdir, userInfo } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
-// Where everything lies that is not a result. A relative path in a variable counts from the project, whatever the current folder is.
+// Where everything lies; what there is below the results, artifacts/paths.ts knows. A relative path in a variable counts from
+// the project, whatever the current folder is.
 
-const here = fileURLToPath(new URL('..', import.meta.url));
+const here = resolve(import.meta.dirname, '..');
 
 /** The clone, or the built package, that this code lies in. */
 export const root = basename(here) === '.compiled' ? dirname(here) : here;
 
-/** The folder that a person works in: the one that NAS_PROJECT names, else the clone. */
-const project = resolve(process.env['NAS_PROJECT'] || root);
+/** The folder that a person works in, with pipelines, configs and results: the one that NAS_PROJECT names, else the clone. */
+export const projectRoot = resolve(process.env['NAS_PROJECT'] || root);
 
 const isPackage = here === root && import.meta.url.endsWith('.js');
 
@@ -24,6 +24,9 @@ export function release(): string {
   return version;
 }
 
+/** The program `nas`, for processes that run it. The built package has it beside the folder of what was built. */
+export const nasProgram = resolve(root, isPackage ? '..' : '', 'cli/nas.mjs');
+
 const NPM_SCRIPTS = { setup: 'npm run setup', quickstart: 'npm start' } as const;
 
 /** What a person types for that verb: npm's script in a clone, `npx nas` where the package is installed. */
@@ -32,16 +35,16 @@ export function commandFor(verb: keyof typeof NPM_SCRIPTS, options = ''): string
   return options === '' ? NPM_SCRIPTS[verb] : `${NPM_SCRIPTS[verb]} -- ${options}`;
 }
 
-/** The absolute path of a program of ours as it is run, named as in the clone: `nas/training/main.ts`. */
+/** The absolute path of a program or thread of ours as it is run, in JavaScript, named as in the clone: `nas/training/main.ts`. */
 export function programFile(file: string): string {
   return join(compiled, file.replace(/\.ts$/, '.js'));
 }
 
 /** What npm cannot install: `.runtime/` of the project, or the folder that NAS_RUNTIME names. */
-export const home = resolve(project, process.env['NAS_RUNTIME'] || '.runtime');
+export const home = resolve(projectRoot, process.env['NAS_RUNTIME'] || '.runtime');
 
 /** The state of the embedded Temporal server: `.nas/` of the project, or the folder that NAS_HOME names. */
-export const serverHome = resolve(project, process.env['NAS_HOME'] || '.nas');
+export const serverHome = resolve(projectRoot, process.env['NAS_HOME'] || '.nas');
 
 /**
  * What can be made anew, such as data sets as they are read and the speed of the machine: `.cache/` of the project, or the
@@ -49,8 +52,8 @@ export const serverHome = resolve(project, process.env['NAS_HOME'] || '.nas');
  */
 export function cacheFolder(): string {
   const named = process.env['NAS_CACHE'];
-  if (named) return resolve(project, named);
-  const own = join(project, '.cache');
+  if (named) return resolve(projectRoot, named);
+  const own = join(projectRoot, '.cache');
   const users = process.env['XDG_CACHE_HOME'] || join(userHome(), '.cache');
   const places = [own, join(users, 'fewshot-nas')];
   return places.find(isWritable) ?? join(tmpdir(), `fewshot-nas-${process.getuid?.() ?? userInfo().username}`);

@@ -1,18 +1,21 @@
-import { Client, Connection, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import { Client, Connection, ServiceError, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { WorkflowHandle, WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { ClientConnectConfig } from '@temporalio/envconfig';
 import type { NativeConnection } from '@temporalio/worker';
 import { createHash } from 'node:crypto';
+import { isRefusal } from '../plan/endings.ts';
 import { CONTROL_QUEUE, PIPELINE } from '../plan/names.ts';
 import type { Plan } from '../plan/plan.ts';
-import { ServerError, withoutProxy } from '../runtime/temporal-server.ts';
+import { ServerError, START_MS, withoutProxy } from '../runtime/temporal-server.ts';
 import type { pipeline } from '../workflows/pipeline.ts';
 import { startAttributes } from './search.ts';
 
 export interface ServerConfig {
   readonly namespace: string;
   readonly connectionOptions: ClientConnectConfig['connectionOptions'];
+  /** Milliseconds that a client gives it to answer at first. */
+  readonly patienceMs: number;
 }
 
 /**
@@ -21,12 +24,12 @@ export interface ServerConfig {
  */
 export function configuredServer(): ServerConfig | null {
   const { namespace = 'default', connectionOptions } = loadClientConnectConfig();
-  return connectionOptions.address ? { namespace, connectionOptions } : null;
+  return connectionOptions.address ? { namespace, connectionOptions, patienceMs: 5000 } : null;
 }
 
-/** The embedded server, at an address such as `127.0.0.1:7233`. */
+/** The embedded server, at an address such as `127.0.0.1:7233`. It is known to run: if it does not answer, the machine is busy. */
 export function embeddedServer(address: string): ServerConfig {
-  return { namespace: 'default', connectionOptions: { address } };
+  return { namespace: 'default', connectionOptions: { address }, patienceMs: START_MS };
 }
 
 interface StartedRun {
@@ -42,34 +45,49 @@ const CERTIFICATES =
 
 /** A client of the server; the caller closes its connection. @throws ServerError where the server cannot be used */
 export async function connectClient(server: ServerConfig): Promise<Client> {
-  const { connectionOptions, namespace } = server;
+  const { connectionOptions, namespace, patienceMs } = server;
   const proxy = withoutProxy(connectionOptions.address);
-  const connecting = Connection.connect({ ...connectionOptions, ...proxy, connectTimeout: '5 seconds' });
+  const connecting = Connection.connect({ ...connectionOptions, ...proxy, connectTimeout: patienceMs });
   const connection = await usable(server, connecting);
   return new Client({ connection, namespace });
 }
 
-/** The connection, once it is made and found to know the namespace. @throws ServerError, one sentence, if it is not */
+/**
+ * The connection, once it is made and found to know the namespace.
+ * @param asWorker for a worker, which has to be allowed to ask for its namespace; another client may do without
+ * @throws ServerError, one sentence, if it cannot be used; ServiceError where it does not let anybody in with this key
+ */
 export async function usable<Made extends Connection | NativeConnection>(
   { connectionOptions: { address, tls }, namespace }: ServerConfig,
   connecting: Promise<Made>,
+  asWorker = false,
 ): Promise<Made> {
   const connection = await connecting.catch((cause: unknown) => {
+    const refusal = refusalIn(cause);
+    if (refusal !== null) throw refusal;
     throw new ServerError(
       `server ${address}: expected an answer, got none; check that it runs and that TEMPORAL_ADDRESS is right${tls ? `, ${CERTIFICATES}` : ''}`,
       { cause },
     );
   });
   await connection.workflowService.describeNamespace({ namespace }).catch(async (cause: unknown) => {
-    // Whoever may not ask may have a namespace all the same.
-    if (!/not found/i.test(String(cause))) return;
+    const isMissing = /not found/i.test(String(cause));
+    const refusal = asWorker ? refusalIn(cause) : null;
+    if (!isMissing && refusal === null) return;
     await connection.close();
+    if (refusal !== null) throw refusal;
     throw new ServerError(
       `server ${address}: expected a namespace ${namespace}, got none of that name; correct TEMPORAL_NAMESPACE, or make it with \`temporal operator namespace create\``,
       { cause },
     );
   });
   return connection;
+}
+
+/** As the client's own calls throw it: a worker's connection has errors of its own. Null where it is something else. */
+function refusalIn(error: unknown): ServiceError | null {
+  if (!(error instanceof Error)) return null;
+  return isRefusal(error.message) ? new ServiceError('the server refused', { cause: error }) : refusalIn(error.cause);
 }
 
 /**

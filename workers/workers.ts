@@ -12,7 +12,7 @@ import { usable } from './server.ts';
 import type { ServerConfig } from './server.ts';
 import { versionOptions } from './versions.ts';
 import type { Version } from './versions.ts';
-import { workflowBundle } from './workflow-bundle.ts';
+import { workflowCode } from './workflow-bundle.ts';
 
 /** `control`: workflows and light work. `heavy`: what trains and evaluates, on processors or cards. */
 export type Role = 'control' | 'heavy';
@@ -45,9 +45,9 @@ export interface RunningWorkers {
   readonly queues: readonly string[];
 }
 
-/** Runs workers in this process. Rejects with ServerError, one sentence, where the server cannot be used. */
+/** Runs workers in this process. Rejects as `usable` does where the server cannot be used. */
 export async function startWorkers(server: ServerConfig, options: WorkerOptions): Promise<RunningWorkers> {
-  const connection = await usable(server, NativeConnection.connect(server.connectionOptions));
+  const connection = await usable(server, NativeConnection.connect(server.connectionOptions), true);
   const workers: Worker[] = [];
   const pool = options.roles.includes('heavy') ? new DevicePool(options.devices) : null;
   for (const role of new Set(options.roles)) {
@@ -95,7 +95,7 @@ async function createControlWorker(
     namespace,
     taskQueue: CONTROL_QUEUE,
     ...versionOptions(version),
-    workflowBundle: await workflowBundle(),
+    ...(await workflowCode()),
     activities: lightActivities(permissions),
     sinks: workflowSinks,
     maxConcurrentActivityTaskExecutions: 10,

@@ -13,10 +13,15 @@ const Kept = z.object({ made: z.string(), code: z.string() });
 
 let bundle: Promise<{ code: string }> | undefined;
 
-/** The workflow code as the workers run it. Bundling takes seconds, so it is kept until the code that goes into it changes. */
-export async function workflowBundle(): Promise<{ code: string }> {
+/**
+ * Options of a worker: the workflow code, and how long a step of it may take. Bundling takes seconds, so the bundle is kept until the
+ * code that goes into it changes.
+ */
+export async function workflowCode() {
   bundle ??= keptOrMade();
-  return await bundle;
+  // After five seconds the SDK would stop a step in its middle, which a busy machine exceeds; Node.js may end the whole process then
+  // ("async hook stack has become corrupted"). Temporal's own ten seconds are enough. The SDK's types lack the option.
+  return { workflowBundle: await bundle, isolateExecutionTimeout: '5 minutes' };
 }
 
 async function keptOrMade(): Promise<{ code: string }> {

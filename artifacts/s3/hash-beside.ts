@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { KnownError } from '../../plan/endings.ts';
-import { compiledFile } from '../paths.ts';
+import { programFile } from '../../runtime/layout.ts';
 
 /** So many bytes from the start of the file are written by now. */
 export interface Grown {
@@ -20,7 +20,7 @@ export class HashBeside {
 
   constructor(file: string) {
     this.#file = file;
-    this.#thread = new Worker(compiledFile('artifacts/s3/hash-thread.js'), { workerData: file });
+    this.#thread = new Worker(programFile('artifacts/s3/hash-thread.ts'), { workerData: file });
     this.#answer = once(this.#thread, 'message');
     // Nobody may ask for it: the transfer can fail first.
     this.#answer.catch(() => undefined);

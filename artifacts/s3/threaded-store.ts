@@ -3,7 +3,7 @@ import { BadInput, KnownError } from '../../plan/endings.ts';
 import type { Ending } from '../../plan/endings.ts';
 import type { Leftover } from '../leftovers.ts';
 import type { Manifest, ManifestContent } from '../manifest.ts';
-import { compiledFile } from '../paths.ts';
+import { programFile } from '../../runtime/layout.ts';
 import type { FileReference } from '../references.ts';
 import type { ArtifactStore, NewFile, StoredFile } from '../store.ts';
 import { LocalFiles } from './local-files.ts';
@@ -42,7 +42,7 @@ export class ThreadedStore implements ArtifactStore {
   constructor(root: string) {
     this.root = root;
     this.#local = new LocalFiles(root);
-    this.#thread = new Worker(compiledFile('artifacts/s3/store-thread.js'), { workerData: root });
+    this.#thread = new Worker(programFile('artifacts/s3/store-thread.ts'), { workerData: root });
     this.#thread.on('message', (answer: Answer) => this.#settle(answer));
     this.#thread.on('error', (error) => this.#fail(error));
     this.#thread.on('exit', () => this.#fail('the end of its thread'));

@@ -46,7 +46,7 @@ export async function listedRuns(server: Server | null, root: string): Promise<L
     waits: waits.map(waitInWords),
     startedAt,
     endedAt,
-    tau: results?.tau ?? null,
+    bestTau: results?.bestTau ?? null,
     bytes: results?.bytes ?? null,
   }));
 }

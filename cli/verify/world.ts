@@ -12,7 +12,7 @@ import { Trace } from './trace.ts';
 import type { Visit } from './trace.ts';
 import { traceVariable } from '../../nas/process/phase-trace.ts';
 import { processState } from '../../runtime/processes.ts';
-import { root } from '../../runtime/layout.ts';
+import { nasProgram } from '../../runtime/layout.ts';
 import { keepServer } from '../../runtime/server-keeper.ts';
 import type { ServerKeeper } from '../../runtime/server-keeper.ts';
 import { findServer } from '../../runtime/temporal-server.ts';
@@ -97,19 +97,15 @@ export class World {
 
   #startWorker(): ChildProcess {
     const log = openSync(path.join(this.#home, 'worker.log'), 'a');
-    const worker = spawn(
-      process.execPath,
-      [path.join(root, 'cli/nas.mjs'), 'worker', '--cpu', `${this.devices}`, '--allow-command'],
-      {
-        env: {
-          ...process.env,
-          TEMPORAL_ADDRESS: this.#keeper.address,
-          NAS_RESULTS: this.results,
-          [traceVariable]: this.trace.folder,
-        },
-        stdio: ['ignore', log, log],
+    const worker = spawn(process.execPath, [nasProgram, 'worker', '--cpu', `${this.devices}`, '--allow-command'], {
+      env: {
+        ...process.env,
+        TEMPORAL_ADDRESS: this.#keeper.address,
+        NAS_RESULTS: this.results,
+        [traceVariable]: this.trace.folder,
       },
-    );
+      stdio: ['ignore', log, log],
+    });
     worker.once('exit', (code) => {
       // It may end by itself too: begun while the server is down, it says so and ends.
       if (code !== null) this.#endedByThemselves++;

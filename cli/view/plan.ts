@@ -3,7 +3,7 @@ import type { Estimate, Rate } from '../estimate.ts';
 import type { Forecast } from '../forecast.ts';
 import { columns } from './format.ts';
 import type { Plan, PlanStage, Select } from '../../plan/plan.ts';
-import { bytes, duration, gmacs } from '../../report/format.ts';
+import { bytes, duration, gmacs, many } from '../../report/format.ts';
 
 interface Node {
   readonly stage: PlanStage;
@@ -18,7 +18,7 @@ export function planTree(plan: Plan): string {
   const params = Object.entries(plan.params).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
   return [
     `${pc.bold(plan.name)} ${pc.dim(plan.source)}`,
-    `run ${plan.id}: ${plan.stages.length} ${plan.stages.length === 1 ? 'stage' : 'stages'}${total > 0 ? `, ${gmacs(total * 1e9)} GMACs` : ''}`,
+    `run ${plan.id}: ${many(plan.stages.length, 'stage')}${total > 0 ? `, ${gmacs(total * 1e9)} GMACs` : ''}`,
     ...(params.length > 0 ? [`params ${params.join(' ')}`] : []),
     '',
     ...columns(treeRows(forest(plan), '')),

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
-import { projectRoot } from '../../artifacts/paths.ts';
+import { projectRoot } from '../../runtime/layout.ts';
 import { ImageList, mayShareImages, PartName } from '../../configs/dataset-schema.ts';
 import type { ImageListConfig } from '../../configs/dataset-schema.ts';
 import { BadInput, FileFault, refuse } from '../../plan/endings.ts';

@@ -45,7 +45,8 @@ export async function evaluatePart(job: Job, line: ProcessLine, stage: HeldStage
   );
   const scores = await recordedScores(stage);
   const pace = { began: performance.now(), from: scores.length };
-  for (let heat = nextHeat(race, scores); heat !== null; heat = nextHeat(race, scores)) {
+  let heat = nextHeat(race, scores);
+  while (heat !== null) {
     const from = scores.length;
     const subnetsTotal = scoresInAll(race, scores);
     const chunk = heat.subnets.slice(0, config.chunk).map((at) => part[at]!.subnet);
@@ -63,7 +64,8 @@ export async function evaluatePart(job: Job, line: ProcessLine, stage: HeldStage
     await commitChunk(stage, from, result);
     scores.push(...result);
     await line.turn();
-    if (line.stopRequested() && nextHeat(race, scores) !== null) return 'stopped';
+    heat = nextHeat(race, scores);
+    if (heat !== null && line.stopRequested()) return 'stopped';
   }
 
   report('saving', { subnets: scores.length, subnetsTotal: scores.length });

@@ -1,6 +1,5 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
@@ -12,8 +11,9 @@ import type { Report } from '../../report/text.ts';
 import { browserFile, faults, openBrowser, overlaps } from '../support/browser.ts';
 import { nas, RunningNas } from '../support/nas.ts';
 import { syntheticRun } from '../support/synthetic-run.ts';
+import { sharedFolder } from '../support/temporary-folder.ts';
 
-const folder = mkdtempSync(path.join(tmpdir(), 'fewshot-nas-'));
+const folder = sharedFolder();
 const results = path.join(folder, 'results');
 /** Not served: the list of runs would first read two thousand manifests. */
 const elsewhere = path.join(folder, 'elsewhere');
@@ -75,7 +75,6 @@ describe.skipIf(browserFile === null)('in a browser', () => {
     await browser.close();
     await ui.interrupt();
     await up.interrupt();
-    rmSync(folder, { recursive: true, force: true });
   });
 
   test(

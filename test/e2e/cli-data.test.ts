@@ -1,34 +1,23 @@
 import path from 'node:path';
 import { load } from 'js-yaml';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { beforeAll, expect, test } from 'vitest';
 import { ImageList } from '../../configs/dataset-schema.ts';
 import type { ImageListConfig } from '../../configs/dataset-schema.ts';
-import { projectRoot } from '../../artifacts/paths.ts';
+import { projectRoot } from '../../runtime/layout.ts';
 import { writeImageFolder } from '../support/image-folder.ts';
 import { nas } from '../support/nas.ts';
 import type { Ended } from '../support/nas.ts';
 import { openDataset, classNamesOf } from '../../nas/data/open.ts';
+import { sharedFolder } from '../support/temporary-folder.ts';
 
-let root: string;
+const root = sharedFolder();
 let lists: string;
 
 beforeAll(async () => {
-  root = mkdtempSync(path.join(tmpdir(), 'fewshot-nas-imagenet-'));
   lists = path.join(root, 'lists');
   await writeImageFolder(root, { classes: 4, train: 6, val: 5 });
 });
-afterAll(() => rmSync(root, { recursive: true }));
 
 const SIZES = ['--calibration', '8', '--selection', '6', '--ground-truth', '4'];
 const linesOf = (folder: string, file: string): string[] =>

@@ -1,10 +1,9 @@
 import path from 'node:path';
 import * as ort from 'onnxruntime-web';
 import sharp from 'sharp';
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { beforeAll, expect, test, vi } from 'vitest';
 import { z } from 'zod';
 import { sha256File } from '../../artifacts/files.ts';
 import { JsonValue } from '../../artifacts/json.ts';
@@ -19,6 +18,7 @@ import { finishedStage } from '../support/finished-stage.ts';
 import { nas } from '../support/nas.ts';
 import { tinySupernet } from '../support/training-configs.ts';
 import { openDataset } from '../../nas/data/open.ts';
+import { sharedFolder } from '../support/temporary-folder.ts';
 
 // Every command is a process of its own: seconds each where the machine is busy.
 vi.setConfig({ testTimeout: 150_000 });
@@ -28,7 +28,7 @@ ort.env.wasm.numThreads = 1;
 const config = tinySupernet();
 const { space, dataset, calibration } = config;
 const ARCH = '111222002200';
-const folder = mkdtempSync(path.join(tmpdir(), 'fewshot-nas-'));
+const folder = sharedFolder();
 const environment = { NAS_RESULTS: path.join(folder, 'results') };
 const supernet = path.join(folder, 'results/run/one-shot/0.5_1.safetensors');
 /** The same file where no manifest is: it is known by its bytes. */
@@ -47,7 +47,8 @@ beforeAll(async () => {
   copyFileSync(supernet, copy);
   copyFileSync(supernet, path.join(path.dirname(supernet), 'supernet_max_kt.safetensors'));
   const selected = { file: 'run/one-shot/0.5_1.safetensors', sha256, epoch: 1, tau: 0.5, groups: 1 };
-  const made = { config: JsonValue.parse(config), outputs: { selected } };
+  const files = [{ file: 'run/one-shot/supernet_max_kt.safetensors', sha256 }];
+  const made = { stage: 'first', config: JsonValue.parse(config), outputs: { selected }, files };
   await finishedStage(environment.NAS_RESULTS, 'run/one-shot', 'train-supernet', made);
 
   const opened = await openDataset(dataset);
@@ -72,7 +73,6 @@ beforeAll(async () => {
   expected = pictures.map((_, at) => Array.from(logits!.subarray(at * 10, (at + 1) * 10)));
   net.dispose();
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const Predictions = z.object({
   predictions: z.array(z.object({ image: z.string(), logits: z.array(z.number()), top: z.array(z.unknown()) })),
@@ -103,11 +103,13 @@ test('what is predicted of pictures, and exported, has the logits of the evaluat
       { format: 'onnx', file: written('onnx') },
     ],
   });
-  const [bySupernet, byFile] = await Promise.all([
+  const [bySupernet, byStage, byFile] = await Promise.all([
     logitsOf('--supernet', copy, '--arch', ARCH),
+    logitsOf('--supernet', 'run/first', '--arch', ARCH),
     logitsOf('--model', written('safetensors')),
   ]);
   expectClose(bySupernet, 1e-4);
+  expect(byStage).toEqual(bySupernet);
   expectClose(byFile, 1e-4);
 
   const session = await ort.InferenceSession.create(readFileSync(written('onnx')));

@@ -54,6 +54,19 @@ test('wrong usage ends with exit code 2 and says where help is', async () => {
   expect(argument).toMatchObject({ code: 2, stdout: '' });
 });
 
+async function createSchedule(...when: string[]): ReturnType<typeof nas> {
+  return await nas(['schedule', 'create', 'pipelines/quickstart.yml', ...when]);
+}
+
+test('a schedule in a time zone that is nowhere, or one for a span of time, is refused before any server is asked', async () => {
+  const [nowhere, span] = await Promise.all([
+    createSchedule('--cron', '0 3 * * *', '--timezone', 'Nowhere/Town'),
+    createSchedule('--every', '7d', '--timezone', 'Europe/Paris'),
+  ]);
+  expect(nowhere).toMatchObject({ code: 2, stderr: expect.stringContaining('got "Nowhere/Town"') });
+  expect(span).toMatchObject({ code: 2, stderr: expect.stringContaining('--timezone: expected it with --cron') });
+});
+
 test('nas doctor --json is one document that says whether all is well', async () => {
   const { code, stdout } = await nas(['doctor', '--json']);
   expect(JSON.parse(stdout)).toMatchObject({
@@ -80,16 +93,19 @@ async function written(results: string, directory: string, made: object): Promis
 test('nas report finds the report of a run among its results, and says so where there is none', async () => {
   const results = temporaryFolder();
   await written(results, 'r/report', report);
-  const [text, json, none] = await Promise.all([
+  await finishedStage(results, 'other/one', 'command', {});
+  const [text, json, none, nobody] = await Promise.all([
     nas(['report', 'r'], { NAS_RESULTS: results }),
     nas(['report', 'r', '--json'], { NAS_RESULTS: results }),
     nas(['report', 'other'], { NAS_RESULTS: results }),
+    nas(['report', 'nobody'], { NAS_RESULTS: results }),
   ]);
   expect(text).toMatchObject({ code: 0, stdout: expect.stringContaining('against 30 subnets') });
   expect(text.stdout).toContain('log parameters and depth  0.500');
   expect(text.stdout).toContain('320 subnets are ranked in ');
   expect(JSON.parse(json.stdout)).toMatchObject({ groundTruth: report.groundTruth, ranking: report.ranking });
   expect(none).toMatchObject({ code: 1, stderr: expect.stringContaining('nas status other') });
+  expect(nobody).toMatchObject({ code: 2, stderr: expect.stringContaining('`nas list` shows the runs') });
 });
 
 test('results belong to the clone: those of version 0.1.0 in the current folder are named, not read', async () => {
@@ -101,7 +117,7 @@ test('results belong to the clone: those of version 0.1.0 in the current folder 
     nas(['report', 'nothing'], { NAS_RESULTS }, folder),
     nas(['report', 'nothing'], { NAS_RESULTS }, temporaryFolder()),
   ]);
-  expect(here).toMatchObject({ code: 1, stdout: '' });
+  expect(here).toMatchObject({ code: 2, stdout: '' });
   expect(here.stderr).toContain(`note: results are read from ${path.resolve('results')}, not from ${folder}/results,`);
   expect(elsewhere.stderr).not.toContain('note:');
 });

@@ -1,8 +1,7 @@
 import path from 'node:path';
 import type { Client } from '@temporalio/client';
 import { execFile } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, writeFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { readManifest } from '../../artifacts/results.ts';
@@ -12,11 +11,12 @@ import { temporalCli } from '../../runtime/layout.ts';
 import { findServer } from '../../runtime/temporal-server.ts';
 import { nas, RunningNas } from '../support/nas.ts';
 import { connectClient, embeddedServer } from '../../workers/server.ts';
+import { sharedFolder } from '../support/temporary-folder.ts';
 
 // Every command is a process of its own: seconds each where the machine is busy.
 vi.setConfig({ testTimeout: 150_000 });
 
-const folder = mkdtempSync(path.join(tmpdir(), 'fewshot-nas-'));
+const folder = sharedFolder();
 const results = path.join(folder, 'results');
 const environment = { NAS_HOME: path.join(folder, 'home'), NAS_RESULTS: results };
 
@@ -59,7 +59,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await client.connection.close();
   await up.interrupt();
-  rmSync(folder, { recursive: true, force: true });
 });
 
 const run = async (...args: string[]) => await nas(args, environment);

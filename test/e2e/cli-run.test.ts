@@ -1,17 +1,18 @@
 import path from 'node:path';
 import type { Client } from '@temporalio/client';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { statusQuery } from '../../plan/messages.ts';
 import { findServer } from '../../runtime/temporal-server.ts';
 import { nas, RunningNas } from '../support/nas.ts';
 import { connectClient, embeddedServer } from '../../workers/server.ts';
+import { sharedFolder } from '../support/temporary-folder.ts';
 
 // Every command is a process of its own: seconds each where the machine is busy.
 vi.setConfig({ testTimeout: 150_000 });
 
-const folder = mkdtempSync(path.join(tmpdir(), 'fewshot-nas-'));
+const folder = sharedFolder();
 const results = path.join(folder, 'results');
 const environment = { NAS_HOME: path.join(folder, 'home'), NAS_RESULTS: results };
 
@@ -59,7 +60,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await client.connection.close();
   await up.interrupt();
-  rmSync(folder, { recursive: true, force: true });
 });
 
 const run = async (...args: string[]) => await nas(args, environment);
@@ -139,16 +139,31 @@ test('without a server a verb says how to get one', async () => {
   }
 });
 
+test('a server that runs here and is only slow to answer is waited for', async () => {
+  const server = findServer(environment.NAS_HOME)?.pid ?? NaN;
+  process.kill(server, 'SIGSTOP');
+  const asked = run('list');
+  // Longer than one of another machine is waited for.
+  await sleep(7000);
+  process.kill(server, 'SIGCONT');
+  expect(await asked).toMatchObject({ code: 0, stderr: '' });
+});
+
 test(
   'quickstart brings everything up, runs to the end, and takes everything down again',
   { timeout: 120_000 },
   async () => {
     const home = path.join(folder, 'quick');
     const quick = await nas(['quickstart', broken, '--id', 'quick'], { ...environment, NAS_HOME: home });
-    expect(quick).toMatchObject({ code: 1, stdout: expect.stringContaining('`npm start` tries them again') });
+    expect(quick).toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining(`\`npm start -- ${broken} --id quick\` tries them again`),
+    });
     writeFileSync(path.join(results, 'quick/one/mended'), '');
     const again = await nas(['quickstart', broken, '--id', 'quick'], { ...environment, NAS_HOME: home });
     expect(again).toMatchObject({ code: 0, stdout: expect.stringContaining('run quick: done after') });
+    const third = await nas(['quickstart', broken, '--id=quick'], { ...environment, NAS_HOME: home });
+    expect(third.stdout).toContain(`done already; \`npm start -- ${broken} --id NAME --fresh\` runs it all once more`);
     expect(existsSync(path.join(home, 'server.json'))).toBe(true);
     const status = await nas(['status', 'quick'], { ...environment, NAS_HOME: home });
     expect(status.stderr).toContain('server: expected one to run here, got none');

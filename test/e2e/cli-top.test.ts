@@ -79,6 +79,7 @@ test('nas top goes by predictions where some subnets have no other score, and sa
 
 test('a run without a ranking, without predictions, or a limit that is no number is refused with exit code 2', async () => {
   const results = await plain();
+  await finishedStage(results.NAS_RESULTS, 'other/one', 'command', {});
   const [none, smoothed, limit, nothing] = await Promise.all([
     nas(['top', 'other'], results),
     nas(['top', 'r', '--smoothed'], results),

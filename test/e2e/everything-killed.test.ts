@@ -31,7 +31,7 @@ test(
 
     const again = new RunningNas(['up', '--json'], environment);
     await again.prints('"devices"');
-    expect(await nas(['watch', 'unplugged'], environment)).toMatchObject({ code: 0 });
+    expect(await nas(['watch', 'unplugged'], environment)).toMatchObject({ code: 0, stderr: '' });
     expect((await readManifest(results, 'unplugged/one-shot'))?.attempts).toMatchObject([
       { ending: null },
       { ending: 'done' },

@@ -1,17 +1,22 @@
 import { execFile, execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { home, root } from '../../runtime/layout.ts';
+import { beforeAll, expect, test, vi } from 'vitest';
+import { cacheFolder, home, root } from '../../runtime/layout.ts';
 import { nas, RunningNas } from '../support/nas.ts';
+import { sharedFolder } from '../support/temporary-folder.ts';
 
 vi.setConfig({ testTimeout: 150_000, hookTimeout: 60_000 });
 
-const folder = mkdtempSync(path.join(tmpdir(), 'fewshot-nas-'));
+const folder = sharedFolder();
 const copy = path.join(folder, 'copy');
-const environment = { NAS_RUNTIME: home, NAS_HOME: path.join(folder, 'home'), NAS_RESULTS: path.join(copy, 'results') };
+const environment = {
+  NAS_RUNTIME: home,
+  NAS_HOME: path.join(folder, 'home'),
+  NAS_RESULTS: path.join(copy, 'results'),
+  NAS_CACHE: cacheFolder(),
+};
 
 /** Changes the copy as the two blocks of code in CONTRIBUTING.md say. */
 function addKind(): void {
@@ -32,13 +37,13 @@ function addKind(): void {
 beforeAll(() => {
   const tracked = execFileSync('git', ['ls-files'], { cwd: root, encoding: 'utf8' }).trim().split('\n');
   for (const file of tracked.filter((name) => !/^(test|bench|docs)\//.test(name))) {
-    cpSync(path.join(root, file), path.join(copy, file));
+    cpSync(path.join(root, file), path.join(copy, file), { preserveTimestamps: true });
   }
+  // What the clone has compiled, so that the copy has only the kind to compile.
+  cpSync(path.join(root, '.compiled'), path.join(copy, '.compiled'), { recursive: true, preserveTimestamps: true });
   symlinkSync(path.join(root, 'node_modules'), path.join(copy, 'node_modules'));
   addKind();
 });
-
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 test('the kind that CONTRIBUTING.md adds type-checks, is planned, and runs from the list to its file', async () => {
   const tsc = path.join(root, 'node_modules/typescript/bin/tsc');

@@ -1,16 +1,16 @@
 import path from 'node:path';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { text } from 'node:stream/consumers';
 import { SMTPServer } from 'smtp-server';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { nas, RunningNas } from '../support/nas.ts';
+import { sharedFolder } from '../support/temporary-folder.ts';
 
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
-const folder = mkdtempSync(path.join(tmpdir(), 'fewshot-nas-'));
+const folder = sharedFolder();
 const environment = { NAS_HOME: path.join(folder, 'home'), NAS_RESULTS: path.join(folder, 'results') };
 const SECRET = 'T0P-secret';
 
@@ -83,7 +83,6 @@ afterAll(async () => {
   await up.interrupt();
   http.close();
   await new Promise<void>((resolve) => smtp.close(resolve));
-  rmSync(folder, { recursive: true, force: true });
 });
 
 const lines = (): string[] => (existsSync(told) ? readFileSync(told, 'utf8').trim().split('\n') : []);
@@ -91,6 +90,10 @@ const lines = (): string[] => (existsSync(told) ? readFileSync(told, 'utf8').tri
 test('of a stage that parks a webhook, a mail and a command tell once each, with the worker killed before any of them was taken', async () => {
   expect(await nas(['start', file], environment)).toMatchObject({ code: 0 });
   await expect.poll(() => refused.webhook > 0 && refused.mail > 0 && existsSync(tried), { timeout: 60_000 }).toBe(true);
+  await expect
+    .poll(() => up.stderr, { timeout: 60_000 })
+    .toContain('webhook CHAT_WEBHOOK: expected status 2xx, got 503');
+  expect(up.stderr).not.toContain(SECRET);
   process.kill(up.pid, 'SIGKILL');
   await up.ended;
   isOpen = true;

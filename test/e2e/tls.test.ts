@@ -1,54 +1,26 @@
 import path from 'node:path';
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createSecureServer } from 'node:http2';
 import { connect } from 'node:net';
 import type { AddressInfo, Server } from 'node:net';
-import { tmpdir } from 'node:os';
 import { createServer } from 'node:tls';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { clientCertificate, makeAuthority, SERVER_NAME } from '../support/authority.ts';
 import { nas, RunningNas } from '../support/nas.ts';
 import { plainActivities } from '../support/plain-activities.ts';
 import { withPipelineServer } from '../support/with-pipeline-server.ts';
+import { sharedFolder } from '../support/temporary-folder.ts';
 
 // A real server in a namespace of its own, behind a door that opens to certificates of its authority alone.
 
 const server = withPipelineServer(plainActivities, ['--namespace', 'team']);
-const folder = mkdtempSync(path.join(tmpdir(), 'fewshot-nas-'));
+const folder = sharedFolder();
 const fileOf = (name: string): string => path.join(folder, name);
 let door: Server;
 
-function openssl(...args: readonly string[]): void {
-  execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });
-}
-
-/** An authority with certificates of its own for a server on this machine and for clients. */
-function makeAuthority(name: string): void {
-  const key = ['-newkey', 'rsa:2048', '-nodes'];
-  openssl(
-    'req',
-    '-x509',
-    ...key,
-    '-days',
-    '2',
-    '-subj',
-    `/CN=${name}`,
-    '-keyout',
-    `${name}.key`,
-    '-out',
-    `${name}.crt`,
-  );
-  writeFileSync(fileOf('names'), 'subjectAltName=DNS:localhost,DNS:temporal.example,IP:127.0.0.1\n');
-  for (const one of [`${name}-server`, `${name}-client`]) {
-    openssl('req', ...key, '-subj', `/CN=${one}`, '-keyout', `${one}.key`, '-out', `${one}.csr`);
-    const by = ['-CA', `${name}.crt`, '-CAkey', `${name}.key`, '-CAcreateserial', '-days', '2', '-extfile', 'names'];
-    openssl('x509', '-req', '-in', `${one}.csr`, ...by, '-out', `${one}.crt`);
-  }
-}
-
 beforeAll(async () => {
-  for (const name of ['ours', 'others']) makeAuthority(name);
+  for (const name of ['ours', 'others']) makeAuthority(folder, name);
   const options = {
     cert: readFileSync(fileOf('ours-server.crt')),
     key: readFileSync(fileOf('ours-server.key')),
@@ -71,7 +43,6 @@ beforeAll(async () => {
 });
 afterAll(() => {
   door.close();
-  rmSync(folder, { recursive: true, force: true });
 });
 
 function portOf(listening: Server): number {
@@ -85,19 +56,14 @@ function environment(more: Readonly<Record<string, string>> = {}): Record<string
     NAS_RESULTS: fileOf('results'),
     TEMPORAL_ADDRESS: `127.0.0.1:${portOf(door)}`,
     TEMPORAL_NAMESPACE: 'team',
-    TEMPORAL_TLS_SERVER_NAME: 'temporal.example',
+    TEMPORAL_TLS_SERVER_NAME: SERVER_NAME,
     TEMPORAL_TLS_SERVER_CA_CERT_PATH: fileOf('ours.crt'),
     ...more,
   };
 }
 
-const withCertificate = (of: string) => ({
-  TEMPORAL_TLS_CLIENT_CERT_PATH: fileOf(`${of}-client.crt`),
-  TEMPORAL_TLS_CLIENT_KEY_PATH: fileOf(`${of}-client.key`),
-});
-
 test('with a certificate a worker and every verb use a namespace of their own; without one, or with that of others, none does', async () => {
-  const ours = environment(withCertificate('ours'));
+  const ours = environment(clientCertificate(folder, 'ours'));
   expect(await nas(['server', 'register'], ours)).toMatchObject({
     code: 0,
     stdout: expect.stringContaining('namespace team: 5 search attributes made'),
@@ -113,7 +79,7 @@ test('with a certificate a worker and every verb use a namespace of their own; w
   await expect.poll(done, { timeout: 60_000 }).toMatchObject({ runs: [{ id: 'one', state: 'done' }] });
   expect((await server.client.workflow.count("WorkflowType = 'pipeline'")).count).toBe(0);
 
-  const strangers = [environment(), environment(withCertificate('others'))];
+  const strangers = [environment(), environment(clientCertificate(folder, 'others'))];
   for (const found of await Promise.all(strangers.map(async (one) => await nas(['status', 'one'], one)))) {
     expect(found).toMatchObject({
       code: 1,
@@ -128,22 +94,41 @@ test('with a certificate a worker and every verb use a namespace of their own; w
   expect((await worker.interrupt()).code).toBe(0);
 });
 
-test('an API key goes with every request, through TLS', async () => {
-  const asked: (string | undefined)[] = [];
-  const options = { cert: readFileSync(fileOf('ours-server.crt')), key: readFileSync(fileOf('ours-server.key')) };
-  const cloud = createSecureServer(options).listen(0, '127.0.0.1');
-  cloud.on('stream', (stream, headers) => {
-    asked.push(headers.authorization);
-    // PERMISSION_DENIED, as of a key that nobody knows.
-    stream.respond({ ':status': 200, 'content-type': 'application/grpc', 'grpc-status': 7 }, { endStream: true });
-  });
-  await once(cloud, 'listening');
-  const found = await nas(
-    ['status', 'one'],
-    environment({ TEMPORAL_ADDRESS: `127.0.0.1:${portOf(cloud)}`, TEMPORAL_API_KEY: 'a-key' }),
-  );
-  expect(found.code).toBe(1);
-  expect(asked.length).toBeGreaterThan(0);
-  expect(new Set(asked)).toEqual(new Set(['Bearer a-key']));
-  cloud.close();
-});
+/** An empty answer of gRPC's. */
+const NOTHING = Buffer.alloc(5);
+
+test.each(['everything', 'all but who the server is'])(
+  'an API key goes with every request, through TLS; a server that refuses %s is told of in one sentence',
+  async (refused) => {
+    const asked: (string | undefined)[] = [];
+    const options = { cert: readFileSync(fileOf('ours-server.crt')), key: readFileSync(fileOf('ours-server.key')) };
+    const cloud = createSecureServer(options).listen(0, '127.0.0.1');
+    onTestFinished(() => void cloud.close());
+    cloud.on('stream', (stream, headers) => {
+      asked.push(headers.authorization);
+      const isAllowed = refused !== 'everything' && headers[':path']?.endsWith('/GetSystemInfo') === true;
+      const head = { ':status': 200, 'content-type': 'application/grpc' };
+      if (!isAllowed) {
+        // PERMISSION_DENIED, as of a key that nobody knows.
+        stream.respond({ ...head, 'grpc-status': 7, 'grpc-message': 'Request unauthorized.' }, { endStream: true });
+        return;
+      }
+      stream.respond(head, { waitForTrailers: true });
+      stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+      stream.end(NOTHING);
+    });
+    await once(cloud, 'listening');
+    const ours = environment({ TEMPORAL_ADDRESS: `127.0.0.1:${portOf(cloud)}`, TEMPORAL_API_KEY: 'a-key' });
+    for (const args of [
+      ['status', 'one'],
+      ['worker', '--cpu', '1'],
+    ]) {
+      const found = await nas(args, ours);
+      expect({ args, ...found }).toMatchObject({
+        code: 1,
+        stderr: expect.stringMatching(/^server: expected to be allowed this, got a refusal .*TEMPORAL_API_KEY.*\n$/),
+      });
+    }
+    expect(new Set(asked)).toEqual(new Set(['Bearer a-key']));
+  },
+);

@@ -1,27 +1,26 @@
 import path from 'node:path';
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { promisify } from 'node:util';
-import { afterAll, expect, test, vi } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { z } from 'zod';
-import { projectRoot } from '../../artifacts/paths.ts';
+import { projectRoot } from '../../runtime/layout.ts';
 import { freePort } from '../../runtime/free-port.ts';
 import { findServer } from '../../runtime/temporal-server.ts';
 import { nas, RunningNas } from '../support/nas.ts';
 import { stageProcesses } from '../support/stage-processes.ts';
+import { sharedFolder } from '../support/temporary-folder.ts';
 
 // npm run test:metrics: what workers tell a real Prometheus, and what that makes of it. It needs Debian's package `prometheus`.
 
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 120_000 });
 
-const folder = mkdtempSync(path.join(tmpdir(), 'fewshot-nas-'));
+const folder = sharedFolder();
 const rules = path.join(projectRoot, 'production/prometheus');
 const dashboard = z
   .object({ panels: z.array(z.object({ title: z.string(), targets: z.array(z.object({ expr: z.string() })) })) })
   .parse(JSON.parse(readFileSync(path.join(projectRoot, 'production/grafana/dashboard.json'), 'utf8')));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 test('the alert rules are right, and each of them rings when it should and not otherwise', async () => {
   const run = promisify(execFile);

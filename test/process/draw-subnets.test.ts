@@ -6,7 +6,7 @@ import { isLong } from '../support/long.ts';
 import { nas } from '../support/nas.ts';
 import { committedSpace, configText } from '../support/spaces.ts';
 
-// 200,000 subnets are drawn for the bands: seconds, more of them on a busy machine.
+// The long form draws 200,000 subnets: seconds, more of them on a busy machine.
 vi.setConfig({ testTimeout: 120_000 });
 
 /** What the command prints. */
@@ -19,13 +19,16 @@ async function drawn(...args: string[]): Promise<string> {
 /** How far the largest lies above the smallest, as a share of it. */
 const spread = (values: readonly number[]): number => Math.max(...values) / Math.min(...values) - 1;
 
-const benchmarkBands = ['fashion', '28', '--seed', '1', '--bands', '3000,4500,6700,10000', '--classes', '10'];
+// 200,000 subnets are drawn for them.
+const bands = ['fashion', '28', '--seed', '1', '--bands', '3000,4500,6700,10000', '--classes', '10'];
 
-test.each([
+const lists: [list: string, args: string[]][] = [
   ['fashion-ground-truth', ['fashion', '35', '--seed', '1']],
   ['fashion-bench-sizes', ['fashion', '100', '--seed', '2']],
-  ['fashion-bench-bands', benchmarkBands],
-])('the command draws the list %s as it is committed', async (list, args) => {
+];
+if (isLong) lists.push(['fashion-bench-bands', bands]);
+
+test.each(lists)('the command draws the list %s as it is committed', async (list, args) => {
   expect(await drawn(...args)).toBe(configText(`subnets/${list}.txt`));
 });
 

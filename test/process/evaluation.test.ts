@@ -1,7 +1,6 @@
 import path from 'node:path';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, expect, test } from 'vitest';
 import { atomicWrite } from '../../artifacts/files.ts';
@@ -17,7 +16,7 @@ import { saveSupernet } from '../../nas/supernet/weights.ts';
 import { plainStageFiles } from '../support/plain-stage-files.ts';
 import { claimFor, jobOf, startStage } from '../support/stage-process.ts';
 import type { StageProcess } from '../support/stage-process.ts';
-import { temporaryFolder } from '../support/temporary-folder.ts';
+import { newFolder, removeFolder, temporaryFolder } from '../support/temporary-folder.ts';
 import { tinySupernet } from '../support/training-configs.ts';
 
 const { space, dataset } = tinySupernet();
@@ -26,13 +25,13 @@ let weights: Buffer;
 let sha256: string;
 
 beforeAll(() => {
-  const folder = mkdtempSync(path.join(tmpdir(), 'fewshot-nas-'));
+  const folder = newFolder();
   const file = path.join(folder, 'net.safetensors');
   const net = Supernet.build({ space, classes: 10, groups: 1, seed: 1 });
   ({ sha256 } = saveSupernet(net, file));
   net.dispose();
   weights = readFileSync(file);
-  rmSync(folder, { recursive: true });
+  removeFolder(folder);
 });
 
 async function resultsWithSupernet(): Promise<string> {

@@ -1,9 +1,8 @@
 import path from 'node:path';
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { beforeAll, expect, test, vi } from 'vitest';
 import type { ImageListConfig, PartName } from '../../configs/dataset-schema.ts';
 import { plainBatches, trainingBatches } from '../../nas/data/batches.ts';
 import type { Batch, TrainingOrder } from '../../nas/data/batches.ts';
@@ -13,13 +12,13 @@ import { ImageLoader } from '../../nas/data/images/loader.ts';
 import { testImage } from '../../nas/data/pictures.ts';
 import { smallConfig, writeImageFolder } from '../support/image-folder.ts';
 import { openDataset } from '../../nas/data/open.ts';
+import { sharedFolder } from '../support/temporary-folder.ts';
 
 const CLASSES = 3;
 const PER_CLASS = 8;
-let root: string;
+const root = sharedFolder();
 
 beforeAll(async () => {
-  root = mkdtempSync(path.join(tmpdir(), 'fewshot-nas-images-'));
   await writeImageFolder(root, { classes: CLASSES, train: PER_CLASS, val: 0 });
   const files = readdirSync(path.join(root, 'train'), { recursive: true, encoding: 'utf8' });
   const wnids = readdirSync(path.join(root, 'train')).toSorted();
@@ -28,7 +27,6 @@ beforeAll(async () => {
   );
   writeFileSync(path.join(root, 'all.txt'), `${lines.toSorted().join('\n')}\n`);
 });
-afterAll(() => rmSync(root, { recursive: true }));
 
 /** The list is of the parts that train, or of that one; images of 32 pixels. */
 function configOf(list = 'all.txt', images = CLASSES * PER_CLASS, part?: PartName): ImageListConfig {

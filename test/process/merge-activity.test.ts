@@ -7,6 +7,7 @@ import { unlimited } from '../../activities/permissions.ts';
 import { lightStages } from '../../activities/stages.ts';
 import { sha256File } from '../../artifacts/files.ts';
 import { JsonMap } from '../../artifacts/json.ts';
+import { FolderKeeper } from '../../artifacts/kept-folders.ts';
 import { readManifest } from '../../artifacts/results.ts';
 import { readResult } from '../../artifacts/results.ts';
 import { Ranking } from '../../nas/evaluation/ranking.ts';
@@ -14,12 +15,16 @@ import type { StageInput, StageResult } from '../../plan/results.ts';
 import { predictionOf } from '../../report/figures.ts';
 import { predictionWords } from '../../report/text.ts';
 import { evaluated, partsOnDisk } from '../support/evaluated-ranking.ts';
+import { finishedStage } from '../support/finished-stage.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 async function merge(budget: number | null, smooth: boolean, skipped?: number) {
   const root = temporaryFolder();
   vi.stubEnv('NAS_RESULTS', root);
+  const cache = temporaryFolder();
+  vi.stubEnv('NAS_CACHE', cache);
   const parts = partsOnDisk(root, evaluated(budget)).map((part, at) => (at + 1 === skipped ? null : part));
+  await finishedStage(root, 'run/earlier', 'command', {});
   const input = {
     stage: 'ranking',
     uses: 'merge-results',
@@ -35,7 +40,7 @@ async function merge(budget: number | null, smooth: boolean, skipped?: number) {
   const { ranking } = z.object({ ranking: Ranking }).parse(outputs);
   const { predictor } = ranking;
   const prediction = predictor && predictionOf(await readResult(root, predictor), predictor.file);
-  return { root, prediction, ranking, files: files.map(({ file }) => path.posix.basename(file)).toSorted() };
+  return { root, cache, prediction, ranking, files: files.map(({ file }) => path.posix.basename(file)).toSorted() };
 }
 
 test('a merge within a budget ranks all subnets, and its manifest names the account of the predictor', async () => {
@@ -43,9 +48,11 @@ test('a merge within a budget ranks all subnets, and its manifest names the acco
   expect(ranking).toMatchObject({ top1: { file: 'run/ranking/top1_json_final.json' }, subnets: 90 });
   expect(files).toEqual(['predictor.json', 'table_final.csv', 'top1_json_final.json', 'top5_json_final.json']);
   expect(prediction).toMatchObject({ subnets: { evaluated: 40, predicted: 50 }, folds: 10 });
-  const words = predictionWords(prediction!, ({ estimate }) => estimate.toFixed(2));
-  expect(words).toMatch(/fitted on the 40 subnets that were evaluated; 50 were not\. .* tau of 0\.\d\d and errs by \d/);
-  expect(words).toMatch(/; log parameters alone: tau 0\.\d\d\.$/);
+  const words = predictionWords(prediction!);
+  expect(words).toMatch(
+    /fitted on the 40 subnets that were evaluated; 50 were not\. .* tau of 0\.\d{3} \[.*\] and errs by \d/,
+  );
+  expect(words).toMatch(/; log parameters alone: tau 0\.\d{3} \[0\.\d{3}, 0\.\d{3}\]\.$/);
 });
 
 test('a merge with smooth has the smoothed ranking beside the measured one', async () => {
@@ -60,7 +67,7 @@ test('a merge with smooth has the smoothed ranking beside the measured one', asy
     'top5_json_final_smoothed.json',
   ]);
   expect(prediction).toMatchObject({ subnets: { evaluated: 90, predicted: 0 } });
-  expect(predictionWords(prediction!, () => 'x')).toContain('beside the measured accuracies stand smoothed ones');
+  expect(predictionWords(prediction!)).toContain('beside the measured accuracies stand smoothed ones');
 });
 
 test('the accuracies have the names of the original too, beside the supernet', async () => {
@@ -70,6 +77,13 @@ test('the accuracies have the names of the original too, beside the supernet', a
   expect(readdirSync(path.join(root, folder)).toSorted()).toEqual(['top1_json_final.json', 'top5_json_final.json']);
   expect(read(`${folder}/top1_json_final.json`)).toBe(read(ranking.top1.file));
   expect(read(`${folder}/top5_json_final.json`)).toBe(read(ranking.top5.file));
+});
+
+test('what the run holds then is soon remembered for the next list', async () => {
+  const { root, cache } = await merge(null, false);
+  const kept = (): unknown => new FolderKeeper(root, cache).read('run');
+  const isDone = { stage: { isDone: true } };
+  await expect.poll(kept, { timeout: 30_000 }).toMatchObject({ below: { earlier: isDone, ranking: isDone } });
 });
 
 test('a merge of measured accuracies alone says nothing of a predictor', async () => {

@@ -1,22 +1,13 @@
 import path from 'node:path';
 import { execFileSync, spawnSync } from 'node:child_process';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { projectRoot } from '../../artifacts/paths.ts';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { beforeAll, expect, test } from 'vitest';
+import { projectRoot } from '../../runtime/layout.ts';
+import { sharedFolder } from '../support/temporary-folder.ts';
 
 // The tarball as a person has it: unpacked beside its dependencies, without what only the clone needs.
 
-const folder = mkdtempSync(path.join(tmpdir(), 'fewshot-nas-'));
+const folder = sharedFolder();
 const modules = path.join(folder, 'node_modules');
 const project = path.join(folder, 'project');
 
@@ -32,7 +23,6 @@ beforeAll(() => {
   }
   mkdirSync(project);
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Of somebody who has nothing of ours yet. */
 function environment(): NodeJS.ProcessEnv {
@@ -90,13 +80,38 @@ test('nothing is written into the package, and what its programs read is in it',
   ]) {
     expect(existsSync(path.join(dist, file)), file).toBe(true);
   }
+  // The program that people run lies beside it.
+  expect(existsSync(path.join(dist, 'cli/nas.mjs'))).toBe(false);
   expect(readdirSync(path.join(modules, 'fewshot-nas')).toSorted()).toEqual([
     'LICENSE',
     'README.md',
     'cli',
     'dist',
+    'docs',
     'package.json',
+    'production',
   ]);
+});
+
+test('what the pages in the package link to is in it, too', () => {
+  const root = path.join(modules, 'fewshot-nas');
+  const pages = ['README.md', ...readdirSync(path.join(root, 'docs')).map((name) => `docs/${name}`)];
+  const broken = pages
+    .filter((page) => page.endsWith('.md'))
+    .flatMap((page) => {
+      const text = readFileSync(path.join(root, page), 'utf8');
+      const links = [...text.matchAll(/\]\(([^)#\s]+)[^)]*\)/g)].map(([, target = '']) => target);
+      const files = links.filter((target) => !target.includes(':'));
+      return files.filter((target) => !existsSync(path.join(root, path.dirname(page), target)));
+    });
+  expect(broken).toEqual([]);
+});
+
+test('processes that run nas again, as nas verify-resume does, find the program that people run', () => {
+  const layout = path.join(modules, 'fewshot-nas/dist/runtime/layout.js');
+  const script = `const { nasProgram } = await import(${JSON.stringify(layout)}); console.log(nasProgram);`;
+  const asked = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
+  expect(asked.stdout.trim()).toBe(path.join(modules, 'fewshot-nas/cli/nas.mjs'));
 });
 
 test('a verb reads a few files, not hundreds, and what it stands on is named with its licence', () => {

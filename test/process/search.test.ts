@@ -1,6 +1,5 @@
 import path from 'node:path';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { beforeAll, expect, test } from 'vitest';
 import { atomicWrite } from '../../artifacts/files.ts';
 import { readManifest } from '../../artifacts/results.ts';
@@ -11,7 +10,7 @@ import { Supernet } from '../../nas/supernet/supernet.ts';
 import { saveSupernet } from '../../nas/supernet/weights.ts';
 import { jobOf, startStage } from '../support/stage-process.ts';
 import type { StageProcess } from '../support/stage-process.ts';
-import { temporaryFolder } from '../support/temporary-folder.ts';
+import { newFolder, removeFolder, temporaryFolder } from '../support/temporary-folder.ts';
 import { tinySupernet } from '../support/training-configs.ts';
 
 const { space, dataset } = tinySupernet();
@@ -20,13 +19,13 @@ let weights: Buffer;
 let sha256: string;
 
 beforeAll(() => {
-  const folder = mkdtempSync(path.join(tmpdir(), 'fewshot-nas-'));
+  const folder = newFolder();
   const file = path.join(folder, 'net.safetensors');
   const net = Supernet.build({ space, classes: 10, groups: 1, seed: 1 });
   ({ sha256 } = saveSupernet(net, file));
   net.dispose();
   weights = readFileSync(file);
-  rmSync(folder, { recursive: true });
+  removeFolder(folder);
 });
 
 const GENERATIONS = 4;

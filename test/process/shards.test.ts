@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readFileSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { afterAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { sha256Of } from '../../artifacts/files.ts';
 import { isS3 } from '../../artifacts/paths.ts';
@@ -129,10 +130,15 @@ describe.each(implementations)('in %s', (_, open) => {
     const known = await openStore(store.root).fetch({ file: 'index.json', sha256: sharded.shards!.sha256 });
     const [{ shards }] = JSON.parse(readFileSync(known, 'utf8')).lists;
     spawnSync('dd', ['if=/dev/zero', `of=${tar}`, `bs=${shards[0].bytes}`, 'count=1']);
-    vi.stubEnv('NAS_CACHE', temporaryFolder());
+    const cache = temporaryFolder();
+    vi.stubEnv('NAS_CACHE', cache);
     await store.publish({ file: shards[0].file, sha256: sha256Of(readFileSync(tar)) }, tar);
     const dataset = await openDataset(sharded);
     await expect(digestOf(dataset)).rejects.toThrow(/train_rest-000000\.tar: expected sha256 .*, got /);
+    // Nothing is still on its way here.
+    const here = readdirSync(cache, { recursive: true });
+    await setTimeout(100);
+    expect(readdirSync(cache, { recursive: true })).toEqual(here);
   });
 });
 

@@ -1,15 +1,14 @@
 import path from 'node:path';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
 import { afterAll, afterEach, expect, onTestFinished, test, vi } from 'vitest';
 import { isLocked } from '../../runtime/file-lock.ts';
 import { keepServer } from '../../runtime/server-keeper.ts';
 import { findServer, serverFiles } from '../../runtime/temporal-server.ts';
-import { temporaryFolder } from '../support/temporary-folder.ts';
+import { sharedFolder, temporaryFolder } from '../support/temporary-folder.ts';
 import { connectClient, embeddedServer } from '../../workers/server.ts';
 import { programFile } from '../../runtime/layout.ts';
 
@@ -106,12 +105,11 @@ test('a start that is broken off leaves no server behind', { timeout: 60_000 }, 
 const NOBODY = 'http://127.0.0.1:9';
 
 let shared: Promise<Awaited<ReturnType<typeof keepServer>>> | undefined;
-const sharedHome = mkdtempSync(path.join(tmpdir(), 'fewshot-nas-'));
+const sharedHome = sharedFolder();
 /** The address of a server for the tests that only ask one. */
 const oneServer = async (): Promise<string> => (await (shared ??= keepServer(sharedHome))).address;
 afterAll(async () => {
   await (await shared)?.stop();
-  rmSync(sharedHome, { recursive: true, force: true });
 });
 
 test('a server on this machine is reached whatever proxy the environment names', async () => {

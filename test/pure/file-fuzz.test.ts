@@ -1,8 +1,7 @@
 import path from 'node:path';
 import * as fc from 'fast-check';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { afterAll, describe, expect, test } from 'vitest';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
 import { catalogue } from '../../artifacts/catalogue.ts';
 import { ledgerOf } from '../../artifacts/ledger.ts';
 import { ManifestError, parseManifest } from '../../artifacts/manifest.ts';
@@ -13,9 +12,9 @@ import { lineageOf } from '../../cli/lineage.ts';
 import { readJob } from '../../nas/process/harness.ts';
 import { readSafetensorsHeader, SafetensorsError } from '../../nas/weights/safetensors.ts';
 import { finishedManifest } from '../support/manifests.ts';
+import { sharedFolder } from '../support/temporary-folder.ts';
 
-const root = mkdtempSync(path.join(tmpdir(), 'fewshot-nas-'));
-afterAll(() => rmSync(root, { recursive: true, force: true }));
+const root = sharedFolder();
 
 /** `body` gives a value, or throws an error of that name whose message says what was expected. */
 async function refusedClearly(body: () => unknown, name: string): Promise<void> {

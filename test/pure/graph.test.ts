@@ -56,3 +56,31 @@ test('two stages that need each other are refused, and the cycle is named', () =
     'p.yml:3:30: stages.a.needs: expected stages without a cycle, got a needs b needs a; remove one of these needs',
   ]);
 });
+
+test('a need that is the stage itself, comes twice or is no stage is refused where it stands, and is no cycle besides', () => {
+  expect(problemsOf(textOf({ first: '[second, first, second]', second: 'thrd', third: '[fourth, secnd]' }))).toEqual([
+    'p.yml:3:43: stages.first.needs.1: expected another stage, got first itself; remove it',
+    'p.yml:3:50: stages.first.needs.2: expected each need once, got second twice; remove one',
+    'p.yml:4:35: stages.second.needs: expected a stage of this file, got thrd; did you mean third?',
+    'p.yml:5:35: stages.third.needs.0: expected a stage of this file, got fourth; known: first, second, third',
+    'p.yml:5:43: stages.third.needs.1: expected a stage of this file, got secnd; did you mean second?',
+  ]);
+});
+
+/** Stages that need one another in a ring. */
+const ring = (count: number): string =>
+  textOf(Object.fromEntries(Array.from({ length: count }, (_, at) => [`s${at}`, `s${(at + 1) % count}`])));
+
+test('a long cycle is told without its middle, a shorter one whole', () => {
+  expect(problemsOf(ring(11))).toEqual([
+    expect.stringMatching(
+      /got s0 needs s1 needs s2 needs s3 needs s4 needs s5 needs s6 needs s7 needs s8 needs s9 needs s10 needs s0;/,
+    ),
+  ]);
+  expect(problemsOf(ring(30))).toEqual([
+    expect.stringMatching(
+      /got s0 needs s1 needs s2 needs s3 needs s4 needs s5 needs … needs s26 needs s27 needs s28 needs s29 needs s0;/,
+    ),
+  ]);
+  expect(problemsOf(ring(12))[0]).toContain('s5 needs … needs s8 ');
+});

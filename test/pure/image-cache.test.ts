@@ -1,16 +1,16 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { readImageCache, writeImageCache } from '../../nas/data/image-cache.ts';
+import { newFolder, removeFolder } from '../support/temporary-folder.ts';
 
 let folder: string;
 let file: string;
-beforeEach(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'images-'));
+beforeEach(() => {
+  folder = newFolder();
   file = path.join(folder, 'images.bin');
 });
-afterEach(() => rm(folder, { recursive: true }));
+afterEach(() => removeFolder(folder));
 
 const images = {
   count: 3,

@@ -44,7 +44,32 @@ test('nas explain shows what a result was made of, down to seeds and data, each 
     /made by r\/one-shot \(train-supernet\), fingerprint [0-9a-f]{64}\n +config sha256 .*, seed 7\n +data fashion/,
   );
   expect(stdout).toContain('made by r/one-shot, as above');
-  expect(stdout).toContain('4 files are what they were');
+  expect(stdout).toContain('4 files checked, each is what it was');
+});
+
+test('nas explain takes a stage by its folder, or by its id where it has one cell, and a choice without a reason needs no colon', async () => {
+  const root = temporaryFolder();
+  const selection = { epoch: 1, tau: 0.8, by: 'person', who: 'ada', when: '2026-01-01T00:00:00Z', why: '' } as const;
+  mkdirSync(path.join(root, 'r/2'), { recursive: true });
+  const result = { file: 'r/2/supernet', sha256: sha256('r/2') };
+  writeFileSync(path.join(root, result.file), 'r/2');
+  await finishedStage(root, 'r/2', 'train-supernet', { stage: 'few-shot-2', selection, outputs: { result } });
+  for (const cell of ['r/a-1', 'r/a-2']) await finishedStage(root, cell, 'train-supernet', { stage: 'a' });
+  await expect(lineageOf(root, 'r/a')).rejects.toThrow('r/a');
+  const [byFolder, byId] = await Promise.all(['r/2', 'r/few-shot-2'].map((what) => lineageOf(root, what)));
+  expect(byId).toEqual(byFolder);
+  const lines = lineageTree(byId!)
+    .split('\n')
+    .map((line) => line.trim());
+  expect(lines).toContain('epoch 1 chosen by ada');
+});
+
+test('a run, or a stage, that handed no file on is not passed as checked', async () => {
+  const root = temporaryFolder();
+  await finishedStage(root, 'r/program', 'command', {});
+  for (const what of ['r', 'r/program']) {
+    await expect(lineageOf(root, what)).rejects.toThrow(`${what}: expected files that were handed on, got none`);
+  }
 });
 
 test('a file with other bytes anywhere in the chain is named, with exit code 1', async () => {
@@ -53,7 +78,7 @@ test('a file with other bytes anywhere in the chain is named, with exit code 1',
   const { code, stdout } = await nas(['explain', path.join(root, 'r/ranking/result')], { NAS_RESULTS: root });
   expect(code).toBe(1);
   expect(stdout).toMatch(/✗ r\/one-shot\/result sha256 [0-9a-f]{64} other bytes/);
-  expect(stdout).toContain('2 of 4 files are not what they were');
+  expect(stdout).toContain('4 files checked, 2 not what it was');
   const unknown = await nas(['explain', 'nobody'], { NAS_RESULTS: root });
   expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining('nobody: expected a result file') });
 });

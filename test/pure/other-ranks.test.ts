@@ -26,4 +26,6 @@ test('training begins anew where anything else has changed, or the code', () => 
   const config = withChanges({});
   const ofOtherCode = { uses, fingerprint: '0'.repeat(64), config };
   expect(wentOnBecause(uses, ofOtherCode, withChanges({ ranks: 2 }))).toBeNull();
+  const ofOtherKind = { uses: 'train-standalone', fingerprint: fingerprintOf(uses, config), config };
+  expect(wentOnBecause(uses, ofOtherKind, withChanges({ ranks: 2 }))).toBeNull();
 });

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { fingerprintOf } from '../../pipelines/fingerprint.ts';
 import { graphOf } from '../../pipelines/graph.ts';
 import { kinds } from '../../pipelines/kinds/catalogue.ts';
-import { projectRoot } from '../../artifacts/paths.ts';
+import { projectRoot } from '../../runtime/layout.ts';
 import { editorSchema } from '../../pipelines/editor-schema.ts';
 import { readYaml } from '../../pipelines/yaml.ts';
 import type { JsonObject } from '../../plan/json.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { holds, parseCondition } from '../../plan/conditions.ts';
 import type { NeedState } from '../../plan/conditions.ts';
-import { references, resolve } from '../../plan/references.ts';
+import { isReference, parseReference, references, resolve } from '../../plan/references.ts';
 import type { Json } from '../../plan/json.ts';
 
 const scope = {
@@ -11,6 +11,8 @@ const scope = {
     'one-shot': { selected: { tau: 0.6, epoch: 7 } },
     evaluate: { part: [{ file: 'a' }, { file: 'b' }] },
     gone: null,
+    bare: {},
+    many: Object.fromEntries(Array.from('abcdefghij', (name) => [name, 1])),
   },
 };
 
@@ -28,6 +30,12 @@ describe('a reference', () => {
       { a: ['a', 1], b: { c: 'x' } },
     ],
     ['no ${ reference } here', 'no ${ reference } here'],
+    ['  ${{  params.k  }}  ', 3],
+    ['a ${{ stages.gone.x }}, ${{ params.map.x.0 }}', 'a null, 10'],
+    [
+      [null, true, 1.5],
+      [null, true, 1.5],
+    ],
   ])('%j is %j', (written, value) => {
     expect(resolve(written, scope)).toEqual(value);
   });
@@ -39,9 +47,11 @@ describe('a reference', () => {
       '${{ stages.a.x }}',
       '1-${{ params.k }}',
     ]);
+    // A param that is decided later is none of the matrix, whatever its name.
+    expect(resolve('${{ matrix.k }}', { params: {}, matrix: { k: 1 } }, new Set(['k']))).toBe(1);
   });
 
-  test.each([
+  test.each<[string, string | RegExp]>([
     ['${{ params.no }}', 'params.no: there is no "no"; there are k, word, map'],
     ['${{ params.map.y }}', 'params.map.y: there is no "y"; there are x'],
     ['${{ params.constructor }}', 'params.constructor: there is no "constructor"; there are k, word, map'],
@@ -49,6 +59,13 @@ describe('a reference', () => {
     ['${{ secrets.x }}', 'expected params.…, matrix.… or stages.… in ${{ }}, got "secrets.x"'],
     ['${{ stages.one-shot }}', 'expected stages.<id>.<output>, got "stages.one-shot"'],
     ['${{ params.a b }}', 'expected params.<name>, got "params.a b"'],
+    ['${{ matrix }}', 'expected matrix.<name>, got "matrix"'],
+    ['${{ params.-a }}', 'expected params.<name>, got "params.-a"'],
+    ['${{ params.k. }}', 'expected params.<name>, got "params.k."'],
+    ['${{ matrix.part.0 }}', /^matrix.part.0: there is no "0"$/],
+    ['${{ params.map.x.2 }}', /^params.map.x.2: there is no "2"; there are 0, 1$/],
+    ['${{ stages.bare.x }}', /^stages.bare.x: there is no "x"; there are none$/],
+    ['${{ stages.many.x }}', /; there are a, b, c, d, e, f, g, h$/],
   ])('%s is refused', (written, message) => {
     expect(() => resolve(written, scope)).toThrow(message);
   });
@@ -58,6 +75,17 @@ describe('a reference', () => {
       references({ a: ['${{ params.k }} ${{ matrix.part }}'], b: '${{ stages.x.y }}' }).map(({ text }) => text),
     ).toEqual(['params.k', 'matrix.part', 'stages.x.y']);
     expect(() => references('${{ params.k')).toThrow('expected }} after ${{, got none');
+  });
+
+  test('is told from a text that has one, and stands as a person would write it', () => {
+    expect(['${{ params.k }}', ' ${{params.k}}\n'].every(isReference)).toBe(true);
+    expect(['params.k', 'a ${{ params.k }}', '${{ params.k }} a', '${{ a }}${{ b }}'].some(isReference)).toBe(false);
+    expect(parseReference(' stages.one-shot.x_1.0 ')).toEqual({
+      scope: 'stages',
+      path: ['one-shot', 'x_1', '0'],
+      text: 'stages.one-shot.x_1.0',
+    });
+    expect(references([null, 3, { a: null, b: ['${{ params.k }}'] }]).map(({ path }) => path)).toEqual([['k']]);
   });
 
   test('takes linear time, however many braces', () => {
@@ -89,6 +117,12 @@ describe('a condition', () => {
     ['null || 0', done, false],
     ['-1 < 1e3', done, true],
     ['true || false && false', done, true],
+    ['12 == 12.0 && 1.25 == 125e-2', done, true],
+    ['-12<-1.5&&15e10 == 1.5E+11', done, true],
+    ["'a b ' == 'a b '", done, true],
+    ['  ${{true\n  &&  true}}\n ', done, true],
+    ['  true  ', done, true],
+    [`${'!'.repeat(499)}0`, done, true],
   ])('%s with needs %j: %j', (condition, needs, result) => {
     expect(holds(condition, scope, needs)).toBe(result);
   });
@@ -102,6 +136,19 @@ describe('a condition', () => {
     ['k == 3', 'expected params.…, matrix.… or stages.… in ${{ }}, got "k"'],
     ['process.exit()', 'expected params.…, matrix.… or stages.… in ${{ }}, got "process.exit"'],
     ['!'.repeat(501), 'expected a condition of at most 500 characters, got 501'],
+    ['constructor', 'expected params.…, matrix.… or stages.… in ${{ }}, got "constructor"'],
+    [')', 'expected a value in the condition, got ")"'],
+    ["(true ')'", 'expected ) in the condition, got its end'],
+    ["params.word '==' 'a'", 'expected the end of the condition, got "=="'],
+    ['true ${{ true }}', 'expected a condition, got "${{ true }}"'],
+    ['${{ true }} true', 'expected a condition, got "${{ true }} true"'],
+    [`true   ${'€'.repeat(50)}`, `expected a condition, got "${'€'.repeat(40)}"`],
+    ['true | false', 'expected a condition, got "| false"'],
+    ["'a", 'expected a condition, got "\'a"'],
+    ['_x', 'expected a condition, got "_x"'],
+    ['12a', 'expected a condition, got "12a"'],
+    ['1.2.3', 'expected a condition, got "1.2.3"'],
+    ['1-2', 'expected a condition, got "1-2"'],
   ])('%j is refused', (condition, message) => {
     expect(() => parseCondition(condition)).toThrow(message);
   });

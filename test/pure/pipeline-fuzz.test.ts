@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { compilePipeline } from '../../pipelines/compile.ts';
 import { parseSettings } from '../../pipelines/layers.ts';
 import { PipelineError, problemText } from '../../pipelines/problems.ts';
-import { projectRoot } from '../../artifacts/paths.ts';
+import { projectRoot } from '../../runtime/layout.ts';
 import { Project } from '../../pipelines/project.ts';
 import { readYaml } from '../../pipelines/yaml.ts';
 import { parseCondition } from '../../plan/conditions.ts';

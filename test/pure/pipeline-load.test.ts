@@ -2,7 +2,7 @@ import path from 'node:path';
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { loadPipeline } from '../../pipelines/compile.ts';
-import { projectRoot } from '../../artifacts/paths.ts';
+import { projectRoot } from '../../runtime/layout.ts';
 import { childPlanOf, inputOf } from '../../plan/inputs.ts';
 import { isObject, valueAt } from '../../plan/json.ts';
 import type { Plan } from '../../plan/plan.ts';

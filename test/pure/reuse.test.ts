@@ -66,3 +66,9 @@ test('a sub-pipeline takes over from the run of the same stage, and where nothin
   expect(reuseOfChild('anything', (run) => childIdOf(run, 'sub'))).toBeUndefined();
   expect(reuseByStage({ ...plan([[]], 0), reuse: { run: 'old.sub', stage: null } })('s0')).toEqual({ run: 'old.sub' });
 });
+
+test('a run that says nothing of reuse may take over any work, and one that forbids it none', () => {
+  const { reuse: _, ...free } = plan([[]], 0);
+  expect(reuseByStage(free)('s0')).toBe('anything');
+  expect(reuseByStage({ ...free, reuse: 'nothing' })('s0')).toBe('nothing');
+});

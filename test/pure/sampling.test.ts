@@ -9,6 +9,7 @@ import {
   maxArchitecture,
   minArchitecture,
   randomArchitecture,
+  randomResolution,
   stratifiedArchitectures,
 } from '../../nas/space/sampling.ts';
 import { depthOf, subnetOf } from '../../nas/space/space.ts';
@@ -34,6 +35,8 @@ const spread = (list: Architecture[]): number => {
   const mean = sizes.reduce((sum, size) => sum + size, 0) / sizes.length;
   return Math.sqrt(sizes.reduce((sum, size) => sum + (size - mean) ** 2, 0) / sizes.length);
 };
+
+const stratified = (): Architecture[] => stratifiedArchitectures(fashion, 210, 5);
 
 describe('sampling', () => {
   test('has the widest deepest net and the narrowest shallowest one as its ends', () => {
@@ -63,6 +66,12 @@ describe('sampling', () => {
     expect(new Set(drawn.map(({ stages }) => stages[1]![0]!.out)).size).toBe(7);
   });
 
+  test('draws every resolution of the space to train at, and no other', () => {
+    const random = randomOf(1, 'test');
+    const drawn = Array.from({ length: 100 }, () => randomResolution(imagenet, random));
+    expect(new Set(drawn)).toEqual(new Set(imagenet.resolutions));
+  });
+
   test('gives every choice each code once in a fair group, and each depth as evenly as seven allow', () => {
     const nets = fairArchitectures(imagenet, randomOf(3, 'test'));
     const once = [1, 2, 3, 4, 5, 6, 7];
@@ -79,16 +88,15 @@ describe('sampling', () => {
 });
 
 describe('stratified sampling', () => {
-  const nets = stratifiedArchitectures(fashion, 210, 5);
-
   test('gives as many different subnets as asked for, members of the space', () => {
+    const nets = stratified();
     expect(new Set(nets.map((net) => JSON.stringify(subnetOf(fashion, net)))).size).toBe(210);
     expect(new Set(archCodes(fashion, nets)).size).toBe(210);
     for (const net of nets) expectMember(fashion, net);
   });
 
   test('keeps all codes of a net within one step of its level, levels taking turns', () => {
-    nets.forEach(({ stem, stages }, index) => {
+    stratified().forEach(({ stem, stages }, index) => {
       const level = 1 + (index % 7);
       const codes = [stem, ...stages.flat().flatMap(({ mid, out }) => [mid, out])];
       for (const code of codes) expect(Math.abs(code - level)).toBeLessThanOrEqual(1);
@@ -96,6 +104,7 @@ describe('stratified sampling', () => {
   });
 
   test('reaches both neighbours of its level, and its nets are those that it has always given', () => {
+    const nets = stratified();
     const steps = nets.flatMap(({ stages }, index) => stages.flat().map(({ mid }) => mid - 1 - (index % 7)));
     for (const step of [-1, 0, 1]) expect(steps.filter((one) => one === step).length).toBeGreaterThan(steps.length / 5);
     // What was trained and measured of them holds for these nets alone.
@@ -109,13 +118,19 @@ describe('stratified sampling', () => {
   test('spreads sizes several times further than random sampling does', () => {
     const random = randomOf(5, 'test');
     const plain = Array.from({ length: 210 }, () => randomArchitecture(fashion, random));
-    expect(spread(nets)).toBeGreaterThan(1.5 * spread(plain));
+    expect(spread(stratified())).toBeGreaterThan(1.5 * spread(plain));
   });
 
   test('is a function of its seed, and a shorter list is the beginning of a longer one', () => {
+    const nets = stratified();
     expect(stratifiedArchitectures(fashion, 30, 5)).toEqual(nets.slice(0, 30));
     expect(stratifiedArchitectures(fashion, 30, 6)).not.toEqual(nets.slice(0, 30));
     expect(new Set(nets.map(depthOf)).size).toBeGreaterThan(8);
+    // Where two codes stand for one width, too: of one subnet the codes that were drawn first are kept.
+    const stages = [{ base: 4, stride: 1 as const, depth: [1, 2] as const }];
+    const few = { ...fashion, ratios: [1, 0.75, 0.7, 0.5], stages };
+    for (let seed = 0; seed < 10; seed++)
+      expect(stratifiedArchitectures(few, 4, seed)).toEqual(stratifiedArchitectures(few, 8, seed).slice(0, 4));
   });
 
   test('says so where the space has not so many subnets', () => {

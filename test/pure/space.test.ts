@@ -1,10 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { parseArchCode } from '../../nas/space/arch-code.ts';
 import { hasShortcut, residualBlocks } from '../../nas/space/network.ts';
-import { STEM, subnetOf, widthOf, widths } from '../../nas/space/space.ts';
+import { depthOf, spaceAround, STEM, subnetOf, widthOf, widths } from '../../nas/space/space.ts';
+import type { Space, Subnet } from '../../nas/space/space.ts';
 import { committedSpace } from '../support/spaces.ts';
 
-const imagenet = committedSpace('imagenet');
+/** Not before a test runs: reading a space asks for its widths. */
+const imagenet = (): Space => committedSpace('imagenet');
+const decoded = (): Subnet =>
+  subnetOf(imagenet(), parseArchCode(imagenet(), '1252233313000000223212122253130000000000006515000000'));
+
 const allWidths = (name: string): string[] =>
   [STEM, 0, 1, 2, 3].map((stage) => widths(committedSpace(name), stage).join(' '));
 
@@ -62,22 +67,24 @@ describe('the widths of a space', () => {
   });
 
   test('go one step up where rounding to the divisor would lose more than 10 %', () => {
-    const space = { ...imagenet, ratios: [1] };
+    const space = { ...imagenet(), ratios: [1] };
     expect([44, 51, 59, 18].map((base) => widthOf({ ...space, stem: { ...space.stem, base } }, STEM, 1))).toEqual([
       48, 48, 56, 24,
     ]);
+    // Never nothing; and not where it loses 10 % and no more.
+    expect([1, 2].map((base) => widthOf({ ...space, stem: { ...space.stem, base } }, STEM, 1))).toEqual([1, 9]);
+    expect(widthOf({ ...space, divisor: 9, stem: { ...space.stem, base: 10 } }, STEM, 1)).toBe(9);
   });
 
   test('refuse a code or a stage the space does not have', () => {
-    expect(() => widthOf(imagenet, 0, 8)).toThrow('space imagenet: expected a channel code 1..7, got 8');
-    expect(() => widthOf(imagenet, 4, 1)).toThrow('space imagenet: expected a stage -1..3, got 4');
+    expect(() => widthOf(imagenet(), 0, 8)).toThrow('space imagenet: expected a channel code 1..7, got 8');
+    expect(() => widthOf(imagenet(), 4, 1)).toThrow('space imagenet: expected a stage -1..3, got 4');
   });
 });
 
 describe('a subnet', () => {
-  const subnet = subnetOf(imagenet, parseArchCode(imagenet, '1252233313000000223212122253130000000000006515000000'));
-
   test('has the channels its codes stand for', () => {
+    const subnet = decoded();
     expect(subnet.stem).toBe(56);
     expect(subnet.stages[3]).toEqual([
       { mid: 384, out: 408 },
@@ -85,8 +92,25 @@ describe('a subnet', () => {
     ]);
   });
 
+  test('has a space around it in which it is the only one, but for mids', () => {
+    const subnet = decoded();
+    expect(depthOf(subnet)).toBe(11);
+    expect(spaceAround(imagenet(), subnet)).toEqual({
+      ...imagenet(),
+      stem: { ...imagenet().stem, base: 56 },
+      stages: [
+        { base: 64, stride: 1, depth: [2, 2] },
+        { base: 128, stride: 2, depth: [5, 5] },
+        { base: 256, stride: 2, depth: [2, 2] },
+        { base: 512, stride: 2, depth: [2, 2] },
+      ],
+      ratios: [1],
+      divisor: 1,
+    });
+  });
+
   test('knows for each block where it stands, what comes in and where the stride is', () => {
-    const blocks = residualBlocks(imagenet, subnet);
+    const blocks = residualBlocks(imagenet(), decoded());
     expect(blocks).toHaveLength(11);
     expect(blocks[0]).toEqual({ stage: 0, group: 0, block: 0, in: 56, mid: 56, out: 56, stride: 1, reduction: 4 });
     expect(blocks[2]).toEqual({ stage: 1, group: 0, block: 0, in: 56, mid: 120, out: 120, stride: 2, reduction: 8 });

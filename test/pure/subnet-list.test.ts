@@ -29,7 +29,28 @@ describe('a list of subnets', () => {
     expect(parseSubnetList(space, json, 'x.json')).toEqual(parseSubnetList(space, `${one}\r\n${two}\n\n`, 'x.txt'));
   });
 
-  test.each([
+  test('may have spaces around it and around its codes, and accuracies or none', () => {
+    const lines = parseSubnetList(space, `  ${one} \n\t${two}\n  \n\t\n`, 'x.txt');
+    expect(lines.map(({ id, code }) => [id, code])).toEqual([
+      ['arch1', one],
+      ['arch2', two],
+    ]);
+    const json = `\n {"arch12": {"arch": "${one}", "acc": null}, "arch90": {"arch": "${two}", "acc": 0}}`;
+    expect(parseSubnetList(space, json, 'x.json').map(({ id, accuracy }) => [id, accuracy])).toEqual([
+      ['arch12', null],
+      ['arch90', 0],
+    ]);
+  });
+
+  test.each<readonly [string, string, string | RegExp]>([
+    ...['arch0', 'arch01', 'xarch1', 'arch1x', 'arch', 'archx'].map(
+      (key) => ['another key', `{"${key}": {"arch": "${one}"}}`, `x: ${key}: expected a key archN`] as const,
+    ),
+    ...['null', '3', '["a"]'].map(
+      (value) => ['no map', `{"arch1": ${value}}`, `"acc": a number}, got ${value}`] as const,
+    ),
+    ['a long value', `{"arch1": {"arch": [${'1,'.repeat(99)}1]}}`, new RegExp(`got {"arch":${'.'.repeat(72)}$`)],
+    ['a long accuracy', `{"arch1": {"arch": "${one}", "acc": [${'1,'.repeat(99)}1]}}`, /got .{80}$/],
     [
       'a bad code',
       `${one}\n${two.replace('1447', '1947')}`,

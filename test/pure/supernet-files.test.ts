@@ -8,7 +8,7 @@ import { readSafetensors, writeSafetensors } from '../../nas/weights/safetensors
 import { loadPipeline } from '../../pipelines/compile.ts';
 import { fingerprintOf } from '../../pipelines/fingerprint.ts';
 import { PipelineError } from '../../pipelines/problems.ts';
-import { projectRoot } from '../../artifacts/paths.ts';
+import { projectRoot } from '../../runtime/layout.ts';
 import type { Plan } from '../../plan/plan.ts';
 import { committedSpace } from '../support/spaces.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';

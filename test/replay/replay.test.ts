@@ -3,7 +3,7 @@ import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { shapes } from './shapes.ts';
-import { workflowBundle } from '../../workers/workflow-bundle.ts';
+import { workflowCode } from '../../workers/workflow-bundle.ts';
 
 Runtime.install({ logger: new DefaultLogger('ERROR') });
 const folder = path.join(import.meta.dirname, 'histories');
@@ -15,5 +15,5 @@ test('there is a recorded history of every way a run can go', () => {
 
 test.each(readdirSync(folder))('%s replays', async (file) => {
   const history: unknown = JSON.parse(readFileSync(path.join(folder, file), 'utf8'));
-  await Worker.runReplayHistory({ workflowBundle: await workflowBundle() }, history);
+  await Worker.runReplayHistory(await workflowCode(), history);
 });

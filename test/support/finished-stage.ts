@@ -10,11 +10,11 @@ export async function finishedStage(
   uses: string,
   made: Partial<
     Pick<Manifest, 'files' | 'outputs' | 'config' | 'fingerprint' | 'environment' | 'epochs' | 'selection'>
-  >,
+  > & { readonly stage?: string },
 ): Promise<void> {
   const { fingerprint = sha256Of(directory), config = {}, files = [], outputs = {}, environment = {} } = made;
-  const { epochs = [], selection = null } = made;
-  const token = { workflowId: 'r', runId: 'a', stage: directory, round: 1, attempt: 1 };
+  const { epochs = [], selection = null, stage: id = directory } = made;
+  const token = { workflowId: 'r', runId: 'a', stage: id, round: 1, attempt: 1 };
   const claim = { uses, fingerprint, config, environment, device: 'cpu', queued: '2026-01-01T00:00:00Z' };
   const stage = await HeldStage.claim(openStore(root), directory, token, claim);
   await stage.end({ ending: 'done', phases: null }, { state: 'done', outputs, files, epochs, selection });

@@ -5,11 +5,11 @@ import { createServer, request } from 'node:http';
 import type { Server } from 'node:http';
 import { connect, createServer as createTcpServer } from 'node:net';
 import type { Server as TcpServer } from 'node:net';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../../runtime/free-port.ts';
+import { newFolder, removeFolder } from './temporary-folder.ts';
 
 /** The gateway that serves a folder as S3; `npm run test:s3` names it. Null: there is none here. */
 const gatewayProgram = process.env['NAS_TEST_S3'] ?? null;
@@ -28,7 +28,7 @@ export class Gateway {
     this.folder = folder;
   }
 
-  static async start(folder = mkdtempSync(path.join(tmpdir(), 'fewshot-nas-gateway-'))): Promise<Gateway> {
+  static async start(folder = newFolder()): Promise<Gateway> {
     const gateway = new Gateway(await freePort('127.0.0.1'), folder);
     for (const name of ['data/results', 'users']) mkdirSync(path.join(folder, name), { recursive: true });
     await gateway.start();
@@ -58,7 +58,7 @@ export class Gateway {
   /** Ends it, and all that it holds. */
   async remove(): Promise<void> {
     await this.kill();
-    rmSync(this.folder, { recursive: true, force: true });
+    removeFolder(this.folder);
   }
 
   /** How results in it are named. */

@@ -13,7 +13,8 @@ class HeldWork {
   order: Order | null;
 
   constructor({ directory, round }: StageInput) {
-    this.round = `${directory} ${round}`;
+    // A sub-pipeline that begins anew counts its rounds from the first.
+    this.round = `${activityInfo().workflowExecution?.runId} ${directory} ${round}`;
     this.order = told.get(this.round) ?? null;
   }
 }

@@ -53,6 +53,11 @@ export class RunningNas {
     return this.#stdout;
   }
 
+  /** What it has logged so far. */
+  get stderr(): string {
+    return this.#stderr;
+  }
+
   get pid(): number {
     return this.#child.pid ?? 0;
   }

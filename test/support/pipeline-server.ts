@@ -10,7 +10,7 @@ import { temporalCli } from '../../runtime/layout.ts';
 import { ONE_PARTITION } from '../../runtime/temporal-server.ts';
 import { startRun } from '../../workers/server.ts';
 import { workflowSinks } from '../../workers/workers.ts';
-import { workflowBundle } from '../../workers/workflow-bundle.ts';
+import { workflowCode } from '../../workers/workflow-bundle.ts';
 
 export type Activities = NonNullable<WorkerOptions['activities']>;
 
@@ -38,7 +38,7 @@ export class PipelineServer {
     });
     this.#stop = await this.work({
       taskQueue: CONTROL_QUEUE,
-      workflowBundle: await workflowBundle(),
+      ...(await workflowCode()),
       sinks: workflowSinks,
       activities,
       shutdownGraceTime: 500,

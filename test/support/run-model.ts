@@ -115,6 +115,11 @@ export class RunModel {
     for (const { child, isAtWork } of this.cells) if (isAtWork) child?.resume();
   }
 
+  cancel(): void {
+    this.isCancelled = true;
+    for (const { child, isAtWork } of this.cells) if (isAtWork) child?.cancel();
+  }
+
   /** The parked cells of a stage begin anew, with another value or not. False: refused. */
   retry(name: string, value: string | null): boolean {
     return this.#answer(name, (cell) => {
@@ -147,6 +152,7 @@ export class RunModel {
 
   /** What follows by itself: a child's end is its stage's, and stages whose needs are over are wanted or skipped. */
   settle(): void {
+    if (this.isCancelled) return;
     for (const cell of this.cells) {
       const { child } = cell;
       if (!cell.isAtWork || child?.isOver !== true) continue;

@@ -176,11 +176,13 @@ async function agree(pair: Pair): Promise<void> {
   for (;;) {
     // Children first: their end is news for their stage.
     const differences: (string | null)[] = [];
-    for (const one of pair.all().toReversed()) {
+    const pairs = pair.all();
+    for (const one of pairs.toReversed()) {
       differences.push(await one.difference().catch((error: unknown) => String(error)));
       pair.model.settle();
     }
-    if (differences.every((difference) => difference === null)) return;
+    // A child that has begun meanwhile was not looked at yet.
+    if (differences.every((difference) => difference === null) && pair.all().length === pairs.length) return;
     if (Date.now() > deadline) throw new Error(`${pair.id}: ${differences.join('; ')}`);
     await sleep(20);
   }
@@ -240,12 +242,9 @@ async function follow(pair: Pair, given: Command): Promise<void> {
     return await real.handle.signal(is);
   }
   if (is === 'cancel') {
-    model.isCancelled = true;
+    model.cancel();
     await real.handle.cancel();
-    return await real.handle.result().then(
-      () => undefined,
-      () => undefined,
-    );
+    return void (await real.handle.result().catch(() => {}));
   }
   // A long history, in which nothing happens.
   if (is === 'talk') for (let at = 0; at < 12; at++) await real.handle.signal('selectEpoch', 'nobody');
@@ -257,8 +256,9 @@ function remedyFor(pair: Pair): Command {
   if (pair.model.isPaused) return { is: 'resume', at: 0, n: 0 };
   const cells = pair.all().flatMap(({ model }) => model.cells);
   if (cells.some(({ shown }) => shown === 'parked')) return { is: 'skip', at: 0, n: 0 };
-  if (cells.some(({ shown, wants }) => shown === 'selecting' && wants === null)) return { is: 'select', at: 0, n: 0 };
-  return { is: 'finish', at: 0, n: 0 };
+  // Not one that was answered: before a run continues as new it stays as it is.
+  const at = cells.filter(({ shown }) => shown === 'selecting').findIndex(({ wants }) => wants === null);
+  return at >= 0 ? { is: 'select', at, n: 0 } : { is: 'finish', at: 0, n: 0 };
 }
 
 /** Walks a run to its end. Returns how often it continued as new. */

@@ -4,7 +4,8 @@ import { sha256Of } from '../../artifacts/files.ts';
 import type { EpochRecord, Manifest } from '../../artifacts/manifest.ts';
 import { rankingFiles, tableText } from '../../nas/evaluation/ranking.ts';
 import type { TableRow } from '../../nas/evaluation/ranking.ts';
-import { manifestName, projectRoot } from '../../artifacts/paths.ts';
+import { manifestName } from '../../artifacts/paths.ts';
+import { projectRoot } from '../../runtime/layout.ts';
 import { finishedManifest } from './manifests.ts';
 import { committedSpace } from './spaces.ts';
 

@@ -1,8 +1,7 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import sharp from 'sharp';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import type { ImageListConfig } from '../../configs/dataset-schema.ts';
 import { plainBatches } from '../../nas/data/batches.ts';
 import type { Batch } from '../../nas/data/batches.ts';
@@ -15,15 +14,15 @@ import { saveSupernet } from '../../nas/supernet/weights.ts';
 import { smallConfig, writeImageFolder } from '../support/image-folder.ts';
 import { tinySpace, tinySupernet } from '../support/tiny-supernet.ts';
 import { openDataset, classNamesOf } from '../../nas/data/open.ts';
+import { sharedFolder } from '../support/temporary-folder.ts';
 
 const CLASSES = 3;
 const ARCH = '12223311321300';
-let root: string;
+const root = sharedFolder();
 let config: ImageListConfig;
 let files: string[];
 
 beforeAll(async () => {
-  root = mkdtempSync(path.join(tmpdir(), 'fewshot-nas-pictures-'));
   await writeImageFolder(root, { classes: CLASSES, train: 4, val: 0 });
   const found = readdirSync(path.join(root, 'train'), { recursive: true, encoding: 'utf8' });
   files = found.filter((name) => name.endsWith('.JPEG')).toSorted();
@@ -32,7 +31,6 @@ beforeAll(async () => {
   writeFileSync(path.join(root, 'all.txt'), `${lines.join('\n')}\n`);
   config = smallConfig(root, CLASSES, { calibration: { list: 'all.txt', images: files.length } });
 });
-afterAll(() => rmSync(root, { recursive: true }));
 
 test('of pictures as ImageNet has them the logits are those of the evaluation', async () => {
   const dataset = await openDataset(config);

@@ -1,10 +1,9 @@
 import * as fc from 'fast-check';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { loadSupernet, saveSupernet } from '../../nas/supernet/weights.ts';
 import {
   checkNumbers,
@@ -14,12 +13,9 @@ import {
   writeSafetensors,
 } from '../../nas/weights/safetensors.ts';
 import { TINY_CLASSES, tinySpace, tinySupernet } from '../support/tiny-supernet.ts';
+import { sharedFolder } from '../support/temporary-folder.ts';
 
-let folder: string;
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'safetensors-'));
-});
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = sharedFolder();
 
 const file = (name: string): string => join(folder, name);
 

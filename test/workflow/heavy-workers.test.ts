@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { Worker } from '@temporalio/worker';
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { DevicePool } from '../../activities/device-pool.ts';
@@ -7,6 +8,7 @@ import { lightActivities } from '../../activities/stages.ts';
 import { planOf } from '../support/pipeline-server.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { withPipelineServer } from '../support/with-pipeline-server.ts';
+import { workflowCode } from '../../workers/workflow-bundle.ts';
 import { createHeavyWorkers } from '../../workers/workers.ts';
 
 const server = withPipelineServer(lightActivities(unlimited));
@@ -38,4 +40,11 @@ test('a worker of two cards runs one process on each', async () => {
   }
   const cards = [1, 2].map((part) => readFileSync(path.join(root, plan.id, `cards/${part}/card`), 'utf8').trim());
   expect(cards.toSorted()).toEqual(['0', '1']);
+});
+
+test('a step of workflow code may take longer than the five seconds after which the SDK would stop it', async () => {
+  const connection = server.environment.nativeConnection;
+  const worker = await Worker.create({ connection, taskQueue: 'busy', ...(await workflowCode()) });
+  await worker.runUntil(async () => await Promise.resolve());
+  expect(worker.options.isolateExecutionTimeoutMs).toBe(300_000);
 });

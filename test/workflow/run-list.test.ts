@@ -1,9 +1,12 @@
+import type { SearchAttributePair } from '@temporalio/common';
 import path from 'node:path';
 import { mkdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import type { RunState } from '../../plan/messages.ts';
 import { CONTROL_QUEUE } from '../../plan/names.ts';
 import { listRuns } from '../../runs/list.ts';
 import type { ListedRun } from '../../runs/list.ts';
+import { registerAttributes } from '../../workers/search.ts';
 import { finishedStage } from '../support/finished-stage.ts';
 import { asked, planOf } from '../support/pipeline-server.ts';
 import { plainActivities } from '../support/plain-activities.ts';
@@ -58,6 +61,25 @@ test('a run whose worker is gone waits for one', async () => {
   await client.workflow.getHandle('deserted').terminate();
 });
 
+const stateValue = (value: RunState) => ({ key: { name: 'NasState', type: 'KEYWORD' }, value }) as const;
+
+test('what the server keeps of a run is listed though no worker is there to be asked', async () => {
+  const root = temporaryFolder();
+  const { client } = server;
+  await registerAttributes(client);
+  const start = async (id: string, ...typedSearchAttributes: SearchAttributePair[]) =>
+    await client.workflow.start('pipeline', { workflowId: id, taskQueue: 'deserted', args: [], typedSearchAttributes });
+  const asking = {
+    key: { name: 'NasWaitsFor', type: 'KEYWORD_LIST' as const },
+    value: ['epoch'],
+  } satisfies SearchAttributePair;
+  const began = [await start('at-work', stateValue('running')), await start('asking', stateValue('waiting'), asking)];
+  const waits = [{ for: 'worker', stage: null }];
+  await expect.poll(async () => await listed(root, 'at-work')).toMatchObject({ state: 'running', waits });
+  await expect.poll(async () => await listed(root, 'asking')).toMatchObject({ state: 'waiting', waits });
+  for (const handle of began) await handle.terminate();
+});
+
 test('a sub-pipeline is part of its run, and no run in the list', async () => {
   const root = temporaryFolder();
   const inner = planOf({ id: 'a', uses: 'echo' });
@@ -73,7 +95,11 @@ test('results of a run that the server does not know are listed, and read again 
   await finishedStage(root, 'old/one', 'command', { outputs: { file } });
   writeFileSync(path.join(root, file.file), Buffer.alloc(1_000_000));
   const first = await listed(root, 'old');
-  expect(first).toMatchObject({ state: 'unknown', waits: [], results: { stages: { begun: 1, done: 1 }, tau: null } });
+  expect(first).toMatchObject({
+    state: 'unknown',
+    waits: [],
+    results: { stages: { begun: 1, done: 1 }, bestTau: null },
+  });
   expect(first?.results?.bytes).toBeGreaterThan(1_000_000);
   expect(first?.startedAt).toBeGreaterThan(Date.now() - 60_000);
 
@@ -84,7 +110,10 @@ test('results of a run that the server does not know are listed, and read again 
   writeFileSync(path.join(root, file.file), '');
   expect((await listed(root, 'old'))?.results?.bytes).toBeGreaterThan(1_000_000);
   await finishedStage(root, 'old/two', 'command', {});
-  expect(await listed(root, 'old')).toMatchObject({ results: { stages: { begun: 2, done: 2 } } });
+  const second = await listed(root, 'old');
+  expect(second).toMatchObject({ results: { stages: { begun: 2, done: 2 } } });
+  expect(second?.results?.bytes).toBeGreaterThan(1_000_000);
+  writeFileSync(path.join(root, 'old/one/another'), '');
   expect((await listed(root, 'old'))?.results?.bytes).toBeLessThan(1_000_000);
   mkdirSync(path.join(root, 'empty'));
   expect(await listed(root, 'empty')).toBeUndefined();

@@ -6,8 +6,8 @@ import { temporaryFolder } from '../support/temporary-folder.ts';
 /** The bundle as a process that starts now gets it. */
 async function bundleOfNewProcess(): Promise<string> {
   vi.resetModules();
-  const { workflowBundle } = await import('../../workers/workflow-bundle.ts');
-  return (await workflowBundle()).code;
+  const { workflowCode } = await import('../../workers/workflow-bundle.ts');
+  return (await workflowCode()).workflowBundle.code;
 }
 
 test('the bundle of the workflow code is kept, and made anew where it is damaged or of other code', async () => {

@@ -116,13 +116,14 @@ export class Shards {
   /** Where the images of those lines lie on this machine, once they do. */
   async places(list: ImageListFile, lines: readonly number[]): Promise<FilePiece[]> {
     const shards = this.#shards.get(list) ?? [];
-    return await Promise.all(
-      lines.map(async (line) => {
-        const shard = shards.findLast(({ from }) => from <= line)!;
-        const pieces = await this.#piecesOf(shard);
-        return pieces[line - shard.from]!;
-      }),
-    );
+    const found = lines.map(async (line) => {
+      const shard = shards.findLast(({ from }) => from <= line)!;
+      const pieces = await this.#piecesOf(shard);
+      return pieces[line - shard.from]!;
+    });
+    // Where one does not come, the others are not still on their way afterwards.
+    await Promise.allSettled(found);
+    return await Promise.all(found);
   }
 
   #piecesOf(shard: Shard): Promise<readonly FilePiece[]> {
