@@ -1,37 +1,26 @@
 // npm run mutate [FOLDER | FILE …] [-- --since COMMIT] [-- --keep]: changes the code in small ways, one at a time, and says which
 // changes no test notices. Each folder has a share that must be noticed (thresholds.json); --keep writes down a better one.
+// npm run mutate -- --changed [COMMIT]: only the files whose share can have fallen, within some minutes.
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { Stryker } from '@stryker-mutator/core';
-import { z } from 'zod';
+import { BELOW, nothingFell } from './changed.ts';
+import { placeOf, readThresholds, writeThresholds } from './thresholds.ts';
+import type { Thresholds } from './thresholds.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
-const thresholdsFile = path.join(import.meta.dirname, 'thresholds.json');
-
-/** By folder of code, or by file: the tests that look at it, and the percentage of changes that they must notice; null: not measured yet. */
-const Thresholds = z.record(
-  z.string(),
-  z.strictObject({ tests: z.string(), noticed: z.number().min(0).max(100).nullable() }),
-);
-type Thresholds = z.infer<typeof Thresholds>;
 
 /** What is to be changed of a folder: paths, with `:first-last` where only some lines are. */
 type Wanted = ReadonlyMap<string, readonly string[]>;
-
-function folderOf(file: string, thresholds: Thresholds): string | undefined {
-  // Files before folders.
-  const places = Object.keys(thresholds).toSorted((a, b) => b.length - a.length);
-  return places.find((place) => file === place || file.startsWith(`${place}/`));
-}
 
 /** The folders and files that are named, or all folders. */
 function named(paths: readonly string[], thresholds: Thresholds): Wanted {
   const wanted = new Map<string, string[]>();
   for (const given of paths.length > 0 ? paths : Object.keys(thresholds)) {
     const file = path.relative(root, path.resolve(given));
-    const folder = folderOf(file, thresholds);
+    const folder = placeOf(file, thresholds);
     if (folder === undefined || !existsSync(path.join(root, file))) {
       throw new Error(`${given}: expected a file or folder below ${Object.keys(thresholds).join(', ')}`);
     }
@@ -52,7 +41,7 @@ function changedSince(commit: string, thresholds: Thresholds): Wanted {
   for (const line of diff.split('\n')) {
     if (line.startsWith('+++ b/')) file = line.slice('+++ b/'.length);
     const [, first, count = '1'] = /^@@ \S+ \+(\d+)(?:,(\d+))? @@/.exec(line) ?? [];
-    const folder = folderOf(file, thresholds);
+    const folder = placeOf(file, thresholds);
     if (first === undefined || count === '0' || folder === undefined) continue;
     const range = `${file}:${first}-${Number(first) + Number(count) - 1}`;
     wanted.set(folder, [...(wanted.get(folder) ?? []), range]);
@@ -97,30 +86,41 @@ function lineOf({ fileName, location, mutatorName, replacement }: MutantResult):
   return `${place} ${mutatorName} → ${(replacement ?? '').replaceAll(/\s+/g, ' ').slice(0, 80)}`;
 }
 
+/** Whether enough is noticed in each of them. */
+async function measure(wanted: Wanted, thresholds: Thresholds, isKept: boolean): Promise<boolean> {
+  let isEnough = true;
+  for (const [folder, mutate] of wanted) {
+    const { tests, noticed: least } = thresholds[folder]!;
+    const began = performance.now();
+    const results = (await changesOf(folder, mutate, tests)).filter(({ status }) => status !== 'Ignored');
+    const survivors = results.filter((one) => !isNoticed(one));
+    const share = results.length === 0 ? 100 : (100 * (results.length - survivors.length)) / results.length;
+    for (const survivor of survivors) console.log(lineOf(survivor));
+    const minutes = ((performance.now() - began) / 60_000).toFixed(1);
+    console.log(
+      `${folder}: ${share.toFixed(1)} % of ${results.length} changes noticed (at least ${least ?? 'not measured'}), ${minutes} min`,
+    );
+    isEnough &&= least === null || share >= least;
+    const isWhole = mutate.length === 1 && (mutate[0] === folder || mutate[0] === `${folder}/**/*.ts`);
+    if (isKept && isWhole && share > (least ?? 0)) {
+      thresholds[folder] = { tests, noticed: Math.floor(10 * share) / 10 };
+      writeThresholds(root, thresholds);
+    }
+  }
+  return isEnough;
+}
+
 const { values, positionals } = parseArgs({
-  options: { since: { type: 'string' }, keep: { type: 'boolean' } },
+  options: { since: { type: 'string' }, keep: { type: 'boolean' }, changed: { type: 'boolean' } },
   allowPositionals: true,
 });
 process.chdir(root);
-const thresholds = Thresholds.parse(JSON.parse(readFileSync(thresholdsFile, 'utf8')));
-const wanted = values.since === undefined ? named(positionals, thresholds) : changedSince(values.since, thresholds);
-let isEnough = true;
-for (const [folder, mutate] of wanted) {
-  const { tests, noticed: least } = thresholds[folder]!;
-  const began = performance.now();
-  const results = (await changesOf(folder, mutate, tests)).filter(({ status }) => status !== 'Ignored');
-  const survivors = results.filter((one) => !isNoticed(one));
-  const share = results.length === 0 ? 100 : (100 * (results.length - survivors.length)) / results.length;
-  for (const survivor of survivors) console.log(lineOf(survivor));
-  const minutes = ((performance.now() - began) / 60_000).toFixed(1);
-  console.log(
-    `${folder}: ${share.toFixed(1)} % of ${results.length} changes noticed (at least ${least ?? 'not measured'}), ${minutes} min`,
-  );
-  isEnough &&= least === null || share >= least;
-  const isWhole = mutate.length === 1 && (mutate[0] === folder || mutate[0] === `${folder}/**/*.ts`);
-  if (values.keep === true && isWhole && share > (least ?? 0)) {
-    thresholds[folder] = { tests, noticed: Math.floor(10 * share) / 10 };
-    writeFileSync(thresholdsFile, `${JSON.stringify(thresholds, null, 2)}\n`);
-  }
+if (values.changed === true) {
+  const command = [process.execPath, ...process.execArgv, import.meta.filename];
+  const isFine = nothingFell({ root, since: positionals[0], command, limitSeconds: 5 * 60, say: console.log });
+  process.exitCode = isFine ? 0 : 1;
+} else {
+  const thresholds = readThresholds(root);
+  const wanted = values.since === undefined ? named(positionals, thresholds) : changedSince(values.since, thresholds);
+  process.exitCode = (await measure(wanted, thresholds, values.keep === true)) ? 0 : BELOW;
 }
-process.exitCode = isEnough ? 0 : 1;

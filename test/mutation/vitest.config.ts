@@ -18,7 +18,8 @@ export default defineConfig({
   test: {
     globalSetup: tests.startsWith('test/pure/') ? [] : ['runtime/compile.mjs'],
     include: [tests],
-    setupFiles: ['test/mutation/children.ts'],
+    // The same values every time, so that a share that falls has a reason.
+    setupFiles: ['test/mutation/children.ts', 'test/support/same-seed.ts'],
     testTimeout: 120_000,
     hookTimeout: 120_000,
   },

@@ -1,0 +1,32 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { z } from 'zod';
+
+export const THRESHOLDS = 'test/mutation/thresholds.json';
+
+/** By folder of code, or by file: the tests that look at it, and the percentage of changes that they must notice; null: not measured yet. */
+const Thresholds = z.record(
+  z.string(),
+  z.strictObject({ tests: z.string(), noticed: z.number().min(0).max(100).nullable() }),
+);
+export type Thresholds = z.infer<typeof Thresholds>;
+
+/** @throws ZodError or SyntaxError where the text is something else */
+export function parseThresholds(text: string): Thresholds {
+  return Thresholds.parse(JSON.parse(text));
+}
+
+export function readThresholds(root: string): Thresholds {
+  return parseThresholds(readFileSync(path.join(root, THRESHOLDS), 'utf8'));
+}
+
+export function writeThresholds(root: string, thresholds: Thresholds): void {
+  writeFileSync(path.join(root, THRESHOLDS), `${JSON.stringify(thresholds, null, 2)}\n`);
+}
+
+/** The file or folder whose threshold holds for a file; undefined where none does. */
+export function placeOf(file: string, thresholds: Thresholds): string | undefined {
+  // Files before folders.
+  const places = Object.keys(thresholds).toSorted((a, b) => b.length - a.length);
+  return places.find((place) => file === place || file.startsWith(`${place}/`));
+}
