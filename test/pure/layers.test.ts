@@ -98,11 +98,19 @@ const typesOfPackages = {
   'plan/types.ts': "import type { A } from '@temporalio/common';\nexport type B = A;\n",
 };
 
+/** What a test can do to the others of its process, where they share one and where they do not. */
+const meddling = Object.fromEntries(
+  ['pure', 'tensor', 'workflow', 'process'].map((folder) => [
+    `test/${folder}/meddles.test.ts`,
+    "import { vi } from 'vitest';\nvi.resetModules();\nvi.mock('node:fs');\nvi.doMock('node:fs');\nprocess.chdir('/');\n",
+  ]),
+);
+
 describe('npm run lint', () => {
   const [arrow, ofPackages] = [arrows(), packageImports()];
   let linted: ReturnType<typeof lint> | undefined;
   const ofAll = (): ReturnType<typeof lint> =>
-    (linted ??= lint({ ...arrow.files, ...circle, ...ofPackages.files, ...typesOfPackages }));
+    (linted ??= lint({ ...arrow.files, ...circle, ...ofPackages.files, ...typesOfPackages, ...meddling }));
   const about = (files: Files): string[] =>
     ofAll().found.filter((one) => Object.hasOwn(files, one.split(' ')[1] ?? ''));
 
@@ -123,6 +131,12 @@ describe('npm run lint', () => {
 
   test('lets plan take types of packages', () => {
     expect(about(typesOfPackages)).toEqual([]);
+  });
+
+  test('refuses what would reach the other tests of a process', () => {
+    const refused = Object.keys(meddling).filter((file) => !file.startsWith('test/process/'));
+    const four = refused.flatMap((file) => Array.from({ length: 4 }, () => `eslint(no-restricted-properties) ${file}`));
+    expect(about(meddling)).toEqual(four);
   });
 
   test('ends with 0 where nothing is wrong', () => {
