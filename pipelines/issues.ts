@@ -79,19 +79,33 @@ export function originOf(written: Located, path: Path, given: Checked['given']):
   return (param === null ? undefined : given(param)) ?? written.place(path.slice(0, reference?.length));
 }
 
-/** A union's issue as that of the branch that got furthest, or as all the types that it would take. */
+/** A union's issue as those of the branches that got furthest, or as all the types that it would take. */
 function flat(issue: Issue, above: Path): Issue[] {
   const path = [...above, ...issue.path];
   if (issue.code !== 'invalid_union' || issue.message.startsWith('expected')) return [{ ...issue, path }];
   const branches = issue.errors.map((errors) => errors.flatMap((inner) => flat(inner, [])));
-  const deep = branches.find(
-    (branch) => branch.length > 0 && branch.every((inner) => inner.path.length > 0 || inner.code !== 'invalid_type'),
-  );
-  if (deep) return deep.map((inner) => ({ ...inner, path: [...path, ...inner.path] }));
+  const [furthest = []] = [isInside, isOfType]
+    .map((got) => branches.filter((branch) => branch.length > 0 && branch.every(got)))
+    .filter(({ length }) => length > 0);
+  if (furthest.length > 0) return nearestOf(furthest).map((inner) => ({ ...inner, path: [...path, ...inner.path] }));
   const types = [...new Set(branches.flat().map(expectation))].map((text) => text.replace(/^expected /, ''));
   const known = types.length > 0 ? alternatives(types) : `a known ${issue.discriminator ?? 'form'}`;
-  return [{ code: 'custom', path, message: `expected ${known}`, input: undefined }];
+  return [{ code: 'invalid_type', expected: 'unknown', path, message: `expected ${known}`, input: undefined }];
 }
+
+const isInside = ({ code, path }: Issue): boolean => path.length > 0 || code === 'unrecognized_keys';
+const isOfType = ({ code, path }: Issue): boolean => path.length > 0 || code !== 'invalid_type';
+
+/** The branch with the least that is wrong; of several what all of them say, so that none is meant where none was chosen. */
+function nearestOf(branches: readonly (readonly Issue[])[]): readonly Issue[] {
+  const least = Math.min(...branches.map(({ length }) => length));
+  const [first = [], ...others] = branches.filter(({ length }) => length === least);
+  const common = first.filter((one) => others.every((other) => other.some((issue) => isSame(issue, one))));
+  return common.length > 0 ? common : first;
+}
+
+const isSame = (one: Issue, other: Issue): boolean =>
+  one.code === other.code && one.message === other.message && one.path.join('.') === other.path.join('.');
 
 function expectation(issue: Issue): string {
   if (issue.message.startsWith('expected')) return issue.message;

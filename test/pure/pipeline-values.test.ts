@@ -98,6 +98,26 @@ describe('values that are out of place', () => {
       'p.yml:3:52: stages.a.timeout: expected a duration such as 90s, 5m, 2h or 3d, got "5"; correct it',
     ],
     [
+      'a word of a program in one of many notices',
+      pipeline('  a: { uses: command, with: { run: [x] } }', 'notify: [{ webhook: W }, { command: [sh, 1] }]\n'),
+      'p.yml:2:42: notify.1.command.1: expected a text, got 1; quote it',
+    ],
+    [
+      'an event that there is not, of a mail',
+      pipeline('  a: { uses: command, with: { run: [x] } }', 'notify: { mail: a@example.org, on: [parkd] }\n'),
+      'p.yml:2:37: notify.on.0: expected parked, selecting, stage, done or failed, got "parkd"; correct it',
+    ],
+    [
+      'a way to be told that there is not',
+      pipeline('  a: { uses: command, with: { run: [x] } }', 'notify: [{ mial: a@example.org }]\n'),
+      'p.yml:2:12: notify.0.mial: expected a known name, got "mial"; did you mean mail?',
+    ],
+    [
+      'no list and no map for notices',
+      pipeline('  a: { uses: command, with: { run: [x] } }', 'notify: me\n'),
+      'p.yml:2:9: notify: expected a map or a list, got "me"; correct it',
+    ],
+    [
       'too many cells',
       pipeline('  a: { uses: command, matrix: { x: 1..100, y: 1..100 }, with: { run: [x] } }'),
       'p.yml:3:47: stages.a.matrix.y: expected at most 1000 cells, got 10000; take fewer values',
