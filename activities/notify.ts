@@ -1,11 +1,13 @@
 import { activityInfo } from '@temporalio/activity';
 import { execFile } from 'node:child_process';
+import type { ExecFileException } from 'node:child_process';
 import { createTransport } from 'nodemailer';
 import { commandRefused } from './permissions.ts';
 import type { Permissions } from './permissions.ts';
 import { KnownError } from '../plan/endings.ts';
 import type { Notification, NotifyInput } from '../plan/notify.ts';
 import { serverHome } from '../runtime/layout.ts';
+import { whyNotStarted } from '../runtime/processes.ts';
 import { findServer } from '../runtime/temporal-server.ts';
 
 // Mails go by nodemailer: SMTP with TLS, log-ins and encodings is nothing to write anew.
@@ -23,14 +25,14 @@ export function notifier({ commands }: Permissions): (input: NotifyInput) => Pro
       return await post(channel.webhook, { ...notification, text, content: text.slice(0, 2000) });
     }
     if ('mail' in channel) return await mail(channel.mail, notification, text);
-    if (!commands) throw new KnownError('Crashed', commandRefused('notify').message);
+    if (!commands) throw new KnownError('Crashed', commandRefused('notify', 'it is told by itself').message);
     return await run(channel.command, notification, text);
   };
 }
 
 /** Slack and Mattermost read `text`, Discord `content`; programs read the rest. */
 async function post(variable: string, body: object): Promise<void> {
-  const url = required(variable, 'the address of a webhook');
+  const url = addressIn(variable, 'the address of a webhook such as https://host/path', 'https:', 'http:');
   const answer = await fetch(url, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
@@ -54,7 +56,7 @@ async function run(
     const options = { env: { ...process.env, ...variables }, timeout: PATIENCE_MS };
     const child = execFile(program, args, options, (error, _, stderr) => {
       if (error === null) resolve();
-      else reject(untold(`command ${program}`, 'exit code 0', `${error.code ?? error.signal}: ${stderr.slice(-300)}`));
+      else reject(failed(program, error, stderr));
     });
     // A program that reads nothing closes its input.
     child.stdin?.on('error', () => {});
@@ -63,7 +65,12 @@ async function run(
 }
 
 async function mail(to: readonly string[], { event, run: id, stage }: Notification, text: string): Promise<void> {
-  const url = required('NAS_SMTP', 'a mail server such as smtps://user:password@host');
+  const url = addressIn(
+    'NAS_SMTP',
+    'a mail server such as smtps://user:password@host (# in a password as %23, / as %2F, @ as %40)',
+    'smtps:',
+    'smtp:',
+  );
   const from = process.env['NAS_MAIL_FROM'] || to[0];
   const limits = { connectionTimeout: PATIENCE_MS, greetingTimeout: PATIENCE_MS, socketTimeout: PATIENCE_MS };
   const transport = createTransport({ url, ...limits });
@@ -71,7 +78,7 @@ async function mail(to: readonly string[], { event, run: id, stage }: Notificati
     const subject = stage === null ? `${id}: ${event}` : `${id}: ${stage} ${event}`;
     await transport.sendMail({ from, to: [...to], subject, text });
   } catch (error) {
-    throw untold('mail', 'the server of NAS_SMTP to take it', codeOf(error));
+    throw untold('mail', 'the server of NAS_SMTP to take it', mailWords[codeOf(error)] ?? codeOf(error));
   } finally {
     transport.close();
   }
@@ -90,13 +97,21 @@ function pageOf(id: string): string | null {
   return `${ui.replace(/\/+$/, '')}/namespaces/${workflowNamespace}/workflows/${encodeURIComponent(id)}`;
 }
 
-function required(variable: string, what: string): string {
+/** What the variable holds: it may have a password in it, so what is no address is refused here, where nothing shows it. */
+function addressIn(variable: string, what: string, ...schemes: readonly string[]): string {
   const value = process.env[variable];
-  if (value) return value;
-  throw new KnownError(
-    'Crashed',
-    `notify: expected ${what} in ${variable} of the worker's environment, got none; set it`,
-  );
+  if (value && URL.canParse(value) && schemes.includes(new URL(value).protocol)) return value;
+  const got = value ? 'what is none; correct it' : 'none; set it';
+  throw new KnownError('Crashed', `notify: expected ${what} in ${variable} of the worker's environment, got ${got}`);
+}
+
+function failed(program: string, error: ExecFileException, stderr: string): KnownError {
+  if (error.syscall?.startsWith('spawn')) {
+    return untold(`command ${program}`, 'a program that can be started', whyNotStarted(error));
+  }
+  const said = stderr.trim().slice(-300);
+  const ending = `${error.code ?? error.signal}`;
+  return untold(`command ${program}`, 'exit code 0', said === '' ? ending : `${ending}: ${said}`);
 }
 
 function untold(who: string, expected: string, got: string): KnownError {
@@ -105,6 +120,15 @@ function untold(who: string, expected: string, got: string): KnownError {
     `notify: ${who}: expected ${expected}, got ${got}; it is tried again for three days`,
   );
 }
+
+/** What the codes of nodemailer mean to whoever wrote the address. */
+const mailWords: Readonly<Record<string, string>> = {
+  EAUTH: 'user and password refused',
+  EDNS: 'no such host',
+  EENVELOPE: 'the sender or an address refused',
+  ESOCKET: 'no connection, or a certificate that is not trusted',
+  ETIMEDOUT: 'no answer in time',
+};
 
 // Messages of libraries may hold the address, and with it a secret.
 function codeOf(error: unknown): string {

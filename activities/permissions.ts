@@ -21,7 +21,7 @@ export const unlimited: Permissions = { commands: true, most: {} };
 
 /** Refuses a stage that asks for more than this worker gives. @throws BadInput, so that the stage parks */
 export function checkPermitted({ commands, most }: Permissions, kind: Kind, { stage, with: config }: StageInput): void {
-  if (kind.runsAs === 'program' && !commands) throw commandRefused(stage);
+  if (kind.runsAs === 'program' && !commands) throw commandRefused(stage, 'retry the stage');
   const cost = most.memory === undefined && most.disk === undefined ? null : kind.costOf(config);
   const { threads } = config;
   const asked = [
@@ -41,9 +41,9 @@ export function checkPermitted({ commands, most }: Permissions, kind: Kind, { st
 }
 
 /** What is said where a plan names a program and the worker runs none. */
-export function commandRefused(where: string): BadInput {
+export function commandRefused(where: string, then: string): BadInput {
   return new BadInput(
-    `${where}: expected a worker that runs the programs of plans, got one that does not; start one with --allow-command if you trust everybody who may start runs, then retry the stage`,
+    `${where}: expected a worker that runs the programs of plans, got one that does not; start one with --allow-command if you trust everybody who may start runs, then ${then}`,
   );
 }
 

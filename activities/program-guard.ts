@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { PhaseTrace, titleOf } from '../nas/process/phase-trace.ts';
-import { endProcesses } from '../runtime/processes.ts';
+import { endProcesses, whyNotStarted } from '../runtime/processes.ts';
 
 // Stands between the worker and a program that knows nothing of it: ends the program when the worker is gone, with all
 // that it has started. It leads the process group, so signals to the group reach the program by themselves.
@@ -27,7 +27,9 @@ process.on('SIGTERM', () => undefined);
 
 const child = spawn(program, rest, { cwd: path.dirname(order), stdio: ['ignore', 'inherit', 'inherit'] });
 child.on('error', (error) => {
-  console.error(`${program}: expected a program that can be started, got ${error.message}`);
+  console.error(
+    `${program}: expected a program that can be started, got ${whyNotStarted(error)}; install it here, or correct the stage's run`,
+  );
   process.exit(127);
 });
 await once(child, 'exit');

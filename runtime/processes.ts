@@ -102,3 +102,10 @@ function read(file: string): string | null {
     return null;
   }
 }
+
+/** Why the system could not start a program, in words. */
+export function whyNotStarted({ code, message }: { readonly code?: unknown; readonly message: string }): string {
+  if (code === 'ENOENT') return 'none of that name';
+  if (code === 'EACCES') return 'a file that may not be executed';
+  return message;
+}
