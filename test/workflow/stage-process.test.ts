@@ -144,8 +144,9 @@ test('an attempt whose time is up is killed at once and writes nothing more', as
   await withWorker(async () => {
     const run = await server.start(plan);
     const { error } = await run.untilStage('one-shot', 'parked');
+    // Told is the time since its claim, and on a busy machine that comes later than the server's start.
     expect(error).toMatch(
-      /got 1 tries in a row that saved nothing; the last one ran on .* for ([3-9]|\d\d)\.\d s of at most 3\.0 s /,
+      /got 1 tries in a row that saved nothing; the last one ran on .* for ([1-9]|\d\d)\.\d s of at most 3\.0 s /,
     );
     const endings = async () => (await readManifest(root, `${plan.id}/one-shot`))?.attempts.map(({ ending }) => ending);
     await expect.poll(endings, { timeout: 60_000 }).toEqual(['Interrupted']);
