@@ -46,6 +46,7 @@ const marks: Readonly<Record<StageState | RunState, string>> = {
   waiting: '·',
   running: '▶',
   paused: '‖',
+  stopped: '■',
   selecting: '?',
   parked: '!',
   failed: '✕',

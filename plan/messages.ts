@@ -4,12 +4,14 @@ import type { Json, JsonObject } from './json.ts';
 
 /** What people and programs say to a run, and what it tells of itself. */
 
+/** `stopped`: at work, or waiting for a person, when the run was cancelled or ended by force. */
 export type StageState =
   | 'waiting'
   | 'running'
   | 'selecting'
   | 'parked'
   | 'paused'
+  | 'stopped'
   | 'done'
   | 'reused'
   | 'skipped'

@@ -2,7 +2,7 @@ import type { Client, WorkflowHandle } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { Progress } from '../nas/process/protocol.ts';
 import { runStates, statusQuery } from '../plan/messages.ts';
-import type { RunState, RunStatus } from '../plan/messages.ts';
+import type { RunState, RunStatus, StageState, StageStatus } from '../plan/messages.ts';
 import { devicesOfQueue, parseActivityId } from '../plan/names.ts';
 import type { SearchAttribute } from '../plan/search.ts';
 import { waitOf } from './workers.ts';
@@ -43,13 +43,27 @@ type PendingActivity = NonNullable<Description['raw']['pendingActivities']>[numb
 /** Asks a run how it stands: its own account by query (a worker must be up for that), and its activities' last heartbeats. */
 export async function readRun(client: Client, id: string, patienceMs = PATIENCE_MS): Promise<RunView> {
   const description = await client.workflow.getHandle(id).describe();
+  const ending = endingOf(description);
+  const status = await statusOf(client, id, patienceMs);
   return {
-    status: await statusOf(client, id, patienceMs),
+    status: ending === null ? status : settled(status, ending),
     work: await workIn(client, description),
     startedAt: description.startTime.getTime(),
     endedAt: description.closeTime?.getTime() ?? null,
-    ending: endingOf(description),
+    ending,
   };
+}
+
+const OPEN: ReadonlySet<StageState> = new Set(['running', 'selecting', 'parked', 'paused']);
+
+/** What a run that is over says of itself: one that was stopped under way still has stages at work, and asks people for answers. */
+export function settled(status: RunStatus, ending: Ending): RunStatus {
+  const stages = status.stages.map(({ choices, ...stage }): StageStatus => {
+    const { cells } = stage;
+    const state = OPEN.has(stage.state) ? 'stopped' : stage.state;
+    return { ...stage, state, ...(cells === undefined ? {} : { cells: { ...cells, parked: [] } }) };
+  });
+  return { ...status, state: ending, stages };
 }
 
 /** A run's own account of itself: a worker must be up for that. */

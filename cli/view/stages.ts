@@ -9,6 +9,7 @@ const marks: Readonly<Record<StageState, string>> = {
   waiting: pc.dim('·'),
   running: pc.cyan('▶'),
   paused: pc.yellow('‖'),
+  stopped: pc.dim('■'),
   selecting: pc.yellow('?'),
   parked: pc.red('!'),
   failed: pc.red('✗'),

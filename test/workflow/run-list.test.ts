@@ -2,10 +2,12 @@ import type { SearchAttributePair } from '@temporalio/common';
 import path from 'node:path';
 import { mkdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { statusTable } from '../../cli/view/stages.ts';
 import type { RunState } from '../../plan/messages.ts';
 import { CONTROL_QUEUE } from '../../plan/names.ts';
 import { listRuns } from '../../runs/list.ts';
 import type { ListedRun } from '../../runs/list.ts';
+import { readRun } from '../../runs/run.ts';
 import { registerAttributes } from '../../workers/search.ts';
 import { finishedStage } from '../support/finished-stage.ts';
 import { asked, planOf } from '../support/pipeline-server.ts';
@@ -50,6 +52,32 @@ test('a run is listed with what it waits for: an epoch, a parked stage, a worker
   await run.handle.terminate();
   await expect.poll(async () => (await listed(root, queued.id))?.state).toBe('failed');
 });
+
+test.each(['cancelled', 'failed'] as const)(
+  'of a run that is %s, by an order or by force, no stage is at work and nobody is asked',
+  async (ending) => {
+    const run = await server.start(
+      planOf(
+        { id: 'done', uses: 'echo' },
+        { id: 'asking', uses: 'epochs', select: asked },
+        { id: 'parked', uses: 'brittle', with: { fails: 9 }, matrix: [{ part: 1 }] },
+        { id: 'running', uses: 'endless', work: 'heavy' },
+        { id: 'next', uses: 'echo', needs: ['running'] },
+      ),
+    );
+    const id = run.handle.workflowId;
+    await run.untilStage('asking', 'selecting');
+    await run.untilStage('parked', 'parked');
+    await run.untilStage('running', 'running');
+    expect(statusTable(await readRun(server.client, id))).toContain(`go on with \`nas select ${id} asking`);
+    await (ending === 'cancelled' ? run.handle.cancel() : run.handle.terminate());
+    await run.handle.result().catch(() => undefined);
+    const view = await readRun(server.client, id);
+    expect(view.status.state).toBe(ending);
+    expect(view.status.stages.map(({ state }) => state)).toEqual(['done', 'stopped', 'stopped', 'stopped', 'waiting']);
+    expect(statusTable(view)).not.toContain('nas ');
+  },
+);
 
 test('a run whose worker is gone waits for one', async () => {
   const root = temporaryFolder();
