@@ -27,9 +27,9 @@ export interface LoadOptions {
 }
 
 /** Adds what the verbs that load a pipeline share. */
-export function defineForPipeline(command: Command): Command {
+export function defineForPipeline(command: Command, made: 'run' | 'schedule' = 'run'): Command {
   return command
-    .option('--id <run>', 'id of the run; the name of the pipeline where absent')
+    .option(`--id <${made}>`, `id of the ${made}; the name of the pipeline where absent`)
     .option(
       '--set <key=value>',
       'change a param, with.<key> of all stages, or stages.<id>.with.<key>; repeatable',

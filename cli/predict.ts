@@ -25,6 +25,12 @@ async function predict(images: readonly string[], { model, json, ...options }: P
   if (model !== undefined && (options.supernet ?? options.arch) !== undefined) {
     throw new Failure('--model: expected it alone, got --supernet or --arch too; leave one of them out', 2);
   }
+  if (model === undefined && (options.supernet ?? options.arch) === undefined) {
+    throw new Failure(
+      'nas predict: expected --model FILE, or --supernet FILE with --arch CODE, got none of them; `nas export` writes such a file, `nas top RUN` lists arch codes',
+      2,
+    );
+  }
   const missing = [...(model === undefined ? [] : [model]), ...images].find((file) => !existsSync(file));
   if (missing !== undefined) throw new Failure(`${missing}: expected a file, got none; correct the path`, 2);
   const network =

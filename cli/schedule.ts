@@ -33,10 +33,10 @@ interface CreateOptions extends LoadOptions {
 }
 
 export function define(command: Command): void {
-  defineForPipeline(command.command('create').description('start a pipeline again and again'))
+  defineForPipeline(command.command('create').description('start a pipeline again and again'), 'schedule')
     .argument('<pipeline>', 'a pipeline file (.yml)')
     .option('--cron <times>', 'when, as cron writes it: "0 3 * * 1" is Mondays at 3')
-    .option('--every <time>', 'how often, such as 12h or 7d', spanOf)
+    .option('--every <time>', 'how often, such as 12h or 7d, counted from the start of 1970', spanOf)
     .option('--timezone <name>', 'the zone that --cron means; UTC where absent', zoneOf)
     .addOption(
       new Option('--overlap <rule>', 'what to do while the run before is still at work')
@@ -105,7 +105,7 @@ async function create(pipeline: string, options: CreateOptions): Promise<void> {
       : { cronExpressions: [cron], timezone: timezone ?? 'UTC' };
   await withServer(async ({ client }) => {
     const schedule = await createSchedule(client, plan, when, overlap).catch((error: unknown) => {
-      throw refusal(plan.id, error);
+      throw refusal(plan.id, error, cron);
     });
     const next = await nextTimes(schedule);
     output(json, { schedule: plan.id, overlap, next }, () =>
@@ -142,7 +142,8 @@ async function nextTimes(handle: ScheduleHandle): Promise<string[]> {
   return info.nextActionTimes.map((time) => time.toISOString());
 }
 
-function refusal(id: string, error: unknown): unknown {
+/** What a person is told of what the server refused. */
+export function refusal(id: string, error: unknown, cron?: string): unknown {
   if (!(error instanceof Error)) return error;
   if (error.name === 'ScheduleAlreadyRunning') {
     return new Failure(
@@ -153,10 +154,12 @@ function refusal(id: string, error: unknown): unknown {
   if (error.name === 'ScheduleNotFoundError') {
     return new Failure(`schedule ${id}: expected a schedule of this id, got none; \`nas schedule list\` shows them`, 2);
   }
-  const cause = error.cause instanceof Error ? error.cause.message : error.message;
-  return /invalid|cron|timezone/i.test(cause)
-    ? new Failure(`schedule ${id}: ${cause.replace(/^\d+ [A-Z_]+: /, '')}; correct the options`, 2)
-    : error;
+  // So the client tells an argument that the server refuses.
+  if (cron === undefined || !(error instanceof TypeError)) return error;
+  return new Failure(
+    `--cron: expected minute, hour, day, month and weekday such as "0 3 * * 1", got ${JSON.stringify(cron)} (${error.message}); correct it`,
+    2,
+  );
 }
 
 async function list({ json }: { json?: true }): Promise<void> {

@@ -56,7 +56,8 @@ const USUAL = { part: 'calibration', batches: 64, batch_size: 128 } as const;
 export async function subnetOf(options: SubnetOptions): Promise<OfSupernet> {
   const { supernet, arch } = options;
   if (supernet === undefined || arch === undefined) {
-    throw new Failure('expected --supernet FILE and --arch CODE, got no subnet; `nas top RUN` lists arch codes', 2);
+    const got = supernet === undefined ? (arch === undefined ? 'none of them' : 'no --supernet') : 'no --arch';
+    throw new Failure(`expected --supernet FILE and --arch CODE, got ${got}; \`nas top RUN\` lists arch codes`, 2);
   }
   const file = await placeOf(supernet);
   const sha256 = await sha256File(file);

@@ -34,14 +34,17 @@ export function installRuntime(warn: (line: string) => void, { sdk, logFormat }:
 
 type Meta = Readonly<Record<string, unknown>> | undefined;
 
-/** A line for people. */
+/** A line for people: what went wrong comes before all that is known of it. */
 export function textLine(time: string, level: string, message: string, meta: Meta): string {
-  return `${time} ${level} ${message} ${meta === undefined ? '' : JSON.stringify(meta, errorsWithMessages)}`;
+  const { taskToken: _, ...rest } = meta ?? {};
+  const { error } = rest;
+  const words = types.isNativeError(error) ? `${message}: ${error.message}` : message;
+  return [time, level, words, ...(meta === undefined ? [] : [JSON.stringify(rest, errorsWithMessages)])].join(' ');
 }
 
 /** One object a line, with our words for what the SDK calls otherwise. */
 export function jsonLine(time: string, level: string, message: string, meta: Meta): string {
-  const { workflowId: run, activityId: stage, attempt, ...rest } = meta ?? {};
+  const { workflowId: run, activityId: stage, attempt, taskToken: _, ...rest } = meta ?? {};
   return JSON.stringify({ time, level, message, run, stage, attempt, ...rest }, errorsWithMessages);
 }
 

@@ -58,10 +58,10 @@ const OPEN: ReadonlySet<StageState> = new Set(['running', 'selecting', 'parked',
 
 /** What a run that is over says of itself: one that was stopped under way still has stages at work, and asks people for answers. */
 export function settled(status: RunStatus, ending: Ending): RunStatus {
-  const stages = status.stages.map(({ choices, ...stage }): StageStatus => {
-    const { cells } = stage;
+  const stages = status.stages.map((stage): StageStatus => {
+    const { choices: _, cells, ...rest } = stage;
     const state = OPEN.has(stage.state) ? 'stopped' : stage.state;
-    return { ...stage, state, ...(cells === undefined ? {} : { cells: { ...cells, parked: [] } }) };
+    return { ...rest, state, ...(cells === undefined ? {} : { cells: { ...cells, parked: [] } }) };
   });
   return { ...status, state: ending, stages };
 }

@@ -48,7 +48,17 @@ test('nas plan prints the tree, --mermaid the chart, and --json the plan itself'
 });
 
 test('wrong usage ends with exit code 2 and says where help is', async () => {
-  const [verb, argument] = await Promise.all([nas(['bogus']), nas(['plan'])]);
+  const [verb, argument, subnet, arch] = await Promise.all([
+    nas(['bogus']),
+    nas(['plan']),
+    nas(['predict', 'shirt.png']),
+    nas(['export', '--supernet', 'RUN/STAGE']),
+  ]);
+  expect(subnet).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('expected --model FILE, or --supernet FILE'),
+  });
+  expect(arch).toMatchObject({ code: 2, stderr: expect.stringContaining('got no --arch; `nas top RUN`') });
   expect(verb).toMatchObject({ code: 2, stdout: '' });
   expect(verb.stderr).toContain('nas --help');
   expect(argument).toMatchObject({ code: 2, stdout: '' });

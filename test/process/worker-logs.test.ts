@@ -8,9 +8,10 @@ const ofActivity = new KnownError('Crashed', 'webhook: expected its address in H
 const ofWorkflow: unknown = runInNewContext(`new Error('failed', { cause: new TypeError('given up: one') })`);
 
 test('what a worker logs of an error says its message and its cause, in both forms', () => {
-  const line = textLine('now', 'WARN', 'Activity failed', { activityId: 'one', error: ofActivity });
-  expect(line).toContain('webhook: expected its address in HOOK, got none');
+  const line = textLine('now', 'WARN', 'Activity failed', { activityId: 'one', taskToken: 'Ci', error: ofActivity });
+  expect(line).toMatch(/^now WARN Activity failed: webhook: expected its address in HOOK, got none \{/);
   expect(line).toContain('"ending":"Crashed"');
+  expect(line).not.toContain('Ci');
   const { error, stage } = JSON.parse(
     jsonLine('now', 'WARN', 'Workflow failed', { activityId: 'one', error: ofWorkflow }),
   );

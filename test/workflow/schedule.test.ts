@@ -1,6 +1,6 @@
 import type { ScheduleHandle } from '@temporalio/client';
 import { expect, test } from 'vitest';
-import { createSchedule } from '../../cli/schedule.ts';
+import { createSchedule, refusal } from '../../cli/schedule.ts';
 import { asked, planOf, TestRun } from '../support/pipeline-server.ts';
 import { plainActivities } from '../support/plain-activities.ts';
 import { withPipelineServer } from '../support/with-pipeline-server.ts';
@@ -26,6 +26,17 @@ test('each run of a schedule has an id of its own, under which its results lie',
   expect(status.id).toBe(id);
   expect(status.stages[0]?.outputs).toMatchObject({ directory: `${id}/a` });
   await schedule.delete();
+});
+
+test('times that the server cannot read are refused by the option that gave them', async () => {
+  const plan = planOf({ id: 'a', uses: 'echo' });
+  for (const cron of ['hello', '99 3 * * *']) {
+    const making = createSchedule(server.client, plan, { cronExpressions: [cron] }, 'skip');
+    expect(refusal(plan.id, await making.catch((error: unknown) => error), cron)).toMatchObject({
+      message: expect.stringMatching(/^--cron: expected minute, .*, got "[^"]+" \([^)]+\); correct it$/),
+      ending: 'BadInput',
+    });
+  }
 });
 
 test('a run that is due while the one before is at work is left out, waits for it, ends it, or starts beside it, as the schedule says', async () => {
