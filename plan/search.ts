@@ -1,3 +1,4 @@
+import type { TypedSearchAttributes } from '@temporalio/common';
 import { PIPELINE } from './names.ts';
 
 /** What the server can be asked about runs: search attributes, by name, with their type there. They are never encrypted. */
@@ -15,6 +16,11 @@ export const searchAttributes = {
 } as const;
 
 export type SearchAttribute = keyof typeof searchAttributes;
+
+/** What the server says of a run; undefined for what the run has not set. */
+export function searchValueOf(attributes: TypedSearchAttributes, wanted: SearchAttribute): unknown {
+  return attributes.getAll().find(({ key }) => key.name === wanted)?.value;
+}
 
 /** The condition, as the server writes it, that finds every open run. */
 export const OPEN_RUNS = `WorkflowType = '${PIPELINE}' AND ExecutionStatus = 'Running'`;

@@ -4,7 +4,7 @@ import { Progress } from '../nas/process/protocol.ts';
 import { runStates, statusQuery } from '../plan/messages.ts';
 import type { RunState, RunStatus, StageState, StageStatus } from '../plan/messages.ts';
 import { devicesOfQueue, parseActivityId } from '../plan/names.ts';
-import type { SearchAttribute } from '../plan/search.ts';
+import { searchValueOf } from '../plan/search.ts';
 import { waitOf } from './workers.ts';
 
 const PATIENCE_MS = 15_000;
@@ -84,13 +84,12 @@ export interface Glimpse {
 
 export async function glimpseRun(client: Client, id: string): Promise<Glimpse> {
   const description = await client.workflow.getHandle(id).describe();
-  const values = new Map(description.typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value]));
-  const valueOf = (name: SearchAttribute): unknown => values.get(name);
-  const state = valueOf('NasState');
-  const task = description.raw.pendingWorkflowTask;
+  const { typedSearchAttributes: attributes, raw } = description;
+  const state = searchValueOf(attributes, 'NasState');
+  const task = raw.pendingWorkflowTask;
   return {
     state: runStates.find((one) => one === state) ?? null,
-    isAsking: valueOf('NasWaitsFor') !== undefined,
+    isAsking: searchValueOf(attributes, 'NasWaitsFor') !== undefined,
     isQueued: task != null && task.startedTime == null,
     work: await workIn(client, description),
   };

@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { measured } from '../activities/metrics.ts';
 import { CONTROL_QUEUE } from '../plan/names.ts';
-import { OPEN_RUNS } from '../plan/search.ts';
+import { OPEN_RUNS, searchValueOf } from '../plan/search.ts';
 
 /** The server is asked again after so long, however many scrape. */
 const FRESH_MS = 10_000;
@@ -70,13 +70,14 @@ function asked(queues: readonly string[]): Asked[] {
 async function openRuns(client: Client): Promise<OpenRun[]> {
   const open: OpenRun[] = [];
   for await (const info of client.workflow.list({ query: OPEN_RUNS })) {
-    const values = new Map(info.typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value]));
-    const text = (name: string, other: string): string => String(values.get(name) ?? other);
-    const waits = values.get('NasWaitsFor');
+    const { workflowId: run, typedSearchAttributes: attributes } = info;
+    const pipeline = searchValueOf(attributes, 'NasPipeline');
+    const state = searchValueOf(attributes, 'NasState');
+    const waits = searchValueOf(attributes, 'NasWaitsFor');
     open.push({
-      run: info.workflowId,
-      pipeline: text('NasPipeline', ''),
-      state: text('NasState', 'unknown'),
+      run,
+      pipeline: typeof pipeline === 'string' ? pipeline : '',
+      state: typeof state === 'string' ? state : 'unknown',
       waits: Array.isArray(waits) ? waits.map(String) : [],
     });
     if (open.length === MOST_RUNS) break;
