@@ -68,7 +68,7 @@ async function worker(options: Options): Promise<void> {
   }
   const roles = role === undefined ? (['control', 'heavy'] as const) : [role];
   const named = [...(gpu.length > 0 ? await cardDevices(gpu) : []), ...cpuSlots(cpu)];
-  const devices = named.length > 0 ? named : await allDevices();
+  const devices = role === 'control' ? [] : named.length > 0 ? named : await allDevices();
   const orders = { signal: interruption(), warn: toStderr };
   const place = await findPlace();
   const version = deployment === undefined ? null : { deployment, build: build ?? (await ownBuild()) };
@@ -77,7 +77,7 @@ async function worker(options: Options): Promise<void> {
     const { address } = place.config.connectionOptions;
     output(json, { address, ...asked, permissions: permissionsIn(flags, place) }, () =>
       [
-        `workers for ${address}: ${roles.join(' and ')} on ${devices.join(', ')}`,
+        `workers for ${address}: ${roles.join(' and ')}${devices.length > 0 ? ` on ${devices.join(', ')}` : ''}`,
         ...(version === null
           ? []
           : [

@@ -22,16 +22,20 @@ interface StatusPage {
 
 const PATIENCE_MS = 3000;
 
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
 /**
  * Serves /metrics, /healthz (200 as long as the process is of use: do not kill it) and /readyz (200 where it takes work) on
  * an address such as `127.0.0.1:9464`.
  * @throws ServerError where the address is taken
  */
-export async function serveStatus(address: string, page: StatusPage): Promise<{ close: () => Promise<void> }> {
+export async function serveStatus({ host, port }: Address, page: StatusPage): Promise<{ close: () => Promise<void> }> {
   const client = await connectClient(page.server);
   showProcess(page.room, page.workers.pool);
   showServer(client, page.workers.queues);
-  const { host, port } = addressOf(address);
   const server = createServer((request, response) => {
     void answer(request.url ?? '/', page, client, response).catch((error: unknown) =>
       say(response, 500, String(error)),
@@ -39,7 +43,10 @@ export async function serveStatus(address: string, page: StatusPage): Promise<{ 
   });
   server.listen(port, host);
   await once(server, 'listening').catch((cause: unknown) => {
-    throw new ServerError(`--metrics: expected ${address} to be free, got: ${String(cause)}; name another`, { cause });
+    throw new ServerError(
+      `--metrics: expected port ${port} of ${host} to be free, got: ${String(cause)}; name another`,
+      { cause },
+    );
   });
   return {
     async close() {
@@ -50,12 +57,6 @@ export async function serveStatus(address: string, page: StatusPage): Promise<{ 
       await client.connection.close();
     },
   };
-}
-
-/** `9464`, `:9464`, `0.0.0.0:9464`, `[::1]:9464`. Without a host this machine alone is served. */
-export function addressOf(text: string): { readonly host: string; readonly port: number } {
-  const [, host = '', port = ''] = /^(?:(.*):)?(\d{1,5})$/.exec(text) ?? [];
-  return { host: host.replaceAll(/[[\]]/g, '') || '127.0.0.1', port: Number(port) };
 }
 
 async function answer(
