@@ -44,9 +44,11 @@ const environment = {
   NAS_CACHE: own('cache'),
 };
 
+/** As from a terminal of its own: Linux shares the processors among sessions, and each stage has one. */
 async function nas(...args: readonly string[]): Promise<string> {
   const options = { env: environment, maxBuffer: 1e8 };
-  return (await promisify(execFile)(process.execPath, ['cli/nas.mjs', ...args], options)).stdout;
+  const command = ['--wait', process.execPath, 'cli/nas.mjs', ...args];
+  return (await promisify(execFile)('setsid', command, options)).stdout;
 }
 
 const wrong: string[] = [];

@@ -65,6 +65,20 @@ test('files of a person are kept by nas init, and win over those that are shippe
   expect(nas(['plan', 'pipelines/first.yml'])).toMatchObject({ code: 0, stderr: '' });
 });
 
+test("of Temporal's protocol verbs load what they may need, and nothing of its cloud", () => {
+  const cli = path.join(modules, 'fewshot-nas/dist/cli');
+  const files = readdirSync(cli).filter((file) => file.endsWith('.js'));
+  const code = files.map((file) => readFileSync(path.join(cli, file), 'utf8'));
+  const names = [
+    'StartWorkflowExecution',
+    'AddSearchAttributes',
+    'HealthCheckRequest',
+    'cloudservice',
+    'openapiv2_swagger',
+  ];
+  expect(names.filter((name) => code.some((text) => text.includes(name)))).toEqual(names.slice(0, 3));
+});
+
 test('nothing is written into the package, and what its programs read is in it', () => {
   const dist = path.join(modules, 'fewshot-nas/dist');
   for (const file of [
