@@ -64,6 +64,7 @@ export async function withEverythingUp<T>(
   const keeper = await keepServer(serverHome, orders.signal);
   try {
     const place = { config: embeddedServer(keeper.address), isEmbedded: true, ui: keeper.ui };
+    // A database that an older version made has none.
     await withServer(({ client }) => registerAttributes(client), place);
     return await inPlace(place);
   } finally {

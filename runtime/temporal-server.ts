@@ -15,6 +15,7 @@ import {
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { KnownError } from '../plan/endings.ts';
+import { searchAttributes } from '../plan/search.ts';
 import { isLocked, tryLock } from './file-lock.ts';
 import { untilFree } from './free-port.ts';
 import { commandFor, temporalCli } from './layout.ts';
@@ -28,6 +29,14 @@ import { commandFor, temporalCli } from './layout.ts';
 export const ONE_PARTITION = ['Read', 'Write'].flatMap((way) => [
   '--dynamic-config-value',
   `matching.numTaskqueue${way}Partitions=1`,
+]);
+
+const COMMAND_LINE_TYPES = { KEYWORD: 'Keyword', DOUBLE: 'Double', KEYWORD_LIST: 'KeywordList' } as const;
+
+/** What a new database has from the server's first answer on: a run that is started at that moment keeps them, too. */
+const SEARCH_ATTRIBUTES = Object.entries(searchAttributes).flatMap(([name, type]) => [
+  '--search-attribute',
+  `${name}=${COMMAND_LINE_TYPES[type]}`,
 ]);
 
 export const HOST = '127.0.0.1';
@@ -119,7 +128,8 @@ export async function startServer(
   const output = openSync(log, 'a');
   const saidBefore = statSync(log).size;
   const server = ['server', 'start-dev', '--ip', HOST, '--port', `${port}`, '--ui-port', `${uiPort}`];
-  const child = spawn(temporalCli(), [...server, '--db-filename', database, '--log-level', 'error', ...ONE_PARTITION], {
+  const kept = ['--db-filename', database, ...SEARCH_ATTRIBUTES];
+  const child = spawn(temporalCli(), [...server, ...kept, '--log-level', 'error', ...ONE_PARTITION], {
     // A group of its own: Ctrl-C in the terminal must reach the workers first, which still have to report.
     detached: true,
     stdio: ['ignore', output, output, lock],

@@ -11,6 +11,7 @@ import { findServer, serverFiles } from '../../runtime/temporal-server.ts';
 import { sharedFolder, temporaryFolder } from '../support/temporary-folder.ts';
 import { connectClient, embeddedServer } from '../../workers/server.ts';
 import { programFile } from '../../runtime/layout.ts';
+import { registerAttributes } from '../../workers/search.ts';
 
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -35,6 +36,13 @@ test('a killed server comes back on its ports and its database, and ends with it
   expect(findServer(home)).toMatchObject({ address: keeper.address });
   await keeper.stop();
   expect(findServer(home)).toBeNull();
+});
+
+test('a server has the search attributes of runs as soon as it answers', async () => {
+  const { address } = await kept(temporaryFolder());
+  const client = await connectClient(embeddedServer(address));
+  onTestFinished(async () => await client.connection.close());
+  expect(await registerAttributes(client)).toEqual([]);
 });
 
 test('two folders have two servers, one folder has one', async () => {
