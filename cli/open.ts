@@ -8,6 +8,9 @@ import { Failure } from './failure.ts';
 import { defineForRun, output } from './options.ts';
 import { withServer } from './server.ts';
 
+/** Within it `xdg-open` has said that it knows no browser. */
+const BROWSER_MS = 2000;
+
 interface Options {
   readonly temporal?: true;
   readonly print?: true;
@@ -51,10 +54,12 @@ async function openInBrowser(address: string): Promise<boolean> {
     detached: true,
   });
   try {
-    await once(child, 'spawn');
+    const [code] = await once(child, 'exit', { signal: AbortSignal.timeout(BROWSER_MS) });
+    return code === 0;
+  } catch (error) {
+    // What is still there has become the browser.
+    return error instanceof Error && error.name === 'AbortError';
+  } finally {
     child.unref();
-    return true;
-  } catch {
-    return false;
   }
 }

@@ -1,3 +1,4 @@
+import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Client } from '@temporalio/client';
 import { answered } from './run.ts';
 import type { Choice } from '../plan/choice.ts';
@@ -23,8 +24,12 @@ const updates = { retry: retryStageUpdate, skip: skipStageUpdate, abort: abortSt
 
 export async function orderRun({ workflow }: Client, run: string, order: RunOrder): Promise<void> {
   const handle = workflow.getHandle(run);
-  if (order === 'cancel') await handle.cancel();
-  else await handle.signal(order === 'pause' ? pauseSignal : resumeSignal);
+  if (order === 'cancel') {
+    // The server takes this of a run that is over, and nothing comes of it.
+    const { closeTime } = await handle.describe();
+    if (closeTime !== undefined) throw new WorkflowNotFoundError('the run is over', run, undefined);
+    await handle.cancel();
+  } else await handle.signal(order === 'pause' ? pauseSignal : resumeSignal);
 }
 
 /** Moves a parked stage on. Answers with the pieces of work that were moved; a message that cannot be is refused. */

@@ -7,7 +7,7 @@ import { statusQuery } from '../../plan/messages.ts';
 import { findServer } from '../../runtime/temporal-server.ts';
 import { nas, RunningNas } from '../support/nas.ts';
 import { connectClient, embeddedServer } from '../../workers/server.ts';
-import { sharedFolder } from '../support/temporary-folder.ts';
+import { sharedFolder, temporaryFolder } from '../support/temporary-folder.ts';
 
 // Every command is a process of its own: seconds each where the machine is busy.
 vi.setConfig({ testTimeout: 150_000 });
@@ -118,12 +118,32 @@ test('a stage that is given up fails the run, which goes on when it is started a
   await run('cancel', 'give-up');
 });
 
+test('open says that a page is open only where a browser has taken it, and gives its address else', async () => {
+  const browser = path.join(temporaryFolder(), 'xdg-open');
+  const withBrowser = { ...environment, PATH: `${path.dirname(browser)}:${process.env['PATH']}` };
+  for (const [script, said] of [
+    ['exit 3', /^http\S+mend\n$/],
+    ['exit 0', /^opened http\S+mend\n$/],
+    ['sleep 10', /^opened http\S+mend\n$/],
+  ] as const) {
+    writeFileSync(browser, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    const { code, stdout } = await nas(['open', 'mend'], withBrowser);
+    expect([code, stdout]).toEqual([0, expect.stringMatching(said)]);
+  }
+});
+
 test('what a run refuses is bad input: exit code 2 and its own words', async () => {
   const unknown = await run('retry', 'nobody', 'one');
   expect(unknown).toMatchObject({ code: 2, stdout: '' });
   expect(unknown.stderr).toBe(
     'run nobody: expected an open run of this id on the server, got none; start it with `nas start`\n',
   );
+  for (const verb of ['pause', 'resume', 'cancel']) {
+    expect(await run(verb, 'mend')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('run mend: expected an open run of this id'),
+    });
+  }
   await run('start', broken, '--id', 'refuse');
   await untilStage('refuse', 'one', 'parked');
   const stage = await run('select', 'refuse', 'one', '3');
