@@ -93,7 +93,7 @@ function unchosenOf(
     epochs: found.epochs.map((one) => (isSpare(one) ? { ...one, file: null, sha256: null, bytes: null } : one)),
   });
   const bytes = spare.reduce((sum, one) => sum + (one.bytes ?? 0), 0);
-  const what = `${spare.length} epochs that nobody chose`;
+  const what = `${spare.length} epoch${spare.length === 1 ? '' : 's'} that nobody chose`;
   return [{ what, of: directory, bytes, free: async () => await forget(store, directory, without) }];
 }
 

@@ -93,7 +93,9 @@ export function comparisonText({ runs, settings, supernets, baselines, rankings,
     ['attempts', ...costs.map(({ attempts }) => String(attempts))],
   ];
   return [
-    ...(told.length === 0 ? ['they were told the same'] : columns([head('differs in', 'key'), ...told])),
+    ...(told.length === 0
+      ? ['stages of the same name were told the same']
+      : columns([head('differs in', 'key'), ...told])),
     '',
     ...(reached.length === 0
       ? ['no epoch of a supernet was chosen in any of them']

@@ -121,7 +121,7 @@ describe.each(implementations)('in %s', (_, open) => {
     const config = { inherit: { file: first!.file!, sha256: first!.sha256! } };
     await train(store, { run: 'heir', config });
     const spare = await spareIn(store, { done: new Set(['done']), open: new Set(['open', 'heir']) });
-    expect(inWords(spare)).toEqual(['1 epochs that nobody chose: done/one-shot', 'checkpoints: done/one-shot']);
+    expect(inWords(spare)).toEqual(['1 epoch that nobody chose: done/one-shot', 'checkpoints: done/one-shot']);
     for (const { free } of spare) await free();
     expect((await store.read('done/one-shot'))!.epochs.map(({ file }) => file === null)).toEqual([false, false, true]);
     await age(store);
