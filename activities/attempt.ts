@@ -256,7 +256,8 @@ async function resultOf(
 
 /** The fencing token of the activity at hand. @throws BadInput where a run names the folder of another one as its own */
 export function tokenOf({ stage, directory, round, runStarted }: StageInput): Token {
-  const { workflowExecution, attempt, currentAttemptScheduledTimestampMs: scheduled } = activityInfo();
+  const { workflowExecution, attempt, scheduledTimestampMs: ordered } = activityInfo();
+  const { currentAttemptScheduledTimestampMs: scheduled } = activityInfo();
   const { workflowId = 'none', runId = 'none' } = workflowExecution ?? {};
   if (runOf(directory) !== workflowId) {
     throw new BadInput(
@@ -264,5 +265,5 @@ export function tokenOf({ stage, directory, round, runStarted }: StageInput): To
     );
   }
   const started = runStarted === undefined ? {} : { runStarted };
-  return { workflowId, runId, stage, round, attempt, scheduled, ...started };
+  return { workflowId, runId, stage, round, attempt, ordered, scheduled, ...started };
 }

@@ -5,7 +5,7 @@ const milliseconds = z.int().min(0);
 /**
  * The fencing token of one attempt: of two attempts that meet at a stage, the later one may write. `round` counts how
  * often the workflow scheduled the stage (a parked stage that is retried starts a new round), `attempt` counts
- * Temporal's tries within the round: both from 1. Times are the server's, in milliseconds since 1970; both are absent
+ * Temporal's tries within the round: both from 1. Times are the server's, in milliseconds since 1970; all are absent
  * from tokens of release 0.1.0, and `runStarted` from activities that it scheduled.
  */
 export const Token = z.strictObject({
@@ -16,13 +16,16 @@ export const Token = z.strictObject({
   attempt: z.int().min(1),
   /** When the workflow run began. */
   runStarted: milliseconds.optional(),
-  /** When this attempt was scheduled: after an operator's reset `attempt` is 1 again, but this goes on. */
+  /** When the workflow ordered the activity that this is an attempt of. */
+  ordered: milliseconds.optional(),
+  /** For when this attempt was scheduled, though a server that was killed may have it begin earlier: after an operator's reset `attempt` is 1 again, but this goes on. */
   scheduled: milliseconds.optional(),
 });
 export type Token = z.infer<typeof Token>;
 
 /**
- * The order of all attempts at a stage: by the start of the run, then round, then time of scheduling, then attempt.
+ * The order of all attempts at a stage: by the start of the run, then round, then the workflow's order, then time of scheduling,
+ * then attempt.
  * Negative where `a` is the earlier one, 0 for the same attempt.
  */
 export function compareTokens(a: Token, b: Token): number {
@@ -32,7 +35,8 @@ export function compareTokens(a: Token, b: Token): number {
     if (startA !== startB) return startA! - startB!;
     return a.runId < b.runId ? -1 : 1;
   }
-  return a.round - b.round || (a.scheduled ?? 0) - (b.scheduled ?? 0) || a.attempt - b.attempt;
+  const order = a.ordered === undefined || b.ordered === undefined ? 0 : a.ordered - b.ordered;
+  return a.round - b.round || order || (a.scheduled ?? 0) - (b.scheduled ?? 0) || a.attempt - b.attempt;
 }
 
 export function sameToken(a: Token, b: Token): boolean {

@@ -24,8 +24,17 @@ describe.each(implementations)('in %s', (_, open) => {
     ['one after that', tokenOf({ runStarted: 1000, scheduled: 1400, attempt: 2 })],
     ['the first of the next round', tokenOf({ runStarted: 1000, scheduled: 1500, round: 2 })],
     ['one that a server with a fast clock scheduled', tokenOf({ runStarted: 1000, scheduled: 1790, round: 3 })],
+    ['the first of a round before there was `ordered`', tokenOf({ runStarted: 1000, scheduled: 1800, round: 4 })],
+    [
+      'a try that began before the time it was scheduled for',
+      tokenOf({ runStarted: 1000, ordered: 1800, scheduled: 1890, round: 4, attempt: 2 }),
+    ],
+    [
+      'the choice that the workflow ordered after it',
+      tokenOf({ runStarted: 1000, ordered: 1850, scheduled: 1850, round: 4 }),
+    ],
     ['one of the next run, scheduled by release 0.1.0', tokenOf({ runId: '00', scheduled: 1600 })],
-    ['the first of the run after that', tokenOf({ runId: 'a3', runStarted: 1700, scheduled: 1700 })],
+    ['the first of the run after that', tokenOf({ runId: 'a3', runStarted: 1700, ordered: 1700, scheduled: 1700 })],
     ['the next round of it', tokenOf({ runId: 'a3', runStarted: 1700, scheduled: 1800, round: 2 })],
   ] as const;
   const pairs = attempts.flatMap(([later, b], at) =>

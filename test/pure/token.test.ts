@@ -8,28 +8,26 @@ const started = fc.record({
   rounds: fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 1, maxLength: 3 }),
   /** What an operator does to a round: its tries are counted from 1 again. */
   isReset: fc.boolean(),
+  /** What a server does that was killed: the last try begins before the time that it was scheduled for. */
+  isEarly: fc.boolean(),
   runId: fc.uuid(),
 });
 
 /** Times go on from attempt to attempt. */
 const history = fc.array(started, { minLength: 1, maxLength: 3 }).map((runs) => {
   let now = 1_700_000_000_000;
-  return runs.flatMap(({ rounds, isReset, runId }) => {
+  return runs.flatMap(({ rounds, isReset, isEarly, runId }) => {
     const runStarted = (now += 10);
-    return rounds.flatMap((tries, round) =>
-      Array.from({ length: tries }, (_, attempt): Token => {
-        const counted = isReset ? 1 : attempt + 1;
-        return {
-          workflowId: 'w',
-          runId,
-          stage: 's',
-          round: round + 1,
-          attempt: counted,
-          runStarted,
-          scheduled: (now += 10),
-        };
-      }),
-    );
+    return rounds.flatMap((tries, round) => {
+      const ofRound = { workflowId: 'w', runId, stage: 's', round: round + 1, runStarted };
+      const ordered = (now += 10);
+      const made = Array.from({ length: tries }, (_, attempt): Token => {
+        const scheduled = (now += 10) + (isEarly && attempt === tries - 1 ? 15 : 0);
+        return { ...ofRound, attempt: isReset ? 1 : attempt + 1, ordered, scheduled };
+      });
+      const choice = (now += 10);
+      return [...made, { ...ofRound, attempt: 1, ordered: choice, scheduled: choice }];
+    });
   });
 });
 
