@@ -12,6 +12,8 @@ import { unlimited } from '../../activities/permissions.ts';
 import { lightActivities } from '../../activities/stages.ts';
 import type { EpochRecord } from '../../artifacts/manifest.ts';
 import { readManifest } from '../../artifacts/results.ts';
+import { Trace } from '../../cli/verify/trace.ts';
+import { traceVariable } from '../../nas/process/phase-trace.ts';
 import type { Plan } from '../../plan/plan.ts';
 import { programFile } from '../../runtime/layout.ts';
 import { isAlive } from '../../runtime/processes.ts';
@@ -80,6 +82,25 @@ async function ranksOf({ id }: Plan, worker = process.pid): Promise<number[]> {
   }
 }
 
+/** A wish to end reaches an activity with its next heartbeat, within three seconds: more than the rest of a training takes. */
+const HEARD_MS = 4000;
+
+/** Traces the stages that begin from now on. The function tells a run something, and keeps its ranks in a step until they have heard. */
+async function traced(): Promise<(plan: Plan, tell: () => Promise<void>) => Promise<void>> {
+  const trace = await Trace.open(temporaryFolder());
+  process.env[traceVariable] = trace.folder;
+  onTestFinished(() => {
+    delete process.env[traceVariable];
+    trace.close();
+  });
+  return async ({ id }, tell) => {
+    await trace.hold([{ target: 'trainer', piece: `${id}/one-shot`, phase: 'training', visit: 1, delayMs: 0 }]);
+    await tell();
+    await sleep(HEARD_MS);
+    await trace.hold([]);
+  };
+}
+
 /** A worker of two devices as a process of its own. */
 async function startWorker(): Promise<ChildProcess> {
   const program = [server.environment.address, '2', ELSEWHERE];
@@ -139,12 +160,13 @@ test.runIf(isLong)(
   'a pause and the end of a worker stop both ranks behind one checkpoint, and the stage goes on to the same bits',
   async () => {
     const plan = training(ELSEWHERE);
+    const heldWhile = await traced();
     const first = await startWorker();
     const run = await server.start(plan);
     await ranksOf(plan, first.pid);
     const [{ ranks: told } = {}] = (await readRun(server.client, plan.id)).work;
     expect(told).toEqual({ count: 2, worker: `${first.pid}@${hostname()} cpu,cpu` });
-    await run.handle.signal('pause');
+    await heldWhile(plan, async () => await run.handle.signal('pause'));
     await run.untilStage('one-shot', 'paused');
     expect(stageProcesses(first.pid!, plan.id)).toEqual([]);
     await run.handle.signal('resume');
@@ -165,9 +187,10 @@ test.runIf(isLong)(
 
 test('a run that is cancelled stops all ranks behind one checkpoint, which one rank goes on from, and says that bits differ', async () => {
   const plan = training();
+  const heldWhile = await traced();
   const { handle } = await server.start(plan);
   await ranksOf(plan);
-  await handle.cancel();
+  await heldWhile(plan, async () => void (await handle.cancel()));
   await expect(handle.result()).rejects.toThrow();
   expect(stageProcesses(process.pid, plan.id)).toEqual([]);
   const { manifest: stopped } = await remainsOf(plan);
