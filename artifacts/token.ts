@@ -35,7 +35,8 @@ export function compareTokens(a: Token, b: Token): number {
     if (startA !== startB) return startA! - startB!;
     return a.runId < b.runId ? -1 : 1;
   }
-  const order = a.ordered === undefined || b.ordered === undefined ? 0 : a.ordered - b.ordered;
+  // NaN, which decides nothing, where one has none.
+  const order = (a.ordered ?? NaN) - (b.ordered ?? NaN);
   return a.round - b.round || order || (a.scheduled ?? 0) - (b.scheduled ?? 0) || a.attempt - b.attempt;
 }
 
