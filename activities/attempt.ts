@@ -256,8 +256,12 @@ async function resultOf(
 
 /** The fencing token of the activity at hand. @throws BadInput where a run names the folder of another one as its own */
 export function tokenOf({ stage, directory, round, runStarted }: StageInput): Token {
-  const { workflowExecution, attempt, scheduledTimestampMs: ordered } = activityInfo();
-  const { currentAttemptScheduledTimestampMs: scheduled } = activityInfo();
+  const {
+    workflowExecution,
+    attempt,
+    scheduledTimestampMs: ordered,
+    currentAttemptScheduledTimestampMs: scheduled,
+  } = activityInfo();
   const { workflowId = 'none', runId = 'none' } = workflowExecution ?? {};
   if (runOf(directory) !== workflowId) {
     throw new BadInput(

@@ -11,10 +11,16 @@ export interface Hold {
   readonly release: () => Promise<void>;
 }
 
-/** A stage with this environment does not leave the phase, from the time on that it enters it for that time (1 is the first). */
-export async function holdIn(directory: string, phase: string, visit = 1): Promise<Hold> {
+/** Where stages write down their phases whose environment names the trace's folder. */
+export async function openTrace(): Promise<Trace> {
   const trace = await Trace.open(temporaryFolder());
   onTestFinished(() => trace.close());
+  return trace;
+}
+
+/** A stage with this environment does not leave the phase, from the time on that it enters it for that time (1 is the first). */
+export async function holdIn(directory: string, phase: string, visit = 1): Promise<Hold> {
+  const trace = await openTrace();
   await trace.hold([{ target: 'trainer', piece: directory, phase, visit, delayMs: 0 }]);
   return { trace, environment: { [traceVariable]: trace.folder }, release: async () => await trace.hold([]) };
 }

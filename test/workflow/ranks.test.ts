@@ -12,13 +12,13 @@ import { unlimited } from '../../activities/permissions.ts';
 import { lightActivities } from '../../activities/stages.ts';
 import type { EpochRecord } from '../../artifacts/manifest.ts';
 import { readManifest } from '../../artifacts/results.ts';
-import { Trace } from '../../cli/verify/trace.ts';
 import { traceVariable } from '../../nas/process/phase-trace.ts';
 import type { Plan } from '../../plan/plan.ts';
 import { programFile } from '../../runtime/layout.ts';
 import { isAlive } from '../../runtime/processes.ts';
 import { readRun } from '../../runs/run.ts';
 import { createHeavyWorkers } from '../../workers/workers.ts';
+import { openTrace } from '../support/held-stage.ts';
 import { isLong } from '../support/long.ts';
 import { planOf } from '../support/pipeline-server.ts';
 import { stageProcesses } from '../support/stage-processes.ts';
@@ -87,12 +87,9 @@ const HEARD_MS = 4000;
 
 /** Traces the stages that begin from now on. The function tells a run something, and keeps its ranks in a step until they have heard. */
 async function traced(): Promise<(plan: Plan, tell: () => Promise<void>) => Promise<void>> {
-  const trace = await Trace.open(temporaryFolder());
+  const trace = await openTrace();
   process.env[traceVariable] = trace.folder;
-  onTestFinished(() => {
-    delete process.env[traceVariable];
-    trace.close();
-  });
+  onTestFinished(() => void delete process.env[traceVariable]);
   return async ({ id }, tell) => {
     await trace.hold([{ target: 'trainer', piece: `${id}/one-shot`, phase: 'training', visit: 1, delayMs: 0 }]);
     await tell();
