@@ -18,6 +18,7 @@ import { SpaceConfig } from '../configs/space-schema.ts';
 import { Calibration } from '../nas/deployment/request.ts';
 import type { OfSupernet } from '../nas/deployment/request.ts';
 import { parseArchCode } from '../nas/space/arch-code.ts';
+import { mostGroups } from '../nas/space/groups.ts';
 import { PipelineError } from '../pipelines/problems.ts';
 import { Project } from '../pipelines/project.ts';
 
@@ -138,7 +139,8 @@ function check({ arch, space, dataset, groups, calibration }: OfSupernet): void 
   } catch (error) {
     refuse('arch', `${error instanceof Error ? error.message : String(error)}; the space is ${space.name}`);
   }
-  if (groups < 1 || groups > space.ratios.length) refuse('groups', `expected 1..${space.ratios.length}, got ${groups}`);
+  const { most } = mostGroups(space);
+  if (groups < 1 || groups > most) refuse('groups', `expected 1..${most}, got ${groups}`);
   const side = space.resolutions.at(-1);
   if (space.channels !== dataset.channels || side !== dataset.resolution) {
     const got = `${dataset.resolution} pixels and ${dataset.channels} (${dataset.name})`;

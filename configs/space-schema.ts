@@ -97,8 +97,12 @@ export const SpaceConfig: z.ZodType<Space> = z
         .enum(['silu', 'mish'], expected('silu or mish, or no such key for ReLU'))
         .optional()
         .meta({ description: 'Behind each block; ReLU where absent.' }),
+      group_by: z.literal('depth', expected('depth, or no such key for width')).optional().meta({
+        description:
+          'What tells the groups of a few-shot stage apart: the number of its blocks; their width where absent.',
+      }),
     },
-    expected('a mapping of name, channels, resolutions, stem, stages, ratios, divisor, activation'),
+    expected('a mapping of name, channels, resolutions, stem, stages, ratios, divisor, activation, group_by'),
   )
   .superRefine((space, context) => {
     for (let index = STEM; index < space.stages.length; index++) {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ClassCount, DatasetConfig, partImages, PartName } from '../../configs/dataset-schema.ts';
 import { SpaceConfig } from '../../configs/space-schema.ts';
+import { mostGroups } from '../space/groups.ts';
 import { FEWEST_OBSERVATIONS } from './predictor/predictor.ts';
 import { FileReference, sha256 } from '../../artifacts/references.ts';
 
@@ -128,11 +129,9 @@ export const EvaluateSubnetsConfig = z
       if (budget !== null && budget < parts) {
         wrong('parts', `expected at most as many parts as subnets that are evaluated (${budget}), got ${parts}`);
       }
-      if (supernet.groups > space.ratios.length) {
-        wrong(
-          'supernet',
-          `expected 1..${space.ratios.length} groups (the space has that many widths), got ${supernet.groups}`,
-        );
+      const { most, of } = mostGroups(space);
+      if (supernet.groups > most) {
+        wrong('supernet', `expected 1..${most} groups (the space has that many ${of}), got ${supernet.groups}`);
       }
       if (classes !== dataset.classes) {
         wrong('n_classes', `expected ${dataset.classes}, as the data set ${dataset.name} has, got ${classes}`);

@@ -1,30 +1,59 @@
 import { BadInput } from '../../plan/endings.ts';
 import { widths } from './space.ts';
-import type { Space, Subnet } from './space.ts';
+import type { Block, Space, Subnet } from './space.ts';
 
-/**
- * Per stage the largest out channel of each of its groups, ascending: the K widest of the stage's distinct widths,
- * all of them once K exceeds their number. K = 1 is the one-shot supernet.
- * @throws BadInput unless K is an integer 1..number of ratios
- */
-export function groupMaxima(space: Space, groups: number): number[][] {
-  if (!Number.isInteger(groups) || groups < 1 || groups > space.ratios.length) {
-    throw new BadInput(`groups: expected an integer 1..${space.ratios.length}, got ${groups}`);
+/** What a group of a stage holds: blocks up to a width, in channels, and up to a number of them. */
+export interface GroupMaximum {
+  readonly out: number;
+  readonly depth: number;
+}
+
+/** How many groups a stage of the space can have, and what it has that many of. */
+export function mostGroups(space: Space): { most: number; of: 'widths' | 'depths' } {
+  if (space.group_by === 'depth') {
+    return { most: Math.max(...space.stages.map(({ depth: [min, max] }) => max - min + 1)), of: 'depths' };
   }
-  return space.stages.map((_, stage) => widths(space, stage).slice(-groups));
+  return { most: space.ratios.length, of: 'widths' };
 }
 
 /**
- * Index of the group that holds a width: the smallest maximum that is not below it.
- * @throws BadInput for a width above them all
+ * Per stage what each of its groups holds, ascending. By width: the K widest of the stage's distinct widths at full depth, by
+ * depth: its K largest depths at full width; all of them once K exceeds their number. K = 1 is the one-shot supernet.
+ * @throws BadInput unless K is an integer 1..`mostGroups`
  */
-export function groupOf(maxima: readonly number[], width: number): number {
-  const index = maxima.findIndex((maximum) => maximum >= width);
-  if (index < 0) throw new BadInput(`group: expected a width of at most ${maxima.at(-1)}, got ${width}`);
+export function groupMaxima(space: Space, groups: number): GroupMaximum[][] {
+  const { most } = mostGroups(space);
+  if (!Number.isInteger(groups) || groups < 1 || groups > most) {
+    throw new BadInput(`groups: expected an integer 1..${most}, got ${groups}`);
+  }
+  return space.stages.map(({ depth: [min, max] }, stage) => {
+    const outs = widths(space, stage);
+    if (space.group_by !== 'depth') return outs.slice(-groups).map((out) => ({ out, depth: max }));
+    const first = Math.max(min, max - groups + 1);
+    return Array.from({ length: max - first + 1 }, (_, index) => ({ out: outs.at(-1)!, depth: first + index }));
+  });
+}
+
+/**
+ * Index of the group that holds blocks: the first that is neither too narrow nor too shallow.
+ * @throws BadInput where none is
+ */
+export function groupOf(maxima: readonly GroupMaximum[], { out, depth }: GroupMaximum): number {
+  const index = maxima.findIndex((maximum) => maximum.out >= out && maximum.depth >= depth);
+  if (index < 0) {
+    const { out: widest, depth: deepest } = maxima.at(-1)!;
+    throw new BadInput(
+      `group: expected at most ${deepest} blocks of at most ${widest} channels, got ${depth} of at most ${out}`,
+    );
+  }
   return index;
 }
 
-/** The group of each stage of a subnet: that of the widest out channel in the stage. The last is the classifier's too. */
-export function stageGroups(maxima: readonly (readonly number[])[], subnet: Subnet): number[] {
-  return subnet.stages.map((blocks, stage) => groupOf(maxima[stage]!, Math.max(...blocks.map(({ out }) => out))));
+/** The group of each stage of a subnet: that of its widest out channel and its depth. The last is the classifier's too. */
+export function stageGroups(maxima: readonly (readonly GroupMaximum[])[], { stages }: Subnet): number[] {
+  const extent = (blocks: readonly Block[]): GroupMaximum => ({
+    out: Math.max(...blocks.map(({ out }) => out)),
+    depth: blocks.length,
+  });
+  return stages.map((blocks, stage) => groupOf(maxima[stage]!, extent(blocks)));
 }

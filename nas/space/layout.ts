@@ -56,12 +56,12 @@ export function parameterShapes(layer: Layer): Pick<ParameterSpec, 'kind' | 'sha
  */
 function supernetLayers(space: Space, groups: number, classes: number): Layer[] {
   const maxima = groupMaxima(space, groups);
-  const full = maxima.map((outs) => outs.at(-1)!);
+  const full = maxima.map((own) => own.at(-1)!.out);
   let reduction = stemReduction(space);
-  const blocks = space.stages.flatMap(({ depth, stride }, stage) => {
+  const blocks = space.stages.flatMap(({ stride }, stage) => {
     reduction *= stride;
-    return maxima[stage]!.flatMap((out, group) =>
-      Array.from({ length: depth[1] }, (_, block): ResidualBlock => {
+    return maxima[stage]!.flatMap(({ out, depth }, group) =>
+      Array.from({ length: depth }, (_, block): ResidualBlock => {
         const input = block > 0 ? out : (full[stage - 1] ?? space.stem.base);
         return { stage, group, block, in: input, mid: full[stage]!, out, stride: block > 0 ? 1 : stride, reduction };
       }),
@@ -70,7 +70,7 @@ function supernetLayers(space: Space, groups: number, classes: number): Layer[] 
   return [
     stemLayer(space, space.stem.base),
     ...blocks.flatMap((block) => Object.values(blockLayers(block))),
-    ...maxima.at(-1)!.map((width, group) => classifierLayer(space, group, width, classes)),
+    ...maxima.at(-1)!.map(({ out }, group) => classifierLayer(space, group, out, classes)),
   ];
 }
 

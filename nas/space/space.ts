@@ -13,6 +13,8 @@ export interface Space {
   readonly divisor: number;
   /** Of the output of every block, where it is not ReLU. Behind the stem and inside blocks it always is. */
   readonly activation?: Exclude<Activation, 'relu'> | undefined;
+  /** What puts the subnets of a few-shot supernet's stage into groups; the out width where absent. */
+  readonly group_by?: 'depth' | undefined;
 }
 
 /** `silu`: x·sigmoid(x); `mish`: x·tanh(softplus(x)). */

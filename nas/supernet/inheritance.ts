@@ -6,7 +6,7 @@ import { Supernet } from './supernet.ts';
 
 /**
  * A supernet with K groups a stage whose weights are cut from another's: every new group from the source's smallest group
- * whose maximum is not below its own. The momentum is not inherited; the source is left as it is.
+ * that holds all of it. The momentum is not inherited; the source is left as it is.
  * @param groups K, at least the source's
  * @throws BadInput if it is not
  */

@@ -1,4 +1,5 @@
 import { groupMaxima, stageGroups } from '../space/groups.ts';
+import type { GroupMaximum } from '../space/groups.ts';
 import { parameterLayout } from '../space/layout.ts';
 import type { ParameterSpec } from '../space/layout.ts';
 import { networkOf } from '../space/network.ts';
@@ -37,8 +38,8 @@ export class Supernet {
   readonly precision: Precision;
   readonly epsilon: number;
   readonly parameters: Parameters;
-  /** Per stage the largest out channel of each group. */
-  readonly maxima: readonly (readonly number[])[];
+  /** Per stage what each group holds. */
+  readonly maxima: readonly (readonly GroupMaximum[])[];
   readonly #byPlace: ReadonlyMap<string, Parameter>;
 
   /**

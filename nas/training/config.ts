@@ -4,6 +4,7 @@ import { GroupLrFactor, LrScheduler, Optimizer } from './sgd-config.ts';
 import { ClassCount, DatasetConfig, PartName, partImages } from '../../configs/dataset-schema.ts';
 import { SpaceConfig } from '../../configs/space-schema.ts';
 import { ArchCodeError, parseArchCode } from '../space/arch-code.ts';
+import { mostGroups } from '../space/groups.ts';
 import type { Space } from '../space/space.ts';
 import { FileReference } from '../../artifacts/references.ts';
 import { Calibration, Precision, TestedSupernet, Threads } from '../evaluation/config.ts';
@@ -159,8 +160,9 @@ export const TrainSupernetConfig = z
       const expected = isChosen ? 'a number of nets to choose from' : 'none where nothing is chosen';
       wrong(['sample_candidates'], `expected ${expected} (sample_way is ${way}), got ${candidates ?? 'none'}`);
     }
-    if (groups > space.ratios.length) {
-      wrong(['groups'], `expected 1..${space.ratios.length} (the space has that many widths), got ${groups}`);
+    const { most, of } = mostGroups(space);
+    if (groups > most) {
+      wrong(['groups'], `expected 1..${most} (the space has that many ${of}), got ${groups}`);
     }
     // A file may also be gone on with; a stage that takes its own K from another is a slip.
     const isFile = inherit?.origin === 'project';

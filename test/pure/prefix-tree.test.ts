@@ -5,7 +5,7 @@ import { cutSet } from '../../nas/evaluation/subnet-set.ts';
 import { prefixTree, sharedMacs, walk } from '../../nas/evaluation/walk/prefix-tree.ts';
 import type { BlockNode } from '../../nas/evaluation/walk/prefix-tree.ts';
 import { macs } from '../../nas/space/cost.ts';
-import { groupMaxima, stageGroups } from '../../nas/space/groups.ts';
+import { groupMaxima, mostGroups, stageGroups } from '../../nas/space/groups.ts';
 import { residualBlocks } from '../../nas/space/network.ts';
 import { subnetOf } from '../../nas/space/space.ts';
 import type { Block, Space, Subnet } from '../../nas/space/space.ts';
@@ -47,7 +47,7 @@ describe('the prefix tree', () => {
   test('leads to every subnet once, by a path that is the subnet, in the order of a walk', () => {
     fc.assert(
       fc.property(anySubnets, anyGroups, ({ space, subnets }, k) => {
-        const groups = Math.min(k, space.ratios.length);
+        const groups = Math.min(k, mostGroups(space).most);
         const paths = pathsOf(space, subnets, groups);
         expect(paths.map(({ subnet }) => subnet)).toEqual(walk(space, subnets, groups).map(({ subnet }) => subnet));
         for (const { subnet, path, stem } of paths) {
@@ -64,7 +64,7 @@ describe('the prefix tree', () => {
   test('shares every common beginning, and nothing else', () => {
     fc.assert(
       fc.property(anySubnets, anyGroups, ({ space, subnets }, k) => {
-        const groups = Math.min(k, space.ratios.length);
+        const groups = Math.min(k, mostGroups(space).most);
         expect(sharedMacs(space, subnets, groups, 28)).toBe(plainSharedMacs(space, subnets, groups, 28));
       }),
     );
@@ -86,7 +86,7 @@ describe('a walk', () => {
   test('goes by stem, then block by block, as sorting lists of numbers does', () => {
     fc.assert(
       fc.property(anySubnets, anyGroups, ({ space, subnets }, k) => {
-        const groups = Math.min(k, space.ratios.length);
+        const groups = Math.min(k, mostGroups(space).most);
         const order = walk(space, subnets, groups).map(({ subnet }) => subnet);
         expect(order).toEqual(plainWalk(space, subnets, groups));
       }),
@@ -124,7 +124,7 @@ describe('cutting', () => {
     fc.assert(
       fc.property(subnetsOf(9), anyGroups, anyGroups, ({ space, subnets }, wish, k) => {
         const parts = Math.min(wish, subnets.length);
-        const groups = Math.min(k, space.ratios.length);
+        const groups = Math.min(k, mostGroups(space).most);
         expect(cutOf(space, subnets, groups, parts)).toEqual(plainCut(space, subnets, groups, parts));
       }),
       { numRuns: 40 },

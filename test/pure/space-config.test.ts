@@ -37,7 +37,7 @@ describe('a space file', () => {
     [
       'an unknown key',
       `${text}\nchanels: 3`,
-      'x.yml: expected a mapping of name, channels, resolutions, stem, stages, ratios, divisor, activation, got also chanels',
+      'x.yml: expected a mapping of name, channels, resolutions, stem, stages, ratios, divisor, activation, group_by, got also chanels',
     ],
     [
       'a fractional width',
@@ -62,7 +62,7 @@ describe('a space file', () => {
     [
       'no mapping',
       '- 1',
-      'x.yml: expected a mapping of name, channels, resolutions, stem, stages, ratios, divisor, activation, got [1]',
+      'x.yml: expected a mapping of name, channels, resolutions, stem, stages, ratios, divisor, activation, group_by, got [1]',
     ],
     [
       'a name that is a path',

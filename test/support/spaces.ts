@@ -44,6 +44,7 @@ export const anySpace: fc.Arbitrary<Space> = fc.record({
     .uniqueArray(fc.integer({ min: 1, max: 20 }), { minLength: 1, maxLength: 9 })
     .map((twentieths) => twentieths.toSorted((a, b) => b - a).map((value) => value / 20)),
   divisor: fc.constant(1),
+  group_by: fc.constantFrom(undefined, 'depth' as const),
 });
 
 /** Any architecture of a space; the out channels of a stage may differ, as an arch code allows. */

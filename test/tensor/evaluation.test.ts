@@ -88,10 +88,11 @@ test.for([
   [3, isLong ? 30 : 12],
   [1, 6, 'silu'],
   [2, 6, 'mish'],
+  [3, 12, undefined, 'depth'],
 ] as const)(
   'with %i groups, %i subnets walked as a tree score as each does alone',
-  async ([groups, count, activation]) => {
-    const net = randomSupernet({ ...space, activation }, groups);
+  async ([groups, count, activation, group_by]) => {
+    const net = randomSupernet({ ...space, activation, group_by }, groups);
     const subnets = randomSubnets(space, count);
     const [calibration, tested] = [batches(space, 'calibration', 3, 40), batches(space, 'test', 2, 50)];
     const walked = await scores(net, subnets, calibration, tested);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { supernetParameterCount } from '../../nas/space/cost.ts';
+import type { Subnet } from '../../nas/space/space.ts';
 import { inherit } from '../../nas/supernet/inheritance.ts';
 import { Supernet } from '../../nas/supernet/supernet.ts';
 import { oneHot, scale, softmaxCrossEntropy } from '../../nas/supernet/ops.ts';
@@ -58,21 +59,32 @@ describe('a supernet', () => {
     }
   });
 
-  it('gives every subnet the same logits right after inheritance, and leaves its source as it is', () => {
-    const source = tinySupernet();
-    const two = inherit(source, 2);
-    const three = inherit(two, 3);
-    for (const subnet of Object.values(tinySubnets)) {
-      const expected = logitsOf(source, subnet);
-      expect(logitsOf(two, subnet)).toEqual(expected);
-      expect(logitsOf(three, subnet)).toEqual(expected);
-    }
-    const parameter = two.parameters.get(STEM_WEIGHT);
-    const before = source.parameters.get(STEM_WEIGHT).read();
-    parameter.assign(parameter.read().fill(1));
-    expect(source.parameters.get(STEM_WEIGHT).read()).toEqual(before);
-    expect(() => inherit(two, 1)).toThrow("expected at least the source's 2 groups, got 1");
-    for (const net of [source, two, three]) net.dispose();
+  it.each([undefined, 'depth' as const])(
+    'gives every subnet the same logits right after inheritance, and leaves its source as it is (groups by %s)',
+    (group_by) => {
+      const source = tinySupernet(1, { space: { ...tinySpace, group_by } });
+      const two = inherit(source, 2);
+      const three = inherit(two, 3);
+      for (const subnet of Object.values(tinySubnets)) {
+        const expected = logitsOf(source, subnet);
+        expect(logitsOf(two, subnet)).toEqual(expected);
+        expect(logitsOf(three, subnet)).toEqual(expected);
+      }
+      const parameter = two.parameters.get(STEM_WEIGHT);
+      const before = source.parameters.get(STEM_WEIGHT).read();
+      parameter.assign(parameter.read().fill(1));
+      expect(source.parameters.get(STEM_WEIGHT).read()).toEqual(before);
+      expect(() => inherit(two, 1)).toThrow("expected at least the source's 2 groups, got 1");
+      for (const net of [source, two, three]) net.dispose();
+    },
+  );
+
+  it('with groups by depth trains the blocks of a subnet of that depth, and no others', () => {
+    const net = tinySupernet(3, { space: { ...tinySpace, group_by: 'depth' } });
+    const groupsOf = (subnet: Subnet): number[] => net.networkOf(subnet).blocks.map(({ group }) => group);
+    expect(groupsOf(tinySubnets.max)).toEqual([1, 1, 2, 2, 2]);
+    expect(groupsOf(tinySubnets.middle)).toEqual([1, 1, 1, 1]);
+    net.dispose();
   });
 
   it('updates parameters as PyTorch does, in place and without touching what shares their memory', () => {
@@ -147,7 +159,7 @@ describe('a supernet', () => {
   it('refuses what does not fit, by name', () => {
     const net = tinySupernet();
     const wide = { stem: 8, stages: [[{ mid: 8, out: 9 }], [{ mid: 12, out: 12 }]] };
-    expect(() => logitsOf(net, wide)).toThrow('expected a width of at most 8, got 9');
+    expect(() => logitsOf(net, wide)).toThrow('of at most 8 channels, got 1 of at most 9');
     expect(() => net.parameters.get('blocks.9')).toThrow("got 'blocks.9'");
     expect(() => scope(() => trainedPass(net, tensor(noise(1, 8, 1), [1, 8, 8, 1]), tinySubnets.max))).not.toThrow(
       TypeError,
