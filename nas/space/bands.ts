@@ -9,22 +9,30 @@ import { BadInput } from '../../plan/endings.ts';
 
 /** How far parameters and MACs of a band lie from their middles at most: 3 % from end to end. */
 const TOLERANCE = 0.015;
-const DRAWN = 200_000;
+
+interface BandOptions {
+  /** Of the subnets of each band, classifier included. */
+  readonly parameters: readonly number[];
+  /** Subnets a band. */
+  readonly count: number;
+  readonly seed: number;
+  readonly classes: number;
+  /** How many random subnets are looked at. */
+  readonly draws?: number;
+}
 
 /**
- * Bands of subnets with equal numbers of parameters and of MACs, found among 200,000 random ones. In a band depths differ
+ * Bands of subnets with equal numbers of parameters and of MACs, found among random ones. In a band depths differ
  * as they do among all that were found. A pure function of its arguments.
- * @param parameters of each band, classifier included
- * @param count of subnets a band
  * @returns by band, shallow subnets first; no two of them the same subnet
  * @throws BadInput where a band has fewer
  */
 export function bandedArchitectures(
   space: Space,
-  { parameters, count, seed, classes }: { parameters: readonly number[]; count: number; seed: number; classes: number },
+  { parameters, count, seed, classes, draws = 200_000 }: BandOptions,
 ): Architecture[][] {
   const found = parameters.map(() => new Map<string, { architecture: Architecture; subnet: Subnet }>());
-  for (let draw = 0; draw < DRAWN; draw++) {
+  for (let draw = 0; draw < draws; draw++) {
     const architecture = randomArchitecture(space, randomOf(seed, 'bands', draw));
     const subnet = subnetOf(space, architecture);
     const size = parameterCount(space, subnet, classes);

@@ -78,6 +78,12 @@ describe('the arch code', () => {
     );
   });
 
+  test('is quoted in full up to 80 characters, and cut there', () => {
+    const quoted = (length: number): string => refusal('1'.repeat(length)).message.split(':')[0]!;
+    expect(quoted(80)).toBe(`arch code "${'1'.repeat(80)}"`);
+    expect(quoted(81)).toBe(`arch code "${'1'.repeat(80)}…"`);
+  });
+
   test('is read or refused, never anything else', () => {
     const codes = fc.oneof(
       fc.string(),

@@ -1,8 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { parseArchCode } from '../../nas/space/arch-code.ts';
-import { macs, parameterCount, supernetParameterCount } from '../../nas/space/cost.ts';
+import {
+  activations,
+  blockMacs,
+  convolutions,
+  macs,
+  parameterCount,
+  supernetParameterCount,
+} from '../../nas/space/cost.ts';
 import { parameterLayout } from '../../nas/space/layout.ts';
 import { maxArchitecture } from '../../nas/space/sampling.ts';
+import { residualBlocks } from '../../nas/space/network.ts';
 import { subnetOf } from '../../nas/space/space.ts';
 import type { Space } from '../../nas/space/space.ts';
 import { committedSpace, competitionCodes } from '../support/spaces.ts';
@@ -45,6 +53,22 @@ describe('the cost of a subnet', () => {
     const first = 9 * 2 * 4 + 8 + 9 * 4 * 2 + 4;
     const second = 9 * 2 * 2 + 4 + 9 * 2 * 4 + 8 + 2 * 4 + 8;
     expect(parameterCount(tiny, subnet, 10)).toBe(stem + first + second + 4 * 10 + 10);
+  });
+
+  test('of a block is that of its convolutions, the shortcut among them where it is one', () => {
+    const [first, second] = residualBlocks(tiny, subnet);
+    expect(blockMacs(first!, 9)).toBe((9 * 2 * 4 + 9 * 4 * 2) * 25);
+    expect(blockMacs(second!, 9)).toBe((9 * 2 * 2 + 9 * 2 * 4 + 2 * 4) * 9);
+  });
+
+  test('counts convolutions, and the numbers that a forward pass keeps for the backward pass', () => {
+    expect(convolutions(tiny, subnet)).toBe(1 + 2 + 3);
+    // Stem 5×5×2; conv1 5×5×4, conv2 5×5×2; conv1 3×3×2, conv2 and shortcut 3×3×4 each: all twice. Sums 5×5×2 and 3×3×4 once.
+    const convolved = 50 + (100 + 50) + (18 + 36 + 36);
+    expect(activations(tiny, subnet, 9)).toEqual({ kept: 2 * convolved + 50 + 36, largest: 100 });
+    const pooled = { ...tiny, stem: { ...tiny.stem, pool: true } };
+    const behind = 9 * 4 + 9 * 2 + 4 * (2 + 4 + 4); // 3×3, then 2×2
+    expect(activations(pooled, subnet, 9)).toEqual({ kept: 2 * (50 + behind) + 9 * 2 + (9 * 2 + 4 * 4), largest: 50 });
   });
 
   test('is 3.0 GMACs on average over the competition', () => {

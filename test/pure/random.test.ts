@@ -52,6 +52,28 @@ describe('random numbers', () => {
     );
   });
 
+  test('shuffle into every permutation equally often, and go on behind it', () => {
+    const counts = new Map<string, number>();
+    for (let seed = 0; seed < 6000; seed++) {
+      const order = randomOf(seed, 'shuffle').shuffle(3).join('');
+      counts.set(order, (counts.get(order) ?? 0) + 1);
+    }
+    expect(counts.size).toBe(6);
+    for (const count of counts.values()) expect(Math.abs(count - 1000)).toBeLessThan(120);
+    const random = randomOf(1, 'pinned');
+    expect([...random.shuffle(6), random.integer(1_000_000)]).toMatchInlineSnapshot(`
+      [
+        0,
+        3,
+        4,
+        2,
+        5,
+        1,
+        362529,
+      ]
+    `);
+  });
+
   test('are normal with mean 0 and deviation 1 where asked', () => {
     const random = randomOf(2, 'normal');
     const values = Array.from({ length: 20_000 }, () => random.normal());

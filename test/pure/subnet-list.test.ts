@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { ArchCodeError } from '../../nas/space/arch-code.ts';
 import { SubnetListError, parseSubnetList } from '../../nas/space/subnet-list.ts';
 import { committedSpace, configText } from '../support/spaces.ts';
 
@@ -72,5 +73,13 @@ describe('a list of subnets', () => {
   ])('with %s is refused by line or key', (_, text, message) => {
     expect(() => parseSubnetList(space, text, 'x')).toThrow(SubnetListError);
     expect(() => parseSubnetList(space, text, 'x')).toThrow(message);
+  });
+
+  test.each([
+    ['no JSON', '{"arch1": ', SyntaxError],
+    ['a bad code', '12', ArchCodeError],
+  ])('with %s tells what it was refused for as its cause', (_, text, cause) => {
+    const refused = expect.objectContaining({ cause: expect.any(cause) });
+    expect(() => parseSubnetList(space, text, 'x')).toThrow(refused);
   });
 });
