@@ -103,7 +103,7 @@ async function compared({ firsts, others, names, key, truths }: Arms): Promise<O
   }
   const { truth, scores } = same;
   const rankings = pairs.map((_, at) => [scores[2 * at + 1]!, scores[2 * at]!] as const);
-  const options = { seed: pairs[0]!.first.trained.seed, repetitions: truth.bySeed };
+  const options = { seed: pairs[0]!.first.trained.seed, runs: truth.runs };
   return {
     pairs: pairs.map((pair, at) => ({
       ...pair,

@@ -70,7 +70,7 @@ function bandsOf({ bands }: GroundTruth): Groups | null {
 
 /** The options of every interval: which subnets, and how they are drawn. */
 function draws(truth: GroundTruth, seed: number, groups: Groups | null) {
-  return { seed, repetitions: truth.bySeed, ...(groups && { groups }) };
+  return { seed, runs: truth.runs, ...(groups && { groups }) };
 }
 
 function rankFigures(truth: GroundTruth, scores: Values, seed: number, groups: Groups | null): RankFigures {
@@ -148,10 +148,10 @@ export function differenceOf(truth: GroundTruth, scores: Values, first: Values, 
 
 /** What a perfect ranking would reach against these labels; null where their noise is not known. */
 export function ceilingOf(truth: GroundTruth): Ceiling | null {
-  const { bySeed } = truth;
-  if (bySeed === null) return null;
+  const { runs } = truth;
+  if (runs === null) return null;
   const of = (group: readonly number[]) => {
-    const share = reliability(bySeed.map((accuracies) => group.map((position) => accuracies[position]!)));
+    const share = reliability(group.map((position) => runs[position]!));
     return { reliability: share, ...noiseCeiling(share) };
   };
   const inside = bandsOf(truth)?.map(of);

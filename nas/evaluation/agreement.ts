@@ -15,10 +15,10 @@ interface BootstrapOptions {
   /** Compare only within these; all subnets are one group unless told. */
   readonly groups?: Groups;
   /**
-   * The first list's values by repetition (seed): each resample then draws repetitions too, as many as there are, for every
-   * subnet by itself. The first list is their mean. null: its noise is not known, and subnets alone are drawn.
+   * By subnet, the runs that its value in the first list is the mean of: each resample then draws runs too, for every subnet as
+   * many as it has. null: the noise of that list is not known, and subnets alone are drawn.
    */
-  readonly repetitions?: readonly Values[] | null;
+  readonly runs?: readonly Values[] | null;
 }
 
 /** Positions of subnets in their list, by group. Who stands in none does not count. */
@@ -109,7 +109,7 @@ function interval(
     samples = 2000,
     level = 0.95,
     groups = [Array.from({ length: a.length }, (_, position) => position)],
-    repetitions = null,
+    runs = null,
   }: BootstrapOptions,
   statistic: (drawn: Float64Array, positions: ArrayLike<number>, random: Random | null) => number,
 ): { interval: Interval; resampled: Float64Array } {
@@ -118,7 +118,7 @@ function interval(
     groups.reduce((sum, group) => sum + of(group), 0) / groups.length;
   const resample = (group: readonly number[]): number => {
     const positions = Int32Array.from({ length: group.length }, () => group[random.integer(group.length)]!);
-    const drawn = repetitions === null ? take(a, positions) : redrawn(repetitions, positions, random);
+    const drawn = runs === null ? take(a, positions) : redrawn(runs, positions, random);
     return statistic(drawn, positions, random);
   };
 
@@ -127,21 +127,20 @@ function interval(
   const found = Float64Array.from(drawn.filter((value) => !Number.isNaN(value))).toSorted();
   const mean = found.reduce((sum, value) => sum + value, 0) / found.length;
   const variance = found.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (found.length - 1);
-  // Repetitions drawn anew are noisier than those there are, so agreement with them is lower: that much is taken away again.
-  const resampled = repetitions === null ? found : found.map((value) => value + estimate - mean);
+  // Runs drawn anew are noisier than those there are, so agreement with them is lower: that much is taken away again.
+  const resampled = runs === null ? found : found.map((value) => value + estimate - mean);
   const low = quantile(resampled, (1 - level) / 2);
   const high = quantile(resampled, (1 + level) / 2);
   return { interval: { estimate, low, high, standardError: Math.sqrt(variance), level }, resampled };
 }
 
-/** The means of as many repetitions as there are, drawn anew for each position. */
-function redrawn(repetitions: readonly Values[], positions: ArrayLike<number>, random: Random): Float64Array {
+/** The means of as many runs as each position has, drawn anew. */
+function redrawn(runs: readonly Values[], positions: ArrayLike<number>, random: Random): Float64Array {
   return Float64Array.from(positions, (position) => {
+    const own = runs[position]!;
     let sum = 0;
-    for (let draw = 0; draw < repetitions.length; draw++) {
-      sum += repetitions[random.integer(repetitions.length)]![position]!;
-    }
-    return sum / repetitions.length;
+    for (let draw = 0; draw < own.length; draw++) sum += own[random.integer(own.length)]!;
+    return sum / own.length;
   });
 }
 
@@ -164,16 +163,20 @@ interface NoiseCeiling {
 }
 
 /**
- * Reliability of a mean over repetitions: the share of its variance that is not noise.
- * The mean correlation between single repetitions, raised to their number by Spearman-Brown (1910).
- * @param repetitions one list per repetition (seed), each with the subnets in the same order
- * @throws BadInput for fewer than two repetitions
+ * Reliability of means over runs: the share of their variance that is not noise. The mean correlation between single runs,
+ * of those that all subnets have, raised to the number of runs by Spearman-Brown (1910); where subnets have different numbers,
+ * to their harmonic mean, by which noise goes down.
+ * @param runs by subnet, its runs, one a seed
+ * @throws BadInput where a subnet has fewer than two
  */
-export function reliability(repetitions: readonly Values[]): number {
-  const m = repetitions.length;
-  if (m < 2) throw new BadInput(`reliability: expected at least two repetitions, got ${m}; train with more seeds`);
-  const correlations = repetitions.flatMap((a, index) => repetitions.slice(index + 1).map((b) => pearson(a, b)));
+export function reliability(runs: readonly Values[]): number {
+  const all = Math.min(...runs.map(({ length }) => length));
+  if (all < 2)
+    throw new BadInput(`reliability: expected at least two runs of every subnet, got ${all}; train with more seeds`);
+  const bySeed = Array.from({ length: all }, (_, seed) => runs.map((own) => own[seed]!));
+  const correlations = bySeed.flatMap((a, index) => bySeed.slice(index + 1).map((b) => pearson(a, b)));
   const single = correlations.reduce((sum, value) => sum + value, 0) / correlations.length;
+  const m = runs.length / runs.reduce((sum, { length }) => sum + 1 / length, 0);
   return (m * single) / (1 + (m - 1) * single);
 }
 

@@ -116,15 +116,14 @@ function textOf(entries: readonly TableEntry[]): string {
 /** What the noise of the accuracies allows: of all subnets, and of those of each band among themselves. */
 function noiseText(entries: readonly TableEntry[], hasBands: boolean): string[] {
   const means = entries.map(({ result }) => result.mean);
-  const seeds = Math.min(...entries.map(({ result }) => result.runs.length));
+  const seeds = entries.map(({ result }) => result.runs.length);
+  const [fewest, most] = [Math.min(...seeds), Math.max(...seeds)];
   const held = entries.filter(({ heldOut }) => heldOut).length;
   const subnets = `${entries.length} subnets trained alone${held > 0 ? `, ${held} of them held out` : ''}`;
-  const all = `${subnets}, ${seeds} seeds each: ${Math.min(...means).toFixed(2)} to ${Math.max(...means).toFixed(2)} %.`;
-  if (seeds < 2 || entries.length < 3) return [all];
+  const all = `${subnets}, ${fewest === most ? '' : `${fewest} to `}${most} seeds each: ${Math.min(...means).toFixed(2)} to ${Math.max(...means).toFixed(2)} %.`;
+  if (fewest < 2 || entries.length < 3) return [all];
   const shareOf = (positions: readonly number[]): number =>
-    reliability(
-      Array.from({ length: seeds }, (_, seed) => positions.map((at) => entries[at]!.result.runs[seed]!.top1)),
-    );
+    reliability(positions.map((at) => entries[at]!.result.runs.map(({ top1 }) => top1)));
   const share = shareOf([...entries.keys()]);
   const ceiling = noiseCeiling(share);
   const groups = groupsOf(entries.map(({ band }) => band)).filter((group) => group.length > 2);
@@ -147,8 +146,8 @@ export interface GroundTruth {
   readonly subnets: readonly Subnet[];
   /** Top-1 in percent. */
   readonly accuracies: Float64Array;
-  /** By seed, then by subnet, in percent; null where the file has no single runs, as the competition's. */
-  readonly bySeed: readonly (readonly number[])[] | null;
+  /** By subnet, then by seed, in percent; null where the file has not several runs of each, as the competition's. */
+  readonly runs: readonly (readonly number[])[] | null;
   /** The band of equal size that each belongs to; null for none. */
   readonly bands: readonly (string | null)[];
   /** Whether nothing may be chosen by a subnet's accuracy: it is there to measure what was chosen by the others. */
@@ -176,13 +175,12 @@ export async function readGroundTruth(space: Space, source: FileReference): Prom
     throw new BadInput(`${source.file}: ${id}: expected an accuracy (acc), got none; train it alone`);
   });
   const notes = Notes.parse(JSON.parse(text));
-  const bySubnet = listed.map(({ id }) => notes[id]!.runs ?? []);
-  const seeds = Math.min(...bySubnet.map((list) => list.length));
+  const runs = listed.map(({ id }) => notes[id]!.runs ?? []);
   return {
     names: listed.map(({ id }) => id),
     subnets: listed.map(({ subnet }) => subnet),
     accuracies,
-    bySeed: seeds < 2 ? null : Array.from({ length: seeds }, (_, seed) => bySubnet.map((list) => list[seed]!)),
+    runs: runs.some((own) => own.length < 2) ? null : runs,
     bands: listed.map(({ id }) => notes[id]!.band),
     heldOut: listed.map(({ id }) => notes[id]!.held_out),
   };
@@ -195,7 +193,7 @@ export function truthAt(truth: GroundTruth, positions: readonly number[]): Groun
     names: at(truth.names),
     subnets: at(truth.subnets),
     accuracies: Float64Array.from(positions, (position) => truth.accuracies[position]!),
-    bySeed: truth.bySeed?.map(at) ?? null,
+    runs: truth.runs && at(truth.runs),
     bands: at(truth.bands),
     heldOut: at(truth.heldOut),
   };

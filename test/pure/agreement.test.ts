@@ -171,15 +171,25 @@ describe('the noise ceiling', () => {
   test('is what a perfect ranking reaches against labels with that noise', () => {
     const truth = normals(4000);
     const seeds = [0, 1, 2].map(() => noisy(truth, 0.8));
-    const mean = truth.map((_, index) => (seeds[0]![index]! + seeds[1]![index]! + seeds[2]![index]!) / 3);
-    const ceiling = noiseCeiling(reliability(seeds));
-    expect(reliability(seeds)).toBeCloseTo(1 / (1 + 0.64 / 3), 1);
+    const runs = truth.map((_, index) => seeds.map((values) => values[index]!));
+    const mean = runs.map(plainMean);
+    const ceiling = noiseCeiling(reliability(runs));
+    expect(reliability(runs)).toBeCloseTo(1 / (1 + 0.64 / 3), 1);
     expect(Math.abs(kendallTau(truth, mean) - ceiling.kendallTau)).toBeLessThan(0.02);
     expect(Math.abs(pearson(truth, mean) - ceiling.pearson)).toBeLessThan(0.02);
   });
 
-  test('needs two repetitions, and takes pure noise as reliability 0', () => {
-    expect(() => reliability([[1, 2, 3]])).toThrow('expected at least two repetitions, got 1');
+  test('of subnets with different numbers of runs is the share of the variance of their means that is not noise', () => {
+    const truth = normals(4000);
+    const seeds = [0, 1, 2, 3, 4, 5].map(() => noisy(truth, 0.8));
+    const runs = truth.map((_, index) => seeds.slice(index % 2 === 0 ? 0 : 4).map((values) => values[index]!));
+    // Half of them have six runs, half have two: noise of 0.64 / 6 and of 0.64 / 2.
+    expect(reliability(runs)).toBeCloseTo(1 / (1 + (0.64 / 6 + 0.64 / 2) / 2), 1);
+    expect(reliability(runs.map((own) => own.slice(0, 2)))).toBeCloseTo(1 / (1 + 0.64 / 2), 1);
+  });
+
+  test('needs two runs of every subnet, and takes pure noise as reliability 0', () => {
+    expect(() => reliability([[1, 2, 3], [1]])).toThrow('expected at least two runs of every subnet, got 1');
     expect(noiseCeiling(-0.1)).toEqual({ kendallTau: 0, pearson: 0 });
   });
 });

@@ -24,7 +24,7 @@ const read = (file: string): string => readFileSync(path.join(projectRoot, 'conf
 const space = SpaceConfig.parse(load(read('spaces/fashion.yml')));
 const file = 'configs/ground-truth/fashion.json';
 const source = { file, sha256: sha256Of(read('ground-truth/fashion.json')) };
-const { accuracies, bySeed: repetitions } = await readGroundTruth(space, source);
+const { accuracies, runs } = await readGroundTruth(space, source);
 const config = { space: JSON.parse(JSON.stringify(space)), n_classes: 10, ground_truth: source, seed: 0, epochs: 3 };
 
 /** A trained stage whose epoch 1 was chosen; `scores` are what its supernet makes of the subnets. */
@@ -73,7 +73,7 @@ test('runs are compared by their settings, and by their taus on the same resampl
   expect(compared.settings).toEqual([{ stages: ['stage'], key: 'seed', values: [0, 7, 0] }]);
   const [supernet] = compared.supernets;
   expect(supernet?.overFirst[1]).toEqual({
-    ...compareRankings(kendallTau, accuracies, noisy, accuracies, { seed: 0, repetitions }),
+    ...compareRankings(kendallTau, accuracies, noisy, accuracies, { seed: 0, runs }),
     inside: null,
   });
   expect(supernet?.overFirst[1]?.estimate).toBeCloseTo(kendallTau(accuracies, noisy) - 1, 12);
@@ -101,7 +101,7 @@ test('with every figure, supernets stand beside the baselines, overall and insid
   expect(supernet?.chosen.map((one) => one?.figures)).toEqual(
     [exact, worse].map((scores) => supernetFigures(truth, scores, scored, 0)),
   );
-  const inside = { seed: 0, repetitions: truth.bySeed, groups: groupsOf(truth.bands) };
+  const inside = { seed: 0, runs: truth.runs, groups: groupsOf(truth.bands) };
   expect(supernet?.overFirst[1]?.inside).toEqual(compareRankings(kendallTau, exact, worse, exact, inside));
   const text = stripVTControlCharacters(comparisonText(compared));
   const page = comparePage(compared, null);
@@ -140,11 +140,11 @@ test('by a setting, supernets that differ in it alone are compared pair by pair,
   for (const [at, { difference }] of arm!.pairs.entries()) {
     const [scores] = pairs[at]!;
     expect(difference.estimate).toBeCloseTo(kendallTau(accuracies, scores) - 1, 12);
-    expect(difference).toEqual(compareRankings(kendallTau, accuracies, scores, accuracies, { seed: 0, repetitions }));
+    expect(difference).toEqual(compareRankings(kendallTau, accuracies, scores, accuracies, { seed: 0, runs }));
   }
   const estimates = arm!.pairs.map(({ difference }) => difference.estimate);
   expect(arm?.mean.estimate).toBeCloseTo(estimates.reduce((sum, one) => sum + one, 0) / 3, 12);
-  expect(arm?.mean).toEqual(comparePairs(kendallTau, accuracies, pairs, { seed: 0, repetitions }));
+  expect(arm?.mean).toEqual(comparePairs(kendallTau, accuracies, pairs, { seed: 0, runs }));
   const text = stripVTControlCharacters(armsText(arms));
   expect(text).toMatch(/seed 0 .* -0\.\d{3} \[-0\.\d{3}, -?0\.\d{3}\]/);
   expect(text).toMatch(/mean of 3 +-0\.\d{3} \[/);

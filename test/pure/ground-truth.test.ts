@@ -64,13 +64,13 @@ async function tableOf(places: { results: number[]; bands?: Record<string, numbe
   return { json: JSON.parse(text('ground-truth.json')), words: text('ground-truth.md').split('\n') };
 }
 
-const bySeed = (places: readonly number[]): number[][] => [0, 1, 2].map((seed) => places.map((at) => runs[at]![seed]!));
+const runsAt = (places: readonly number[]): number[][] => places.map((at) => runs[at]!);
 
 test('a table has each subnet with its runs, and how high a tau their noise allows', async () => {
   const { json, words } = await tableOf({ results: [0, 1, 2, 3, 4, 5] });
   expect(Object.keys(json)).toEqual(['arch1', 'arch2', 'arch3', 'arch4', 'arch5', 'arch6']);
   expect(json.arch2).toEqual({ arch: codes[1], acc: mean(runs[1]!), standard_error: 0.25, runs: runs[1] });
-  const share = reliability(bySeed([0, 1, 2, 3, 4, 5]));
+  const share = reliability(runsAt([0, 1, 2, 3, 4, 5]));
   expect(words.slice(0, 2)).toEqual([
     '6 subnets trained alone, 3 seeds each: 60.83 to 80.50 %.',
     `Reliability of the means ${share.toFixed(3)} (correlation between seeds, Spearman-Brown): a perfect ranking reaches a tau of ${noiseCeiling(share).kendallTau.toFixed(3)} and a Pearson correlation of ${noiseCeiling(share).pearson.toFixed(3)} on average.`,
@@ -89,8 +89,8 @@ test('with bands, each subnet names its own, and each band has its own reliabili
     'large',
     'large',
   ]);
-  const inside = reliability(bySeed([3, 4, 5]));
-  expect(inside).toBeLessThan(reliability(bySeed([0, 3, 4, 5, 1, 2])));
+  const inside = reliability(runsAt([3, 4, 5]));
+  expect(inside).toBeLessThan(reliability(runsAt([0, 3, 4, 5, 1, 2])));
   expect(words.slice(2, 5)).toEqual([
     'Within the bands:',
     `small: 3 subnets, reliability ${inside.toFixed(3)}, tau at most ${noiseCeiling(inside).kendallTau.toFixed(3)} on average.`,
@@ -120,9 +120,9 @@ test('every Nth subnet of each band is held out, and read so', async () => {
     [null, 'small'],
     [false, true],
   ]);
-  expect(part.bySeed).toEqual([
-    [80.5, 71.5],
-    [81.5, 72.5],
+  expect(part.runs).toEqual([
+    [80.5, 81.5],
+    [71.5, 72.5],
   ]);
 });
 
@@ -141,14 +141,14 @@ const source = (file: string) => ({ file, sha256: sha256Of(configText(file.slice
 test('a ground truth is read with its single runs where it has them', async () => {
   const fashion = await readGroundTruth(space, source('configs/ground-truth/fashion.json'));
   expect(fashion.accuracies).toHaveLength(30);
-  expect(fashion.bySeed?.map((list) => list[0])).toEqual([85.56, 85.23, 85.3]);
+  expect(fashion.runs?.[0]).toEqual([85.56, 85.23, 85.3]);
   expect(fashion.accuracies[0]).toBeCloseTo(mean([85.56, 85.23, 85.3]), 10);
   const competition = await readGroundTruth(
     committedSpace('imagenet'),
     source('configs/ground-truth/cvpr2022-track1.json'),
   );
   expect(competition.subnets).toHaveLength(30);
-  expect(competition.bySeed).toBeNull();
+  expect(competition.runs).toBeNull();
 });
 
 test('a ground truth without an accuracy is refused', async () => {

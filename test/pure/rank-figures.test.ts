@@ -32,40 +32,39 @@ describe('the regret of a ranking', () => {
 describe('an interval over subnets and seeds', () => {
   const truth = Array.from({ length: 40 }, () => random.normal());
   const scores = truth.map((value) => value + 0.5 * random.normal());
-  const runs = (noise: number): number[][] =>
-    [0, 1, 2].map(() => truth.map((value) => value + noise * random.normal()));
-  const meansOf = (bySeed: readonly number[][]): number[] =>
-    truth.map((_, at) => plainMean(bySeed.map((list) => list[at]!)));
+  /** Three of every subnet, of each second one five. */
+  const runsOf = (noise: number): number[][] =>
+    truth.map((value, at) => Array.from({ length: at % 2 === 0 ? 3 : 5 }, () => value + noise * random.normal()));
 
   test('is that of resamples which draw both, moved back by what drawing seeds takes away', () => {
-    const bySeed = runs(0.6);
-    const means = meansOf(bySeed);
+    const runs = runsOf(0.6);
+    const means = runs.map(plainMean);
     const options = { seed: 4, samples: 201, level: 0.9 };
     const draw = randomOf(4, 'bootstrap');
     const plain = Array.from({ length: 201 }, () => {
       const positions = truth.map(() => draw.integer(truth.length));
-      const drawn = positions.map((at) => plainMean([0, 1, 2].map(() => bySeed[draw.integer(3)]![at]!)));
+      const drawn = positions.map((at) => plainMean(runs[at]!.map((_, __, own) => own[draw.integer(own.length)]!)));
       return plainTau(
         drawn,
         positions.map((at) => scores[at]!),
       );
     }).toSorted((a, b) => a - b);
     const shift = plainTau(means, scores) - plainMean(plain);
-    const found = bootstrapInterval(kendallTau, means, scores, { ...options, repetitions: bySeed });
+    const found = bootstrapInterval(kendallTau, means, scores, { ...options, runs });
     expect(shift).toBeGreaterThan(0);
     expect(found.low).toBeCloseTo(plain[10]! + shift, 12);
     expect(found.high).toBeCloseTo(plain[190]! + shift, 12);
   });
 
   test('is wider than that over subnets alone where the labels are noisy', () => {
-    const bySeed = runs(2);
-    const means = meansOf(bySeed);
-    const width = (repetitions: number[][] | null): number => {
-      const { low, high } = bootstrapInterval(kendallTau, means, means, { seed: 1, samples: 300, repetitions });
+    const noisy = runsOf(2);
+    const means = noisy.map(plainMean);
+    const width = (runs: number[][] | null): number => {
+      const { low, high } = bootstrapInterval(kendallTau, means, means, { seed: 1, samples: 300, runs });
       return high - low;
     };
     expect(width(null)).toBe(0);
-    expect(width(bySeed)).toBeGreaterThan(0.1);
+    expect(width(noisy)).toBeGreaterThan(0.1);
   });
 });
 
@@ -77,12 +76,12 @@ const sizes = baselines(space, subnets, { classes: 10, resolution: 28 });
 /** What no size tells, and a gap between the bands that any size tells. */
 const hidden = listed.map(() => random.normal());
 const accuracies = Float64Array.from(hidden, (value, at) => (at < 28 ? 70 : 80) + value);
-const bySeed = [0, 1, 2].map(() => Array.from(accuracies, (value) => value + 0.3 * random.normal()));
+const runs = Array.from(accuracies, (value) => [0, 1, 2].map(() => value + 0.3 * random.normal()));
 const truth: GroundTruth = {
   names: listed.map(({ id }) => id),
   subnets,
-  accuracies: accuracies.map((_, at) => plainMean(bySeed.map((list) => list[at]!))),
-  bySeed,
+  accuracies: Float64Array.from(runs, plainMean),
+  runs,
   bands,
   heldOut: listed.map(() => false),
 };
@@ -124,5 +123,5 @@ test('the ceiling inside bands is lower than overall, for what sets the bands ap
   expect(inside!.reliability).toBeGreaterThan(0.9);
   expect(inside!.reliability).toBeLessThan(reliability);
   expect(ceilingOf({ ...truth, bands: bands.map(() => null) })!.inside).toBeNull();
-  expect(ceilingOf({ ...truth, bySeed: null })).toBeNull();
+  expect(ceilingOf({ ...truth, runs: null })).toBeNull();
 });
