@@ -11,6 +11,8 @@ import type { Json } from '../plan/json.ts';
 import { compareArms } from '../report/arms.ts';
 import type { ComparedArms } from '../report/arms.ts';
 import { compareRuns, stagesNamed } from '../report/compare.ts';
+import { compareStages } from '../report/compare-stages.ts';
+import type { ComparedStages } from '../report/compare-stages.ts';
 import type { ComparedRuns } from '../report/compare.ts';
 import { figureRows } from '../report/compare-supernets.ts';
 import type { ComparedSupernet } from '../report/compare-supernets.ts';
@@ -18,6 +20,8 @@ import { duration, figure, tau } from '../report/format.ts';
 
 interface Options {
   readonly by?: string;
+  readonly over?: string;
+  readonly heldOut?: true;
   readonly figures?: true;
   readonly html?: string;
   readonly json?: true;
@@ -27,28 +31,40 @@ export function define(command: Command): void {
   command
     .argument('<run...>', 'runs, or single stages as <run>/<stage>; the first is what the others are held against')
     .option('--by <key>', 'pair the supernets in them that differ in this key of `with` alone, such as precision')
+    .option(
+      '--over <stage>',
+      'what each stage reaches over this one of its run: means over runs and seeds, inside bands too',
+    )
+    .option('--held-out', 'with --over: by the subnets of the ground truth that no epoch was chosen by')
     .option('--figures', 'with Spearman, Pearson and regret of each supernet, and what sizes alone reach')
     .option('--html <file>', 'write it as a page, one file')
     .addOption(jsonOption())
     .action(compare);
 }
 
-async function compare(runs: string[], { by, figures, html, json }: Options): Promise<void> {
-  if (runs.length < 2 && by === undefined) {
+async function compare(runs: string[], { by, over, heldOut, figures, html, json }: Options): Promise<void> {
+  if (runs.length < 2 && by === undefined && over === undefined) {
     throw new Failure(
-      `nas compare: expected two runs or more, or --by, got ${runs.length}; \`nas list\` shows them`,
+      `nas compare: expected two runs or more, --by or --over, got ${runs.length}; \`nas list\` shows them`,
       2,
     );
   }
+  if (heldOut && over === undefined)
+    throw new Failure('nas compare: --held-out: expected --over beside it, got none', 2);
   const root = resultsRoot();
   const compared = await compareRuns(root, runs, figures);
   const arms = by === undefined ? null : await compareArms(await stagesOf(runs), by);
+  const stages = over === undefined ? null : await compareStages(await stagesOf(runs), over, heldOut ?? false);
   if (html === undefined) {
-    const parts = [...(arms === null ? [] : [armsText(arms)]), ...(runs.length < 2 ? [] : [comparisonText(compared)])];
-    return output(json, { ...compared, by: arms }, () => parts.join('\n\n'));
+    const parts = [
+      ...(stages === null ? [] : [stagesText(stages)]),
+      ...(arms === null ? [] : [armsText(arms)]),
+      ...(runs.length < 2 ? [] : [comparisonText(compared)]),
+    ];
+    return output(json, { ...compared, by: arms, over: stages }, () => parts.join('\n\n'));
   }
   const { comparePage } = await import('../pages/compare-page.tsx');
-  const text = comparePage(compared, arms);
+  const text = comparePage(compared, { arms, stages });
   await atomicWrite(path.resolve(html), text);
   output(json, { runs, file: html, bytes: Buffer.byteLength(text) }, () => `${html}: ${runs.join(', ')} compared`);
 }
@@ -75,6 +91,42 @@ export function armsText({ key, first, others }: ComparedArms): string {
     ])
     .concat(pc.dim('differences of tau on the same resamples of the ground truth; those of the mean draw pairs too'))
     .join('\n');
+}
+
+/** What each stage is worth over another: a table overall and one inside bands. */
+export function stagesText(compared: ComparedStages): string {
+  const { over, file, subnets, heldOut, baseline, ceiling, stages, leftOut } = compared;
+  const table = (place: string, of: 'overall' | 'inside', most: number | undefined): string[] => {
+    const rows = stages.flatMap(({ stage, supernets, [of]: worth }) =>
+      worth === null
+        ? []
+        : [
+            [
+              stage,
+              String(supernets),
+              figure(worth.tau),
+              worth.over === null ? '' : signedTau(worth.over),
+              signedTau(worth.overBaseline),
+            ],
+          ],
+    );
+    if (rows.length === 0) return [];
+    const titles = ['stage', 'supernets', `tau ${place}`, `over ${over}`, `over ${baseline[of]}`];
+    return [
+      ...columns([titles.map((title) => pc.dim(title)), ...rows]),
+      ...(most === undefined ? [] : [pc.dim(`a perfect ranking reaches ${most.toFixed(3)} on average`)]),
+      '',
+    ];
+  };
+  return [
+    ...table('overall', 'overall', ceiling?.kendallTau),
+    ...table('inside bands', 'inside', ceiling?.inside?.kendallTau),
+    pc.dim(
+      `means over runs and seeds, on the ${subnets} subnets of ${file} ${heldOut ? 'that no epoch was chosen by' : 'that epochs may be chosen by'};`,
+    ),
+    pc.dim('intervals of 95 % draw subnets, runs of the ground truth, and supernets'),
+    ...(leftOut.length === 0 ? [] : [`left out, for their run has no such ${over} beside them: ${leftOut.join(', ')}`]),
+  ].join('\n');
 }
 
 /** What differs, then what was reached, then what it cost: a table each. */

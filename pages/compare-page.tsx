@@ -7,14 +7,20 @@ import type { ComparedArms } from '../report/arms.ts';
 import { figureRows } from '../report/compare-supernets.ts';
 import type { ComparedRuns } from '../report/compare.ts';
 import { duration } from '../report/format.ts';
+import type { ComparedStages, StageWorth } from '../report/compare-stages.ts';
 
 /** The comparison as one file that needs nothing else. */
-export function comparePage(compared: ComparedRuns, arms: ComparedArms | null): string {
-  return page({ title: `${compared.runs.join(', ')} · fewshot-nas`, parts: compareParts(compared, arms) });
+export function comparePage(compared: ComparedRuns, more: More = {}): string {
+  return page({ title: `${compared.runs.join(', ')} · fewshot-nas`, parts: compareParts(compared, more) });
+}
+
+interface More {
+  readonly arms?: ComparedArms | null;
+  readonly stages?: ComparedStages | null;
 }
 
 /** Several runs side by side: what each reached, how sure the differences are, what it took, and in what settings they differ. */
-export function compareParts(compared: ComparedRuns, arms: ComparedArms | null = null): Part[] {
+export function compareParts(compared: ComparedRuns, { arms = null, stages = null }: More = {}): Part[] {
   const { runs } = compared;
   return [
     {
@@ -28,6 +34,7 @@ export function compareParts(compared: ComparedRuns, arms: ComparedArms | null =
         </header>
       ),
     },
+    { id: 'stages', content: stages === null ? null : <Stages stages={stages} /> },
     { id: 'arms', content: arms === null ? null : <Arms arms={arms} /> },
     ...(runs.length < 2 ? [] : partsOfRuns(compared)),
   ];
@@ -141,6 +148,50 @@ function Arms({ arms: { key, first, others } }: { readonly arms: ComparedArms })
           ]}
         />
       ))}
+    </Section>
+  );
+}
+
+/** What each stage is worth over another, overall and inside bands. */
+function Stages({
+  stages: { over, file, subnets, heldOut, baseline, ceiling, stages, leftOut },
+}: {
+  readonly stages: ComparedStages;
+}) {
+  const rowsOf = (of: 'overall' | 'inside') =>
+    stages.flatMap(({ stage, supernets, [of]: worth }: StageWorth) =>
+      worth === null
+        ? []
+        : [
+            [
+              stage,
+              count(supernets),
+              withRange(worth.tau),
+              worth.over === null ? '' : signed(worth.over),
+              signed(worth.overBaseline),
+            ],
+          ],
+    );
+  const table = (label: string, of: 'overall' | 'inside', most: number | undefined) => (
+    <Table
+      label={most === undefined ? label : `${label}; a perfect ranking reaches ${figure(most)} on average`}
+      columns={[{ title: 'Stage' }, ...['Supernets', 'Tau', `Over ${over}`, `Over ${baseline[of]}`].map(numbers)]}
+      rows={rowsOf(of)}
+    />
+  );
+  return (
+    <Section
+      id="stages"
+      title={`What each stage is worth over ${over}`}
+      lead={`Means over runs and seeds, on the ${count(subnets)} subnets of ${file} ${heldOut ? 'that no epoch was chosen by' : 'that epochs may be chosen by'}. Intervals draw subnets, runs of the ground truth, and supernets.`}
+    >
+      {table('Overall', 'overall', ceiling?.kendallTau)}
+      {baseline.inside === null ? null : table('Inside bands', 'inside', ceiling?.inside?.kendallTau)}
+      {leftOut.length === 0 ? null : (
+        <p>
+          Left out, for their run has no such {over} beside them: {leftOut.join(', ')}.
+        </p>
+      )}
     </Section>
   );
 }

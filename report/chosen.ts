@@ -60,13 +60,14 @@ interface SameSubnets {
 }
 
 /**
- * What the taus of all of them stand on: the subnets that epochs may be chosen by. Null where they were not measured against
- * the same file.
+ * What the taus of all of them stand on: the subnets that epochs may be chosen by, or others of them. Null where they were not
+ * measured against the same file.
  * @throws BadInput where that file is no longer what it was
  */
 export async function sameSubnets(
   supernets: readonly ChosenSupernet[],
   truths: GroundTruths,
+  positionsOf: (truth: GroundTruth) => readonly number[] = chosenBy,
 ): Promise<SameSubnets | null> {
   const [first] = supernets;
   if (first === undefined) return null;
@@ -74,7 +75,7 @@ export async function sameSubnets(
   if (supernets.some(({ trained }) => trained.ground_truth.sha256 !== sha256)) return null;
   const whole = await truths.of(first);
   if (supernets.some(({ scores }) => scores.length !== whole.accuracies.length)) return null;
-  const positions = chosenBy(whole);
+  const positions = positionsOf(whole);
   return {
     truth: truthAt(whole, positions),
     scores: supernets.map(({ scores }) => positions.map((position) => scores[position]!)),

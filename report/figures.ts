@@ -63,7 +63,7 @@ const FEWER_RESAMPLES = 500;
 /** A band of fewer says nothing about a ranking. */
 const FEWEST_IN_BAND = 3;
 
-function bandsOf({ bands }: GroundTruth): Groups | null {
+export function bandsOf({ bands }: GroundTruth): Groups | null {
   const groups = groupsOf(bands).filter((group) => group.length >= FEWEST_IN_BAND);
   return groups.length === 0 ? null : groups;
 }

@@ -86,16 +86,36 @@ export function comparePairs(
   options: BootstrapOptions,
 ): Comparison {
   for (const ranking of pairs.flat()) assertOneLength(truth, ranking);
-  const found = interval(truth, options, (drawn, positions, random) => {
-    // Of a single one there is nothing to draw.
-    const these = random === null || pairs.length === 1 ? pairs : pairs.map(() => pairs[random.integer(pairs.length)]!);
-    const differences = these.map(
+  const found = interval(truth, options, (drawn, positions, random) =>
+    meanOf(
+      redrawnOf(pairs, random),
       ([first, second]) => statistic(drawn, take(first, positions)) - statistic(drawn, take(second, positions)),
-    );
-    return differences.reduce((sum, difference) => sum + difference, 0) / differences.length;
-  });
+    ),
+  );
   const notBetter = found.resampled.filter((value) => value <= 0).length / found.resampled.length;
   return { ...found.interval, notBetter };
+}
+
+/** The mean agreement of several rankings, such as one for each seed of training; its resamples draw rankings too, as above. */
+export function meanAgreement(
+  statistic: Statistic,
+  truth: Values,
+  rankings: readonly Values[],
+  options: BootstrapOptions,
+): Interval {
+  for (const ranking of rankings) assertOneLength(truth, ranking);
+  return interval(truth, options, (drawn, positions, random) =>
+    meanOf(redrawnOf(rankings, random), (ranking) => statistic(drawn, take(ranking, positions))),
+  ).interval;
+}
+
+/** As many as there are, drawn anew where there is something to draw with; of a single one there is nothing to draw. */
+function redrawnOf<T>(list: readonly T[], random: Random | null): readonly T[] {
+  return random === null || list.length === 1 ? list : list.map(() => list[random.integer(list.length)]!);
+}
+
+function meanOf<T>(list: readonly T[], of: (one: T) => number): number {
+  return list.reduce((sum, one) => sum + of(one), 0) / list.length;
 }
 
 /**

@@ -17,8 +17,8 @@ import { compareArms } from '../../report/arms.ts';
 import { chosenIn, GroundTruths } from '../../report/chosen.ts';
 import { compareRuns, stagesNamed } from '../../report/compare.ts';
 import { baselineFigures, supernetFigures } from '../../report/figures.ts';
-import { finishedStage } from '../support/finished-stage.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { trainedStage } from '../support/trained-stage.ts';
 
 const read = (file: string): string => readFileSync(path.join(projectRoot, 'configs', file), 'utf8');
 const space = SpaceConfig.parse(load(read('spaces/fashion.yml')));
@@ -35,23 +35,10 @@ async function trained(
   more: object = {},
   stage = directory,
 ): Promise<void> {
-  const groundTruth = [...scores];
-  const plain = {
-    file: null,
-    sha256: null,
-    bytes: null,
-    loss: 1,
-    min: { top1: 0, top5: 0 },
-    max: { top1: 0, top5: 0 },
-  };
-  const agreement = groundTruth.length === accuracies.length ? kendallTau(accuracies, groundTruth) : 0;
+  const own = [...scores];
+  const agreement = own.length === accuracies.length ? kendallTau(accuracies, own) : 0;
   const tau = Number.isNaN(agreement) ? null : agreement;
-  await finishedStage(root, directory, 'train-supernet', {
-    stage,
-    config: { ...config, ...more },
-    epochs: [{ epoch: 1, tau, interval: tau === null ? null : [-0.5, 0.5], groundTruth, ...plain }],
-    selection: { epoch: 1, tau, by: 'rule', who: 'max', when: '2026-01-01T00:00:00Z', why: '' },
-  });
+  await trainedStage(root, directory, { scores: own, tau, config: { ...config, ...more }, stage });
 }
 
 const noisy = accuracies.map((value, at) => value + (at % 3) * 2);
@@ -104,7 +91,7 @@ test('with every figure, supernets stand beside the baselines, overall and insid
   const inside = { seed: 0, runs: truth.runs, groups: groupsOf(truth.bands) };
   expect(supernet?.overFirst[1]?.inside).toEqual(compareRankings(kendallTau, exact, worse, exact, inside));
   const text = stripVTControlCharacters(comparisonText(compared));
-  const page = comparePage(compared, null);
+  const page = comparePage(compared);
   const { tau, spearman, regret, inside: within, overBaseline } = supernet!.chosen[1]!.figures!;
   for (const one of [
     spearman,
@@ -148,7 +135,7 @@ test('by a setting, supernets that differ in it alone are compared pair by pair,
   const text = stripVTControlCharacters(armsText(arms));
   expect(text).toMatch(/seed 0 .* -0\.\d{3} \[-0\.\d{3}, -?0\.\d{3}\]/);
   expect(text).toMatch(/mean of 3 +-0\.\d{3} \[/);
-  const page = comparePage(await compareRuns(root, ['run']), arms);
+  const page = comparePage(await compareRuns(root, ['run']), { arms });
   expect(page).toContain('What precision is worth');
   expect(page).toContain(`${arm!.mean.estimate.toFixed(3).replace('-', '−')} (`);
   await expect(compareArms(await stagesNamed(root, 'run'), 'epochs')).rejects.toThrow(
@@ -161,7 +148,7 @@ test('the page of a comparison has the differences that the command prints', asy
   await trained(root, 'a/one', accuracies);
   await trained(root, 'b/one', noisy, { seed: 7 });
   const compared = await compareRuns(root, ['a/one', 'b/one']);
-  const page = comparePage(compared, null);
+  const page = comparePage(compared);
   const { estimate, low, high } = compared.supernets[0]!.overFirst[1]!;
   const words = [estimate, low, high].map((value) => value.toFixed(3).replace('-', '−'));
   expect(page).toContain(`${words[0]} (${words[1]} to ${words[2]})`);
@@ -195,7 +182,7 @@ test('a difference to a supernet that ranks nothing is undefined, in words', asy
   await trained(root, 'b/one', [...accuracies].fill(50));
   const compared = await compareRuns(root, ['a/one', 'b/one']);
   expect(stripVTControlCharacters(comparisonText(compared))).toMatch(/over a\/one +undefined\n/);
-  expect(comparePage(compared, null)).toContain('>undefined<');
+  expect(comparePage(compared)).toContain('>undefined<');
 });
 
 test('a run without results is refused by name', async () => {

@@ -1,0 +1,147 @@
+import type { CataloguedStage } from '../artifacts/catalogue.ts';
+import { runOf } from '../artifacts/catalogue.ts';
+import { comparePairs, meanAgreement } from '../nas/evaluation/agreement.ts';
+import type { Comparison, Groups, Interval } from '../nas/evaluation/agreement.ts';
+import { kendallTau } from '../nas/evaluation/correlation.ts';
+import type { Values } from '../nas/evaluation/correlation.ts';
+import { chosenBy } from '../nas/evaluation/ground-truth.ts';
+import type { GroundTruth } from '../nas/evaluation/ground-truth.ts';
+import { BadInput } from '../plan/endings.ts';
+import { parseActivityId } from '../plan/names.ts';
+import { chosenIn, GroundTruths, sameSubnets } from './chosen.ts';
+import type { ChosenSupernet } from './chosen.ts';
+import { bandsOf, baselineFigures, ceilingOf } from './figures.ts';
+import type { Ceiling, Scored } from './figures.ts';
+
+/** What each training stage is worth beside one of them: means over runs, and over the cells of a matrix, such as seeds. */
+export interface ComparedStages {
+  /** The stage that the others are held against, by its id. */
+  readonly over: string;
+  /** The ground truth, and how many of its subnets count: those that no epoch was chosen by, or those that one may be chosen by. */
+  readonly file: string;
+  readonly subnets: number;
+  readonly heldOut: boolean;
+  readonly ceiling: Ceiling | null;
+  /** What ranks best of what needs no training, overall and inside bands; null where there are none. */
+  readonly baseline: { readonly overall: string; readonly inside: string | null };
+  readonly stages: readonly StageWorth[];
+  /** `<run>/<stage>` of those that have nothing beside them in their run. */
+  readonly leftOut: readonly string[];
+}
+
+export interface StageWorth {
+  readonly stage: string;
+  /** How many supernets the means are of. */
+  readonly supernets: number;
+  readonly overall: Worth;
+  /** The means over the bands; null where there are none. */
+  readonly inside: Worth | null;
+}
+
+/** Intervals draw subnets, runs of the ground truth, and supernets. */
+interface Worth {
+  readonly tau: Interval;
+  /** Supernet by supernet of the same run and cell; null for the stage itself. */
+  readonly over: Comparison | null;
+  readonly overBaseline: Comparison;
+}
+
+/** A supernet, and the one of its run and cell that it is held against. */
+interface Beside {
+  readonly stage: string;
+  readonly supernet: ChosenSupernet;
+  readonly other: ChosenSupernet;
+}
+
+/**
+ * @param over the id of a stage that trains, in every run that counts
+ * @param heldOut whether the subnets count that no epoch was chosen by
+ * @throws BadInput where no run has such a stage, or supernets were measured against different subnets
+ */
+export async function compareStages(
+  stages: readonly CataloguedStage[],
+  over: string,
+  heldOut: boolean,
+): Promise<ComparedStages> {
+  const { pairs, leftOut } = besides(stages, over);
+  const same = await sameSubnets(
+    pairs.flatMap(({ supernet, other }) => [supernet, other]),
+    new GroundTruths(),
+    heldOut ? heldOutOf : chosenBy,
+  );
+  if (same === null) {
+    throw new BadInput(
+      '--over: expected supernets that were measured against one ground truth, got several; compare others',
+    );
+  }
+  const { truth, scores } = same;
+  if (truth.subnets.length < 2) {
+    throw new BadInput(`--held-out: expected subnets with held_out: true, got ${truth.subnets.length}; leave it out`);
+  }
+  const { space, n_classes: classes, ground_truth: source } = pairs[0]!.supernet.trained;
+  const untrained = baselineFigures(space, truth, classes);
+  const groups = bandsOf(truth);
+  const best = { overall: untrained[0]!, inside: groups && bestInside(untrained) };
+  const worthOf = (rankings: readonly (readonly [own: Values, other: Values])[], isItself: boolean) => {
+    const within = (of: Groups | null, baseline: Scored): Worth => {
+      const options = { seed: pairs[0]!.supernet.trained.seed, runs: truth.runs, ...(of && { groups: of }) };
+      const own = rankings.map(([first]) => first);
+      return {
+        tau: meanAgreement(kendallTau, truth.accuracies, own, options),
+        over: isItself ? null : comparePairs(kendallTau, truth.accuracies, rankings, options),
+        overBaseline: comparePairs(
+          kendallTau,
+          truth.accuracies,
+          own.map((ranking) => [ranking, baseline.scores] as const),
+          options,
+        ),
+      };
+    };
+    return { overall: within(null, best.overall), inside: best.inside && within(groups, best.inside) };
+  };
+  return {
+    over,
+    file: source.file,
+    subnets: truth.subnets.length,
+    heldOut,
+    ceiling: ceilingOf(truth),
+    baseline: { overall: best.overall.figures.name, inside: best.inside?.figures.name ?? null },
+    stages: [...new Set(pairs.map(({ stage }) => stage))].map((stage) => {
+      const rankings = pairs.flatMap((pair, at) =>
+        pair.stage === stage ? [[scores[2 * at]!, scores[2 * at + 1]!] as const] : [],
+      );
+      return { stage, supernets: rankings.length, ...worthOf(rankings, stage === over) };
+    }),
+    leftOut,
+  };
+}
+
+function heldOutOf({ heldOut }: GroundTruth): number[] {
+  return [...heldOut.keys()].filter((position) => heldOut[position]);
+}
+
+function bestInside(untrained: readonly Scored[]): Scored {
+  const tauOf = ({ figures }: Scored): number => figures.inside!.tau.estimate;
+  return untrained.toSorted((a, b) => tauOf(b) - tauOf(a))[0]!;
+}
+
+/** Every chosen supernet of a run that has the stage, beside that stage's: of the same cell where that stage has a matrix. */
+function besides(stages: readonly CataloguedStage[], over: string): { pairs: Beside[]; leftOut: string[] } {
+  const trained = stages.flatMap((stage) => {
+    const supernet = chosenIn(stage);
+    const { stage: id, cell } = parseActivityId(stage.manifest.stage);
+    const run = runOf(stage.directory);
+    return supernet === null ? [] : [{ name: `${run}/${stage.manifest.stage}`, run, stage: id, cell, supernet }];
+  });
+  const pairs: Beside[] = [];
+  const leftOut: string[] = [];
+  for (const { name, run, stage, cell, supernet } of trained) {
+    const own = trained.filter((one) => one.run === run && one.stage === over);
+    const other = own.find((one) => one.cell === null || one.cell === cell);
+    if (other === undefined) leftOut.push(name);
+    else pairs.push({ stage, supernet, other: other.supernet });
+  }
+  if (pairs.length > 0) return { pairs, leftOut };
+  const ids = [...new Set(trained.map(({ stage }) => stage))].join(', ');
+  throw new BadInput(`--over: expected a stage that trains, one of ${ids || 'none'}, got ${over}`);
+}
