@@ -121,8 +121,11 @@ function heldOutOf({ heldOut }: GroundTruth): number[] {
 }
 
 function bestInside(untrained: readonly Scored[]): Scored {
-  const tauOf = ({ figures }: Scored): number => figures.inside!.tau.estimate;
-  return untrained.toSorted((a, b) => tauOf(b) - tauOf(a))[0]!;
+  return untrained.toSorted((a, b) => insideTau(b) - insideTau(a))[0]!;
+}
+
+function insideTau({ figures }: Scored): number {
+  return figures.inside!.tau.estimate;
 }
 
 /** Every chosen supernet of a run that has the stage, beside that stage's: of the same cell where that stage has a matrix. */

@@ -1,6 +1,6 @@
 import { BadInput } from '../../plan/endings.ts';
 import { widths } from './space.ts';
-import type { Block, Space, Subnet } from './space.ts';
+import type { Space, Subnet } from './space.ts';
 
 /** What a group of a stage holds: blocks up to a width, in channels, and up to a number of them. */
 export interface GroupMaximum {
@@ -51,9 +51,8 @@ export function groupOf(maxima: readonly GroupMaximum[], { out, depth }: GroupMa
 
 /** The group of each stage of a subnet: that of its widest out channel and its depth. The last is the classifier's too. */
 export function stageGroups(maxima: readonly (readonly GroupMaximum[])[], { stages }: Subnet): number[] {
-  const extent = (blocks: readonly Block[]): GroupMaximum => ({
-    out: Math.max(...blocks.map(({ out }) => out)),
-    depth: blocks.length,
+  return stages.map((blocks, stage) => {
+    const out = Math.max(...blocks.map((block) => block.out));
+    return groupOf(maxima[stage]!, { out, depth: blocks.length });
   });
-  return stages.map((blocks, stage) => groupOf(maxima[stage]!, extent(blocks)));
 }

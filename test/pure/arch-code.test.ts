@@ -16,6 +16,9 @@ function refusal(code: string): ArchCodeError {
   throw new Error(`${code} was not refused as an arch code`);
 }
 
+/** How the refusal of so many ones names them. */
+const quoted = (length: number): string => refusal('1'.repeat(length)).message.split(':')[0]!;
+
 const withDigit = (position: number, digit: string): string =>
   good.slice(0, position) + digit + good.slice(position + 1);
 
@@ -79,7 +82,6 @@ describe('the arch code', () => {
   });
 
   test('is quoted in full up to 80 characters, and cut there', () => {
-    const quoted = (length: number): string => refusal('1'.repeat(length)).message.split(':')[0]!;
     expect(quoted(80)).toBe(`arch code "${'1'.repeat(80)}"`);
     expect(quoted(81)).toBe(`arch code "${'1'.repeat(80)}…"`);
   });

@@ -25,6 +25,7 @@ const target = 2500;
 
 const parametersOf = (one: Architecture): number => parameterCount(space, subnetOf(space, one), CLASSES);
 const macsOf = (one: Architecture): number => macs(space, subnetOf(space, one), 8, CLASSES);
+const key = (one: Architecture): string => JSON.stringify(one);
 const isWithin = (value: number, middle: number): boolean => Math.abs(value - middle) < 0.015 * middle;
 
 /** All different subnets of about that many parameters, drawn as often as the bands are, in the order of the draws. */
@@ -32,8 +33,8 @@ function plain(seed: number): Architecture[] {
   const found = new Map<string, Architecture>();
   for (let draw = 0; draw < DRAWS; draw++) {
     const one = randomArchitecture(space, randomOf(seed, 'bands', draw));
-    const key = JSON.stringify(subnetOf(space, one));
-    if (isWithin(parametersOf(one), target) && !found.has(key)) found.set(key, one);
+    const subnet = JSON.stringify(subnetOf(space, one));
+    if (isWithin(parametersOf(one), target) && !found.has(subnet)) found.set(subnet, one);
   }
   const all = [...found.values()];
   const middle = all.map(macsOf).toSorted((a, b) => a - b)[Math.floor(all.length / 2)]!;
@@ -55,7 +56,6 @@ describe('bands', () => {
     const draw = (count: number): Architecture[][] =>
       bandedArchitectures(space, { parameters: [target], count, seed: 3, classes: CLASSES, draws: DRAWS });
     const all = plain(3);
-    const key = (one: Architecture): string => JSON.stringify(one);
     expect(new Set(draw(all.length)[0]!.map(key))).toEqual(new Set(all.map(key)));
     expect(() => draw(all.length + 1)).toThrow(
       `space tiny: expected ${all.length + 1} subnets of ${target} parameters and equal MACs, got ${all.length}`,

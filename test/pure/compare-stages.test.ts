@@ -31,6 +31,8 @@ const accuracies = entries.map(({ acc }) => acc);
 const held = [...entries.keys()].filter((at) => entries[at]!.held_out);
 const chosenBy = [...entries.keys()].filter((at) => !entries[at]!.held_out);
 
+const mean = (of: (own: readonly number[]) => number, lists: readonly number[][]): number => plainMean(lists.map(of));
+
 /** Scores that agree with the truth, but for so much noise. */
 const scores = (noise: number): number[] => accuracies.map((value) => value + noise * random.normal());
 const at = (list: readonly number[], positions: readonly number[]): number[] => positions.map((one) => list[one]!);
@@ -81,7 +83,6 @@ test('what a stage is worth over another is the mean over runs, overall and insi
   const [itself, other] = ['long', 'few-shot-7'].map((stage) => found.stages.find((one) => one.stage === stage)!);
   expect(itself).toMatchObject({ supernets: 2, overall: { over: null }, inside: { over: null } });
   expect(other!.supernets).toBe(2);
-  const mean = (of: (own: readonly number[]) => number, lists: readonly number[][]): number => plainMean(lists.map(of));
   for (const [place, of] of [
     ['overall', (own: readonly number[]) => tauAt(own, chosenBy)],
     ['inside', (own: readonly number[]) => insideAt(own, chosenBy)],
@@ -130,8 +131,8 @@ test('cells of a matrix stand beside the cells of the same number', async () => 
     ['plain', 2],
   ]);
   expect(leftOut).toEqual(['run/single']);
-  const mean = plainMean([tauAt(c, chosenBy) - tauAt(a, chosenBy), tauAt(d, chosenBy) - tauAt(b, chosenBy)]);
-  expect(stages[0]!.overall.over!.estimate).toBeCloseTo(mean, 12);
+  const expected = plainMean([tauAt(c, chosenBy) - tauAt(a, chosenBy), tauAt(d, chosenBy) - tauAt(b, chosenBy)]);
+  expect(stages[0]!.overall.over!.estimate).toBeCloseTo(expected, 12);
 });
 
 test('the terminal and the page tell the same, and what cannot be compared is refused', async () => {

@@ -14,15 +14,26 @@ const shapes = (groups: number): string[] =>
 
 const stage = (...outs: number[]): { mid: number; out: number }[] => outs.map((out) => ({ mid: out, out }));
 
+/** Of each stage's groups, all of which hold every depth. */
+const outs = (groups: number): number[][] =>
+  groupMaxima(space, groups).map((own, at) =>
+    own.map(({ out, depth }) => {
+      expect(depth).toBe(space.stages[at]!.depth[1]);
+      return out;
+    }),
+  );
+
+/** Of each stage's groups, all of which hold every width. */
+const depthsOf = (groups: number): number[][] =>
+  groupMaxima(byDepth, groups).map((own, at) =>
+    own.map(({ out, depth }) => {
+      expect(out).toBe(space.stages[at]!.base);
+      return depth;
+    }),
+  );
+
 describe('groups', () => {
   test('are the K widest of the distinct widths, all of them once K exceeds their number', () => {
-    const outs = (groups: number): number[][] =>
-      groupMaxima(space, groups).map((own, at) =>
-        own.map(({ out, depth }) => {
-          expect(depth).toBe(space.stages[at]!.depth[1]);
-          return out;
-        }),
-      );
     expect(outs(1)).toEqual([[64], [128], [256], [512]]);
     expect(outs(2)).toEqual([
       [56, 64],
@@ -39,21 +50,14 @@ describe('groups', () => {
   });
 
   test('by depth are the K largest depths at full width, all of them once K exceeds their number', () => {
-    const depths = (groups: number): number[][] =>
-      groupMaxima(byDepth, groups).map((own, at) =>
-        own.map(({ out, depth }) => {
-          expect(out).toBe(space.stages[at]!.base);
-          return depth;
-        }),
-      );
-    expect(depths(1)).toEqual([[5], [5], [8], [5]]);
-    expect(depths(5)).toEqual([
+    expect(depthsOf(1)).toEqual([[5], [5], [8], [5]]);
+    expect(depthsOf(5)).toEqual([
       [2, 3, 4, 5],
       [2, 3, 4, 5],
       [4, 5, 6, 7, 8],
       [2, 3, 4, 5],
     ]);
-    expect(depths(7)[2]).toEqual([2, 3, 4, 5, 6, 7, 8]);
+    expect(depthsOf(7)[2]).toEqual([2, 3, 4, 5, 6, 7, 8]);
   });
 
   test('of any space part the widths or depths of each stage among themselves, and every subnet has one group a stage', () => {

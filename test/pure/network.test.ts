@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { supernetParameterCount } from '../../nas/space/cost.ts';
 import { parameterLayout } from '../../nas/space/layout.ts';
-import { hasShortcut, layersOf, mapSize, networkOf, pass } from '../../nas/space/network.ts';
+import { convNormsOf, hasShortcut, layersOf, mapSize, networkOf, pass } from '../../nas/space/network.ts';
 import type { ConvNorm, Steps } from '../../nas/space/network.ts';
 import type { Space } from '../../nas/space/space.ts';
 
@@ -31,6 +31,13 @@ const subnet = {
 
 const layerText = ({ role, stage, group, block, in: input, out, kernel, stride, reduction }: ConvNorm): string =>
   `${role} ${stage}.${group}.${block} ${input}→${out} ${kernel}×${kernel}/${stride} 1:${reduction}`;
+
+/** The convolutions of a block of the second stage's widths, by its place. */
+const blockShapes = (place: string, input: number, out: number): string[] => [
+  `blocks.${place}.conv1 4×${input}×3×3`,
+  `blocks.${place}.conv2 ${out}×4×3×3`,
+  `blocks.${place}.short_conv ${out}×${input}×1×1`,
+];
 
 /** A pass through a network of the space in words, and the values that no later step reads. */
 function inWords(changes: Partial<Space> = {}): { result: string; done: string[] } {
@@ -68,8 +75,7 @@ function plain(activation: string, pooled: boolean): { result: string; made: str
 describe('the network of a subnet', () => {
   test('is its layers in order, each with its place in the supernet, its widths, stride and reduction', () => {
     const network = networkOf(space, subnet, 5, [1, 2]);
-    const layers = layersOf(network);
-    expect(layers.slice(0, -1).map((layer) => layerText(layer as ConvNorm))).toEqual([
+    expect(convNormsOf(network).map(layerText)).toEqual([
       'stem -1.0.0 3→2 3×3/2 1:2',
       'conv1 0.1.0 2→3 3×3/1 1:2',
       'conv2 0.1.0 3→2 3×3/1 1:2',
@@ -80,7 +86,8 @@ describe('the network of a subnet', () => {
       'conv2 1.2.0 1→4 3×3/1 1:4',
       'shortcut 1.2.0 4→4 1×1/2 1:4',
     ]);
-    expect(layers.at(-1)).toEqual({ role: 'classifier', stage: 2, group: 2, block: 0, in: 4, out: 5 });
+    expect(layersOf(network)).toEqual([...convNormsOf(network), network.classifier]);
+    expect(network.classifier).toEqual({ role: 'classifier', stage: 2, group: 2, block: 0, in: 4, out: 5 });
     expect(networkOf(space, subnet, 5).blocks.map(({ group }) => group)).toEqual([0, 0, 0]);
   });
 
@@ -117,21 +124,16 @@ describe('the layers of a supernet', () => {
     const shapes = parameterLayout(space, 2, 5)
       .filter(({ kind }) => kind === 'conv' || kind === 'linear')
       .map(({ name, shape }) => `${name.replace(/(\.conv|\.linear\.linear)\.weight$/, '')} ${shape.join('×')}`);
-    const block = (place: string, input: number, out: number): string[] => [
-      `blocks.${place}.conv1 4×${input}×3×3`,
-      `blocks.${place}.conv2 ${out}×4×3×3`,
-      `blocks.${place}.short_conv ${out}×${input}×1×1`,
-    ];
     expect(shapes).toEqual([
       'first_conv.conv 2×3×3×3',
-      ...block('0.0.0', 2, 2),
-      ...block('0.0.1', 2, 2),
-      ...block('0.1.0', 2, 4),
-      ...block('0.1.1', 4, 4),
-      ...block('1.0.0', 4, 2),
-      ...block('1.0.1', 2, 2),
-      ...block('1.1.0', 4, 4),
-      ...block('1.1.1', 4, 4),
+      ...blockShapes('0.0.0', 2, 2),
+      ...blockShapes('0.0.1', 2, 2),
+      ...blockShapes('0.1.0', 2, 4),
+      ...blockShapes('0.1.1', 4, 4),
+      ...blockShapes('1.0.0', 4, 2),
+      ...blockShapes('1.0.1', 2, 2),
+      ...blockShapes('1.1.0', 4, 4),
+      ...blockShapes('1.1.1', 4, 4),
       'classifier_groups.0 5×2',
       'classifier_groups.1 5×4',
     ]);
