@@ -183,7 +183,7 @@ test("what there is of the benchmark's table names its subnets' bands as the lis
   const entries = z.record(z.string(), z.object({ arch: z.string(), acc: z.number(), runs: z.array(z.number()) }));
   const listed = Object.values(entries.parse(JSON.parse(configText('ground-truth/fashion-bench.json'))));
   for (const [at, { arch, acc, runs: own }] of listed.entries()) {
-    expect(own).toHaveLength(3);
+    expect(own.length).toBeGreaterThanOrEqual(3);
     expect(acc).toBeCloseTo(mean(own), 9);
     const place = banded.indexOf(arch);
     if (place < 0) continue;
