@@ -18,7 +18,9 @@ const Factor = z.union([
 /** How much faster or slower one group of a stage learns. Stages count from 1, as in the method; `first` is the narrowest group. */
 export const GroupLrFactor = z.strictObject({
   stage: positive.meta({ description: 'Stage of the network, counted from 1.', unit: 'stage' }),
-  group: z.enum(['first', 'last']).meta({ description: 'The narrowest group of the stage, or the widest.' }),
+  group: z
+    .enum(['first', 'last'])
+    .meta({ description: 'The narrowest (or shallowest) group of the stage, or the widest (or deepest).' }),
   factor: Factor.meta({ description: 'What the learning rate of the group is multiplied by.', unit: 'factor' }),
 });
 export type GroupLrFactor = z.infer<typeof GroupLrFactor>;
