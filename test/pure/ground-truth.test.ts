@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { sha256Of } from '../../artifacts/files.ts';
-import { noiseCeiling, reliability } from '../../nas/evaluation/agreement.ts';
+import { groupsOf, noiseCeiling, reliability } from '../../nas/evaluation/agreement.ts';
 import {
   chosenBy,
   groundTruthTable,
@@ -176,18 +176,36 @@ test("the benchmark's table takes every subnet of its lists once, those of a ban
   });
 });
 
-test("what there is of the benchmark's table names its subnets' bands as the lists have them, a third of each band held out", async () => {
-  const truth = await readGroundTruth(space, source('configs/ground-truth/fashion-bench.json'));
-  const banded = configText('subnets/fashion-bench-bands.txt').trimEnd().split('\n');
-  const names = ['3000', '4500', '6700', '10000'].map((size) => `${size} parameters`);
+const Seeds = z.object({ seeds: z.array(z.int()) });
+
+test("the benchmark's table has every subnet of its pipeline with as many runs as seeds, a third of each band held out", async () => {
+  const { stages } = loadPipeline('pipelines/fashion-bench.yml');
+  const trained = stages.filter(({ matrix }) => matrix !== null);
+  const expected = trained.flatMap(({ id, matrix, with: given }) =>
+    matrix!.map((cell, at) => ({
+      arch: Cell.parse(cell).arch.code,
+      runs: Seeds.parse(given).seeds.length,
+      band: id === 'sizes' ? null : `${id.slice('band-'.length)} parameters`,
+      heldOut: (at + 1) % 3 === 0,
+    })),
+  );
   const entries = z.record(z.string(), z.object({ arch: z.string(), acc: z.number(), runs: z.array(z.number()) }));
   const listed = Object.values(entries.parse(JSON.parse(configText('ground-truth/fashion-bench.json'))));
-  for (const [at, { arch, acc, runs: own }] of listed.entries()) {
-    expect(own.length).toBeGreaterThanOrEqual(3);
-    expect(acc).toBeCloseTo(mean(own), 9);
-    const place = banded.indexOf(arch);
-    if (place < 0) continue;
-    expect(truth.bands[at]).toBe(names[Math.floor(place / 28)]);
-    expect(truth.heldOut[at]).toBe(((place % 28) + 1) % 3 === 0);
-  }
+  const truth = await readGroundTruth(space, source('configs/ground-truth/fashion-bench.json'));
+  const found = listed.map(({ arch, runs: own }, at) => ({
+    arch,
+    runs: own.length,
+    band: truth.bands[at],
+    heldOut: truth.heldOut[at],
+  }));
+  expect(found).toEqual(expected);
+  for (const { acc, runs: own } of listed) expect(acc).toBeCloseTo(mean(own), 9);
+});
+
+test('of what differs inside bands of the benchmark at least seven tenths are no noise, and nineteen twentieths over all sizes', async () => {
+  const { runs: all, bands } = await readGroundTruth(space, source('configs/ground-truth/fashion-bench.json'));
+  const shareOf = (places: readonly number[]): number => reliability(places.map((at) => all![at]!));
+  const sizes = [...bands.keys()].filter((at) => bands[at] === null);
+  expect(mean(groupsOf(bands).map(shareOf))).toBeGreaterThan(0.7);
+  expect(shareOf(sizes)).toBeGreaterThan(0.95);
 });
