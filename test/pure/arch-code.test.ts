@@ -67,6 +67,7 @@ describe('the arch code', () => {
     ['a channel 0 inside the depth', withDigit(9, '0'), 9, 'a channel code 1..7', "'0'"],
     ['a channel past the depth', withDigit(10, '4'), 10, "'0' past the depth 2", "'4'"],
     ['a letter', withDigit(20, 'x'), 20, 'a digit', "'x'"],
+    ['a sign that sorts before the digits', withDigit(20, '/'), 20, 'a digit', "'/'"],
     ['a digit that is not ASCII', withDigit(20, '３'), 20, 'a digit', "'３'"],
     ['one digit missing', good.slice(0, -1), 51, '52 digits', 'the end after 51'],
     ['one digit too many', `${good}0`, 52, 'the end after 52 digits', '53 digits'],
