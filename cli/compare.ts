@@ -11,7 +11,7 @@ import type { Json } from '../plan/json.ts';
 import { compareArms } from '../report/arms.ts';
 import type { ComparedArms } from '../report/arms.ts';
 import { compareRuns, stagesNamed } from '../report/compare.ts';
-import { compareStages } from '../report/compare-stages.ts';
+import { compareStages, stageTables } from '../report/compare-stages.ts';
 import type { ComparedStages } from '../report/compare-stages.ts';
 import type { ComparedRuns } from '../report/compare.ts';
 import { figureRows } from '../report/compare-supernets.ts';
@@ -53,8 +53,9 @@ async function compare(runs: string[], { by, over, heldOut, figures, html, json 
     throw new Failure('nas compare: --held-out: expected --over beside it, got none', 2);
   const root = resultsRoot();
   const compared = await compareRuns(root, runs, figures);
-  const arms = by === undefined ? null : await compareArms(await stagesOf(runs), by);
-  const stages = over === undefined ? null : await compareStages(await stagesOf(runs), over, heldOut ?? false);
+  const all = by === undefined && over === undefined ? [] : await stagesOf(runs);
+  const arms = by === undefined ? null : await compareArms(all, by);
+  const stages = over === undefined ? null : await compareStages(all, over, heldOut ?? false);
   if (html === undefined) {
     const parts = [
       ...(stages === null ? [] : [stagesText(stages)]),
@@ -95,32 +96,23 @@ export function armsText({ key, first, others }: ComparedArms): string {
 
 /** What each stage is worth over another: a table overall and one inside bands. */
 export function stagesText(compared: ComparedStages): string {
-  const { over, file, subnets, heldOut, baseline, ceiling, stages, leftOut } = compared;
-  const table = (place: string, of: 'overall' | 'inside', most: number | undefined): string[] => {
-    const rows = stages.flatMap(({ stage, supernets, [of]: worth }) =>
-      worth === null
-        ? []
-        : [
-            [
-              stage,
-              String(supernets),
-              figure(worth.tau),
-              worth.over === null ? '' : signedTau(worth.over),
-              signedTau(worth.overBaseline),
-            ],
-          ],
-    );
-    if (rows.length === 0) return [];
-    const titles = ['stage', 'supernets', `tau ${place}`, `over ${over}`, `over ${baseline[of]}`];
-    return [
-      ...columns([titles.map((title) => pc.dim(title)), ...rows]),
-      ...(most === undefined ? [] : [pc.dim(`a perfect ranking reaches ${most.toFixed(3)} on average`)]),
-      '',
-    ];
-  };
+  const { over, file, subnets, heldOut, leftOut } = compared;
+  const tables = stageTables(compared).flatMap(({ place, baseline, most, rows }) => [
+    ...columns([
+      ['stage', 'supernets', `tau ${place}`, `over ${over}`, `over ${baseline}`].map((title) => pc.dim(title)),
+      ...rows.map(({ stage, supernets, worth }) => [
+        stage,
+        String(supernets),
+        figure(worth.tau),
+        worth.over === null ? '' : signedTau(worth.over),
+        signedTau(worth.overBaseline),
+      ]),
+    ]),
+    ...(most === undefined ? [] : [pc.dim(`a perfect ranking reaches ${most.toFixed(3)} on average`)]),
+    '',
+  ]);
   return [
-    ...table('overall', 'overall', ceiling?.kendallTau),
-    ...table('inside bands', 'inside', ceiling?.inside?.kendallTau),
+    ...tables,
     pc.dim(
       `means over runs and seeds, on the ${subnets} subnets of ${file} ${heldOut ? 'that no epoch was chosen by' : 'that epochs may be chosen by'};`,
     ),

@@ -7,7 +7,8 @@ import type { ComparedArms } from '../report/arms.ts';
 import { figureRows } from '../report/compare-supernets.ts';
 import type { ComparedRuns } from '../report/compare.ts';
 import { duration } from '../report/format.ts';
-import type { ComparedStages, StageWorth } from '../report/compare-stages.ts';
+import { stageTables } from '../report/compare-stages.ts';
+import type { ComparedStages } from '../report/compare-stages.ts';
 
 /** The comparison as one file that needs nothing else. */
 export function comparePage(compared: ComparedRuns, more: More = {}): string {
@@ -153,40 +154,27 @@ function Arms({ arms: { key, first, others } }: { readonly arms: ComparedArms })
 }
 
 /** What each stage is worth over another, overall and inside bands. */
-function Stages({
-  stages: { over, file, subnets, heldOut, baseline, ceiling, stages, leftOut },
-}: {
-  readonly stages: ComparedStages;
-}) {
-  const rowsOf = (of: 'overall' | 'inside') =>
-    stages.flatMap(({ stage, supernets, [of]: worth }: StageWorth) =>
-      worth === null
-        ? []
-        : [
-            [
-              stage,
-              count(supernets),
-              withRange(worth.tau),
-              worth.over === null ? '' : signed(worth.over),
-              signed(worth.overBaseline),
-            ],
-          ],
-    );
-  const table = (label: string, of: 'overall' | 'inside', most: number | undefined) => (
-    <Table
-      label={most === undefined ? label : `${label}; a perfect ranking reaches ${figure(most)} on average`}
-      columns={[{ title: 'Stage' }, ...['Supernets', 'Tau', `Over ${over}`, `Over ${baseline[of]}`].map(numbers)]}
-      rows={rowsOf(of)}
-    />
-  );
+function Stages({ stages }: { readonly stages: ComparedStages }) {
+  const { over, file, subnets, heldOut, leftOut } = stages;
   return (
     <Section
       id="stages"
       title={`What each stage is worth over ${over}`}
       lead={`Means over runs and seeds, on the ${count(subnets)} subnets of ${file} ${heldOut ? 'that no epoch was chosen by' : 'that epochs may be chosen by'}. Intervals draw subnets, runs of the ground truth, and supernets.`}
     >
-      {table('Overall', 'overall', ceiling?.kendallTau)}
-      {baseline.inside === null ? null : table('Inside bands', 'inside', ceiling?.inside?.kendallTau)}
+      {stageTables(stages).map(({ place, baseline, most, rows }) => (
+        <Table
+          label={`${place === 'overall' ? 'Overall' : 'Inside bands'}${most === undefined ? '' : `; a perfect ranking reaches ${figure(most)} on average`}`}
+          columns={[{ title: 'Stage' }, ...['Supernets', 'Tau', `Over ${over}`, `Over ${baseline}`].map(numbers)]}
+          rows={rows.map(({ stage, supernets, worth }) => [
+            stage,
+            count(supernets),
+            withRange(worth.tau),
+            worth.over === null ? '' : signed(worth.over),
+            signed(worth.overBaseline),
+          ])}
+        />
+      ))}
       {leftOut.length === 0 ? null : (
         <p>
           Left out, for their run has no such {over} beside them: {leftOut.join(', ')}.

@@ -4,13 +4,12 @@ import { comparePairs, meanAgreement } from '../nas/evaluation/agreement.ts';
 import type { Comparison, Groups, Interval } from '../nas/evaluation/agreement.ts';
 import { kendallTau } from '../nas/evaluation/correlation.ts';
 import type { Values } from '../nas/evaluation/correlation.ts';
-import { chosenBy } from '../nas/evaluation/ground-truth.ts';
-import type { GroundTruth } from '../nas/evaluation/ground-truth.ts';
+import { chosenBy, heldOutOf } from '../nas/evaluation/ground-truth.ts';
 import { BadInput } from '../plan/endings.ts';
 import { parseActivityId } from '../plan/names.ts';
 import { chosenIn, GroundTruths, sameSubnets } from './chosen.ts';
 import type { ChosenSupernet } from './chosen.ts';
-import { bandsOf, baselineFigures, ceilingOf } from './figures.ts';
+import { bandsOf, baselineFigures, bestInside, ceilingOf, draws } from './figures.ts';
 import type { Ceiling, Scored } from './figures.ts';
 
 /** What each training stage is worth beside one of them: means over runs, and over the cells of a matrix, such as seeds. */
@@ -44,6 +43,33 @@ interface Worth {
   /** Supernet by supernet of the same run and cell; null for the stage itself. */
   readonly over: Comparison | null;
   readonly overBaseline: Comparison;
+}
+
+interface StageTable {
+  readonly place: 'overall' | 'inside bands';
+  readonly baseline: string;
+  /** The tau of a perfect ranking, on average; undefined where the noise of the ground truth is not known. */
+  readonly most: number | undefined;
+  readonly rows: readonly { readonly stage: string; readonly supernets: number; readonly worth: Worth }[];
+}
+
+/** What is shown of them: a table overall, and one inside bands where there are any. */
+export function stageTables({ baseline, ceiling, stages }: ComparedStages): StageTable[] {
+  const overall = stages.map(({ overall: worth, ...of }) => ({ ...of, worth }));
+  const inside = stages.flatMap(({ inside: worth, ...of }) => (worth === null ? [] : [{ ...of, worth }]));
+  return [
+    { place: 'overall', baseline: baseline.overall, most: ceiling?.kendallTau, rows: overall },
+    ...(baseline.inside === null
+      ? []
+      : [
+          {
+            place: 'inside bands',
+            baseline: baseline.inside,
+            most: ceiling?.inside?.kendallTau,
+            rows: inside,
+          } as const,
+        ]),
+  ];
 }
 
 /** A supernet, and the one of its run and cell that it is held against. */
@@ -84,7 +110,7 @@ export async function compareStages(
   const best = { overall: untrained[0]!, inside: groups && bestInside(untrained) };
   const worthOf = (rankings: readonly (readonly [own: Values, other: Values])[], isItself: boolean) => {
     const within = (of: Groups | null, baseline: Scored): Worth => {
-      const options = { seed: pairs[0]!.supernet.trained.seed, runs: truth.runs, ...(of && { groups: of }) };
+      const options = draws(truth, pairs[0]!.supernet.trained.seed, of);
       const own = rankings.map(([first]) => first);
       return {
         tau: meanAgreement(kendallTau, truth.accuracies, own, options),
@@ -114,18 +140,6 @@ export async function compareStages(
     }),
     leftOut,
   };
-}
-
-function heldOutOf({ heldOut }: GroundTruth): number[] {
-  return [...heldOut.keys()].filter((position) => heldOut[position]);
-}
-
-function bestInside(untrained: readonly Scored[]): Scored {
-  return untrained.toSorted((a, b) => insideTau(b) - insideTau(a))[0]!;
-}
-
-function insideTau({ figures }: Scored): number {
-  return figures.inside!.tau.estimate;
 }
 
 /** Every chosen supernet of a run that has the stage, beside that stage's: of the same cell where that stage has a matrix. */

@@ -69,7 +69,7 @@ export function bandsOf({ bands }: GroundTruth): Groups | null {
 }
 
 /** The options of every interval: which subnets, and how they are drawn. */
-function draws(truth: GroundTruth, seed: number, groups: Groups | null) {
+export function draws(truth: GroundTruth, seed: number, groups: Groups | null) {
   return { seed, runs: truth.runs, ...(groups && { groups }) };
 }
 
@@ -125,11 +125,16 @@ export function supernetFigures(
     ...rankFigures(truth, scores, seed, within),
     overBaseline: compareRankings(kendallTau, truth.accuracies, scores, best.scores, draws(truth, seed, within)),
   });
-  const insideTau = ({ figures }: Scored): number => figures.inside!.tau.estimate;
-  return {
-    ...placed(null, untrained[0]!),
-    inside: groups && placed(groups, untrained.toSorted((a, b) => insideTau(b) - insideTau(a))[0]!),
-  };
+  return { ...placed(null, untrained[0]!), inside: groups && placed(groups, bestInside(untrained)) };
+}
+
+/** The baseline that ranks best inside bands. */
+export function bestInside(untrained: readonly Scored[]): Scored {
+  return untrained.toSorted((a, b) => insideTau(b) - insideTau(a))[0]!;
+}
+
+function insideTau({ figures }: Scored): number {
+  return figures.inside!.tau.estimate;
 }
 
 /** A ranking's tau less that of another, on the same resamples, overall and as the mean over the bands. */

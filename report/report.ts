@@ -8,7 +8,7 @@ import type { Report, SupernetRow } from './text.ts';
 import { readResult } from '../artifacts/results.ts';
 import { ClassCount } from '../configs/dataset-schema.ts';
 import { SpaceConfig } from '../configs/space-schema.ts';
-import { readGroundTruth, truthAt } from '../nas/evaluation/ground-truth.ts';
+import { heldOutOf, readGroundTruth, truthAt } from '../nas/evaluation/ground-truth.ts';
 import type { GroundTruth } from '../nas/evaluation/ground-truth.ts';
 import { Ranking } from '../nas/evaluation/ranking.ts';
 import { ZeroCostRecord } from '../nas/evaluation/zero-cost/config.ts';
@@ -68,7 +68,7 @@ export async function reportOf(root: string, config: ReportConfig): Promise<Repo
 }
 
 function counted(truth: GroundTruth, { subnets, ground_truth: { file } }: ReportConfig): Counted {
-  const positions = [...truth.heldOut.keys()].filter((at) => subnets === 'all' || truth.heldOut[at]);
+  const positions = subnets === 'all' ? [...truth.heldOut.keys()] : heldOutOf(truth);
   if (positions.length < 2) {
     throw new BadInput(
       `${file}: expected subnets with held_out: true, got ${positions.length} of ${truth.heldOut.length}; leave with.subnets at all`,

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { ClassCount, DatasetConfig, partImages, PartName } from '../../configs/dataset-schema.ts';
 import { SpaceConfig } from '../../configs/space-schema.ts';
 import { mostGroups } from '../space/groups.ts';
+import type { Space } from '../space/space.ts';
 import { FEWEST_OBSERVATIONS } from './predictor/predictor.ts';
 import { FileReference, sha256 } from '../../artifacts/references.ts';
 
@@ -42,6 +43,12 @@ export const TestedSupernet = z.object({
   epoch: z.int().nonnegative().meta({ description: 'Which epoch it is of, counted from 0.', unit: 'epoch' }),
   groups: positive.meta({ description: 'K of that supernet.', unit: 'groups' }),
 });
+
+/** What is wrong with the K of a supernet; null where the space can have as many groups. */
+export function groupsProblem(space: Space, { groups }: { readonly groups: number }): string | null {
+  const { most, of } = mostGroups(space);
+  return groups > most ? `expected 1..${most} groups (the space has that many ${of}), got ${groups}` : null;
+}
 
 /** BN statistics of every tested subnet are the mean over these batches. The original calls their number post_bn_calibration_batch_num. */
 export const Calibration = z
@@ -129,10 +136,8 @@ export const EvaluateSubnetsConfig = z
       if (budget !== null && budget < parts) {
         wrong('parts', `expected at most as many parts as subnets that are evaluated (${budget}), got ${parts}`);
       }
-      const { most, of } = mostGroups(space);
-      if (supernet.groups > most) {
-        wrong('supernet', `expected 1..${most} groups (the space has that many ${of}), got ${supernet.groups}`);
-      }
+      const groups = groupsProblem(space, supernet);
+      if (groups !== null) wrong('supernet', groups);
       if (classes !== dataset.classes) {
         wrong('n_classes', `expected ${dataset.classes}, as the data set ${dataset.name} has, got ${classes}`);
       }

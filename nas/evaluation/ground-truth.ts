@@ -203,3 +203,8 @@ export function truthAt(truth: GroundTruth, positions: readonly number[]): Groun
 export function chosenBy({ heldOut }: GroundTruth): number[] {
   return [...heldOut.keys()].filter((position) => !heldOut[position]);
 }
+
+/** Positions of the subnets that nothing may be chosen by. */
+export function heldOutOf({ heldOut }: GroundTruth): number[] {
+  return [...heldOut.keys()].filter((position) => heldOut[position]);
+}

@@ -57,12 +57,18 @@ const truth = (root: string): { file: string; sha256: string } => {
 
 type Trained = readonly [run: string, stage: string, scores: readonly number[]];
 
-async function compared(trained: readonly Trained[], over: string, heldOut: boolean): Promise<ComparedStages> {
+/** A results root with these stages. */
+async function resultsOf(trained: readonly Trained[]): Promise<string> {
   const root = temporaryFolder();
   const config = { space, n_classes: 10, ground_truth: truth(root), seed: 0 };
   for (const [run, stage, own] of trained) {
     await trainedStage(root, `${run}/${stage}`, { scores: own, tau: 0, config, stage });
   }
+  return root;
+}
+
+async function compared(trained: readonly Trained[], over: string, heldOut: boolean): Promise<ComparedStages> {
+  const root = await resultsOf(trained);
   return await compareStages(await stagesIn(root, trained), over, heldOut);
 }
 
@@ -140,13 +146,9 @@ test('the terminal and the page tell the same, and what cannot be compared is re
     ['run', 'one-shot', scores(3)],
     ['run', 'silu', scores(1)],
   ];
-  const stages = await compared(trained, 'one-shot', false);
+  const root = await resultsOf(trained);
+  const stages = await compareStages(await stagesIn(root, trained), 'one-shot', false);
   const words = stripVTControlCharacters(stagesText(stages));
-  const root = temporaryFolder();
-  const config = { space, n_classes: 10, ground_truth: truth(root), seed: 0 };
-  for (const [run, stage, own] of trained) {
-    await trainedStage(root, `${run}/${stage}`, { scores: own, tau: 0, config, stage });
-  }
   const page = comparePage(await compareRuns(root, ['run', 'run']), { stages });
   const { over } = stages.stages.find(({ stage }) => stage === 'silu')!.inside!;
   const [estimate, low, high] = [over!.estimate, over!.low, over!.high].map((value) => value.toFixed(3));
@@ -158,7 +160,8 @@ test('the terminal and the page tell the same, and what cannot be compared is re
   await expect(compared(trained, 'mish', false)).rejects.toThrow(
     '--over: expected a stage that trains, one of one-shot, silu, got mish',
   );
-  const other = { file: `${root}/other.json`, sha256: sha256Of('{}') };
-  await trainedStage(root, 'run/other', { scores: scores(1), tau: 0, config: { ...config, ground_truth: other } });
+  const ground_truth = { file: `${root}/other.json`, sha256: sha256Of('{}') };
+  const config = { space, n_classes: 10, ground_truth, seed: 0 };
+  await trainedStage(root, 'run/other', { scores: scores(1), tau: 0, config });
   await expect(compareStages(await catalogue(root, 'run'), 'one-shot', false)).rejects.toThrow('got several');
 });

@@ -1,9 +1,8 @@
 import { z } from 'zod';
-import { Calibration, Precision, TestedSupernet, Threads } from '../config.ts';
+import { Calibration, groupsProblem, Precision, TestedSupernet, Threads } from '../config.ts';
 import { ClassCount, DatasetConfig } from '../../../configs/dataset-schema.ts';
 import { SpaceConfig } from '../../../configs/space-schema.ts';
 import { macs, parameterCount } from '../../space/cost.ts';
-import { mostGroups } from '../../space/groups.ts';
 import { minArchitecture } from '../../space/sampling.ts';
 import { subnetOf } from '../../space/space.ts';
 
@@ -57,10 +56,8 @@ export const SearchSubnetsConfig = z
       wrong(['n_classes'], `expected ${dataset.classes}, as the data set ${dataset.name} has, got ${classes}`);
     }
     if (population > budget) wrong(['population'], `expected at most the budget (${budget}), got ${population}`);
-    const { most, of } = mostGroups(space);
-    if (supernet.groups > most) {
-      wrong(['supernet'], `expected 1..${most} groups (the space has that many ${of}), got ${supernet.groups}`);
-    }
+    const groups = groupsProblem(space, supernet);
+    if (groups !== null) wrong(['supernet'], groups);
     const least = subnetOf(space, minArchitecture(space));
     const costs = {
       macs: macs(space, least, space.resolutions.at(-1)!, classes),
