@@ -1,5 +1,6 @@
 import path from 'node:path';
 import pc from 'picocolors';
+import { Option } from 'commander';
 import type { Command } from 'commander';
 import { atomicWrite } from '../artifacts/files.ts';
 import { resultsRoot } from '../artifacts/paths.ts';
@@ -7,6 +8,7 @@ import { Failure } from './failure.ts';
 import { jsonOption, output } from './options.ts';
 import { columns } from './view/format.ts';
 import type { Interval } from '../nas/evaluation/agreement.ts';
+import { ScoreName } from '../nas/evaluation/epoch-scores.ts';
 import type { Json } from '../plan/json.ts';
 import { compareArms } from '../report/arms.ts';
 import type { ComparedArms } from '../report/arms.ts';
@@ -22,6 +24,8 @@ interface Options {
   readonly by?: string;
   readonly over?: string;
   readonly heldOut?: true;
+  readonly score?: ScoreName;
+  readonly sizes?: true;
   readonly figures?: true;
   readonly html?: string;
   readonly json?: true;
@@ -36,26 +40,39 @@ export function define(command: Command): void {
       'what each stage reaches over this one of its run: means over runs and seeds, inside bands too',
     )
     .option('--held-out', 'with --over: by the subnets of the ground truth that no epoch was chosen by')
+    .addOption(
+      new Option('--score <name>', 'with --over: rank by this score, not by the one each stage names').choices(
+        ScoreName.options,
+      ),
+    )
+    .option('--sizes', 'with --over: rank by the score mixed with sizes, whatever each stage says')
     .option('--figures', 'with Spearman, Pearson and regret of each supernet, and what sizes alone reach')
     .option('--html <file>', 'write it as a page, one file')
     .addOption(jsonOption())
     .action(compare);
 }
 
-async function compare(runs: string[], { by, over, heldOut, figures, html, json }: Options): Promise<void> {
+async function compare(
+  runs: string[],
+  { by, over, heldOut, score, sizes, figures, html, json }: Options,
+): Promise<void> {
   if (runs.length < 2 && by === undefined && over === undefined) {
     throw new Failure(
       `nas compare: expected two runs or more, --by or --over, got ${runs.length}; \`nas list\` shows them`,
       2,
     );
   }
-  if (heldOut && over === undefined)
-    throw new Failure('nas compare: --held-out: expected --over beside it, got none', 2);
+  const [alone] = Object.entries({ '--held-out': heldOut, '--score': score, '--sizes': sizes }).flatMap(
+    ([option, value]) => (value === undefined ? [] : [option]),
+  );
+  if (alone !== undefined && over === undefined)
+    throw new Failure(`nas compare: ${alone}: expected --over beside it, got none`, 2);
   const root = resultsRoot();
   const compared = await compareRuns(root, runs, figures);
   const all = by === undefined && over === undefined ? [] : await stagesOf(runs);
   const arms = by === undefined ? null : await compareArms(all, by);
-  const stages = over === undefined ? null : await compareStages(all, over, heldOut ?? false);
+  const scoring = score === undefined && sizes === undefined ? null : { score, sizes };
+  const stages = over === undefined ? null : await compareStages(all, over, heldOut ?? false, scoring);
   if (html === undefined) {
     const parts = [
       ...(stages === null ? [] : [stagesText(stages)]),

@@ -6,7 +6,7 @@ import type { EpochRecord, Manifest } from '../artifacts/manifest.ts';
 import { FileReference } from '../artifacts/references.ts';
 import { openStore } from '../artifacts/results.ts';
 import { SpaceConfig } from '../configs/space-schema.ts';
-import { readGroundTruth } from '../nas/evaluation/ground-truth.ts';
+import { counted, readGroundTruth } from '../nas/evaluation/ground-truth.ts';
 import type { GroundTruth } from '../nas/evaluation/ground-truth.ts';
 import { mergedRankings, readRanking } from '../nas/evaluation/read-ranking.ts';
 import type { RankingOfRun } from '../nas/evaluation/read-ranking.ts';
@@ -128,7 +128,8 @@ async function truthsOf(stages: readonly CataloguedStage[]): Promise<Map<string,
 async function truthOf({ space, n_classes: classes, ground_truth: source }: z.infer<typeof Measured>) {
   try {
     const truth = await readGroundTruth(space, source);
-    const baselines = baselineFigures(space, truth, classes).map(({ figures }) => figures);
+    const all = counted(truth, [...truth.subnets.keys()]);
+    const baselines = baselineFigures(space, all, classes).map(({ figures }) => figures);
     return { file: source.file, truth, baselines, ceiling: ceilingOf(truth) };
   } catch (error) {
     if (error instanceof BadInput) return null;

@@ -2,11 +2,10 @@ import { z } from 'zod';
 import { supernetFigures } from './figures.ts';
 import type { Scored, SupernetFigures } from './figures.ts';
 import { supernetScores } from './supernet-scores.ts';
-import type { Counted } from './supernet-scores.ts';
 import { SelectedSupernet } from '../artifacts/references.ts';
-import { withSizes } from '../nas/evaluation/baselines.ts';
 import { standardised } from '../nas/evaluation/correlation.ts';
-import { ScoreName } from '../nas/evaluation/epoch-scores.ts';
+import { assertFits, rankedBy, ScoreName } from '../nas/evaluation/epoch-scores.ts';
+import type { Counted } from '../nas/evaluation/ground-truth.ts';
 import type { Space } from '../nas/space/space.ts';
 
 // Rankings by the mean of several: of the last epochs of a supernet, of supernets that differ in their seed, with sizes or without.
@@ -24,7 +23,7 @@ export const Average = z.strictObject({
   }),
   sizes: z.boolean().default(false).meta({
     description:
-      'Whether log parameters, log MACs and depth count too, with weights fitted on other bands, or on nine of ten subnets.',
+      'Whether log parameters, log MACs and depth count too: with weights fitted on the subnets that are not held out, and never on the tenth that is scored.',
   }),
 });
 type Average = z.infer<typeof Average>;
@@ -55,7 +54,9 @@ export async function averageRow(
     supernets.map(async (supernet) => (await supernetScores(root, supernet, these, { epochs, score })).byEpoch),
   );
   const mean = meanOf(each.flat());
-  const scores = sizes ? withSizes(space, these.truth, classes, mean) : mean;
+  assertFits(name, these.whole, { sizes });
+  const all = rankedBy({ space, classes, truth: these.whole }, mean, { sizes });
+  const scores = these.positions.map((position) => all[position]!);
   return {
     name,
     supernets: supernets.length,

@@ -3,6 +3,7 @@ import { runOf } from '../artifacts/catalogue.ts';
 import { comparePairs, meanAgreement } from '../nas/evaluation/agreement.ts';
 import type { Comparison, Groups, Interval } from '../nas/evaluation/agreement.ts';
 import { kendallTau } from '../nas/evaluation/correlation.ts';
+import type { Scoring } from '../nas/evaluation/epoch-scores.ts';
 import type { Values } from '../nas/evaluation/correlation.ts';
 import { chosenBy, heldOutOf } from '../nas/evaluation/ground-truth.ts';
 import { BadInput } from '../plan/endings.ts';
@@ -82,18 +83,21 @@ interface Beside {
 /**
  * @param over the id of a stage that trains, in every run that counts
  * @param heldOut whether the subnets count that no epoch was chosen by
+ * @param scoring what all are ranked by, where it is not what each stage says
  * @throws BadInput where no run has such a stage, or supernets were measured against different subnets
  */
 export async function compareStages(
   stages: readonly CataloguedStage[],
   over: string,
   heldOut: boolean,
+  scoring: Scoring | null = null,
 ): Promise<ComparedStages> {
   const { pairs, leftOut } = besides(stages, over);
   const same = await sameSubnets(
     pairs.flatMap(({ supernet, other }) => [supernet, other]),
     new GroundTruths(),
     heldOut ? heldOutOf : chosenBy,
+    scoring,
   );
   if (same === null) {
     throw new BadInput(
@@ -105,7 +109,7 @@ export async function compareStages(
     throw new BadInput(`--held-out: expected subnets with held_out: true, got ${truth.subnets.length}; leave it out`);
   }
   const { space, n_classes: classes, ground_truth: source } = pairs[0]!.supernet.trained;
-  const untrained = baselineFigures(space, truth, classes);
+  const untrained = baselineFigures(space, same, classes);
   const groups = bandsOf(truth);
   const best = { overall: untrained[0]!, inside: groups && bestInside(untrained) };
   const worthOf = (rankings: readonly (readonly [own: Values, other: Values])[], isItself: boolean) => {

@@ -84,7 +84,7 @@ async function figuresOf(
   const same = await sameSubnets([one], truths);
   if (same === null) return null;
   const { file, sha256 } = source;
-  const untrained = known.get(sha256) ?? { file, scored: baselineFigures(space, same.truth, classes) };
+  const untrained = known.get(sha256) ?? { file, scored: baselineFigures(space, same, classes) };
   known.set(sha256, untrained);
   return supernetFigures(same.truth, same.scores[0]!, untrained.scored, seed);
 }

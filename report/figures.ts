@@ -6,12 +6,14 @@ import {
   reliability,
 } from '../nas/evaluation/agreement.ts';
 import type { Comparison, Groups, Interval } from '../nas/evaluation/agreement.ts';
-import { baselines, MIX, mixedSizes } from '../nas/evaluation/baselines.ts';
+import { baselines } from '../nas/evaluation/baselines.ts';
 import { kendallTau, pearson, spearman } from '../nas/evaluation/correlation.ts';
 import type { Statistic, Values } from '../nas/evaluation/correlation.ts';
-import type { GroundTruth } from '../nas/evaluation/ground-truth.ts';
+import type { Counted, GroundTruth } from '../nas/evaluation/ground-truth.ts';
 import { parsePredictor } from '../nas/evaluation/predictor/predicted-ranking.ts';
+import { chosenBy } from '../nas/evaluation/ground-truth.ts';
 import { topRegret } from '../nas/evaluation/regret.ts';
+import { FEWEST_TO_FIT, mixedByBand, mixes, withSizes } from '../nas/evaluation/size-mix.ts';
 import type { Space } from '../nas/space/space.ts';
 
 // The figures of a report: pure functions of the ground truth, of what a supernet made of it, and of what a predictor left.
@@ -93,15 +95,20 @@ function rankFigures(truth: GroundTruth, scores: Values, seed: number, groups: G
  */
 export function baselineFigures(
   space: Space,
-  truth: GroundTruth,
+  { whole, positions, truth }: Counted,
   classes: number,
   zeroCost: Readonly<Record<string, Values>> = {},
 ): Scored[] {
   const resolution = space.resolutions.at(-1)!;
   const groups = bandsOf(truth);
   const sizes = baselines(space, truth.subnets, { classes, resolution });
-  const mixed = groups && mixedSizes(sizes, truth.accuracies, truth.bands);
-  return [...Object.entries(sizes), ...(mixed ? [[MIX, mixed] as const] : []), ...Object.entries(zeroCost)]
+  const byBand = mixedByBand({ space, classes, truth });
+  const fitted = chosenBy(whole).length < FEWEST_TO_FIT ? null : withSizes({ space, classes, truth: whole }, null);
+  const mixed = {
+    ...(byBand && { [mixes.bands]: byBand }),
+    ...(fitted && { [mixes.subnets]: positions.map((position) => fitted[position]!) }),
+  };
+  return Object.entries<Values>({ ...sizes, ...mixed, ...zeroCost })
     .map(([name, scores]) => {
       const inside = groups && rankFigures(truth, scores, SEED, groups);
       return { figures: { name, ...rankFigures(truth, scores, SEED, null), inside }, scores };

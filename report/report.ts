@@ -3,13 +3,13 @@ import { Average, averageRow } from './averages.ts';
 import { baselineFigures, ceilingOf, predictionOf, supernetFigures } from './figures.ts';
 import type { Scored } from './figures.ts';
 import { supernetScores } from './supernet-scores.ts';
-import type { Counted } from './supernet-scores.ts';
 import type { Report, SupernetRow } from './text.ts';
 import { readResult } from '../artifacts/results.ts';
 import { ClassCount } from '../configs/dataset-schema.ts';
 import { SpaceConfig } from '../configs/space-schema.ts';
-import { heldOutOf, readGroundTruth, truthAt } from '../nas/evaluation/ground-truth.ts';
-import type { GroundTruth } from '../nas/evaluation/ground-truth.ts';
+import { rankedBy } from '../nas/evaluation/epoch-scores.ts';
+import { counted, heldOutOf, readGroundTruth } from '../nas/evaluation/ground-truth.ts';
+import type { Counted, GroundTruth } from '../nas/evaluation/ground-truth.ts';
 import { Ranking } from '../nas/evaluation/ranking.ts';
 import { ZeroCostRecord } from '../nas/evaluation/zero-cost/config.ts';
 import { BadInput } from '../plan/endings.ts';
@@ -49,15 +49,15 @@ export type ReportConfig = z.infer<typeof ReportConfig>;
 /** What a report says, from the manifests of the stages that trained its supernets. */
 export async function reportOf(root: string, config: ReportConfig): Promise<Report> {
   const { space, n_classes: classes, ground_truth: source, ranking } = config;
-  const these = counted(await readGroundTruth(space, source), config);
+  const these = countedIn(await readGroundTruth(space, source), config);
   const { truth } = these;
-  const ordered = baselineFigures(space, truth, classes, await zeroCostOf(root, config, these));
+  const ordered = baselineFigures(space, these, classes, await zeroCostOf(root, config, these));
   const supernets = config.supernets.flat().filter((supernet) => supernet !== null);
   return {
     groundTruth: { ...source, subnets: truth.subnets.length, heldOut: config.subnets === 'held_out' },
     ceiling: ceilingOf(truth),
     baselines: ordered.map(({ figures }) => figures),
-    supernets: await Promise.all(supernets.map((supernet) => rowOf(root, supernet, these, ordered))),
+    supernets: await Promise.all(supernets.map((supernet) => rowOf(root, supernet, these, ordered, config))),
     averages: await Promise.all(
       Object.entries(config.averages ?? {}).map(([name, of]) =>
         averageRow(root, { name, of, space, classes }, these, ordered),
@@ -67,14 +67,14 @@ export async function reportOf(root: string, config: ReportConfig): Promise<Repo
   };
 }
 
-function counted(truth: GroundTruth, { subnets, ground_truth: { file } }: ReportConfig): Counted {
+function countedIn(truth: GroundTruth, { subnets, ground_truth: { file } }: ReportConfig): Counted {
   const positions = subnets === 'all' ? [...truth.heldOut.keys()] : heldOutOf(truth);
   if (positions.length < 2) {
     throw new BadInput(
       `${file}: expected subnets with held_out: true, got ${positions.length} of ${truth.heldOut.length}; leave with.subnets at all`,
     );
   }
-  return { truth: truthAt(truth, positions), positions, listed: truth.subnets.length };
+  return counted(truth, positions);
 }
 
 /** @throws BadInput where another ground truth was scored */
@@ -108,8 +108,11 @@ async function rowOf(
   supernet: SelectedSupernet,
   these: Counted,
   untrained: readonly Scored[],
+  { space, n_classes: classes }: ReportConfig,
 ): Promise<SupernetRow> {
-  const { stage, seed, byEpoch } = await supernetScores(root, supernet, these);
+  const { stage, seed, scoring, byEpoch } = await supernetScores(root, supernet, these);
+  const all = rankedBy({ space, classes, truth: these.whole }, byEpoch[0]!, scoring);
+  const scores = these.positions.map((position) => all[position]!);
   const { file, sha256, groups, epoch } = supernet;
-  return { stage, groups, epoch, file, sha256, ...supernetFigures(these.truth, byEpoch[0]!, untrained, seed) };
+  return { stage, groups, epoch, file, sha256, ...supernetFigures(these.truth, scores, untrained, seed) };
 }

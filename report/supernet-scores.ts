@@ -2,24 +2,19 @@ import path from 'node:path';
 import { z } from 'zod';
 import type { SelectedSupernet } from '../artifacts/references.ts';
 import { readManifest } from '../artifacts/results.ts';
-import { ScoreName, scoresOf } from '../nas/evaluation/epoch-scores.ts';
-import type { GroundTruth } from '../nas/evaluation/ground-truth.ts';
+import { Scoring, scoresOf } from '../nas/evaluation/epoch-scores.ts';
+import type { ScoreName } from '../nas/evaluation/epoch-scores.ts';
+import type { Counted } from '../nas/evaluation/ground-truth.ts';
 import { BadInput } from '../plan/endings.ts';
-
-/** The subnets of a ground truth that count, and which those are. */
-export interface Counted {
-  readonly truth: GroundTruth;
-  readonly positions: readonly number[];
-  /** How many the file has in all. */
-  readonly listed: number;
-}
 
 interface SupernetScores {
   /** Its folder below the run's. */
   readonly stage: string;
   /** Of its training. */
   readonly seed: number;
-  /** Of the subnets that count, by epoch, the last one first: higher is better. */
+  /** What its epochs were ranked by. */
+  readonly scoring: Scoring;
+  /** Of every subnet of the ground truth, by epoch, the last one first: higher is better. */
   readonly byEpoch: readonly (readonly number[])[];
 }
 
@@ -32,26 +27,26 @@ interface SupernetScores {
 export async function supernetScores(
   root: string,
   { file, epoch: chosen }: SelectedSupernet,
-  { positions, listed }: Counted,
+  { whole }: Pick<Counted, 'whole'>,
   { epochs = 1, score }: { readonly epochs?: number; readonly score?: ScoreName | undefined } = {},
 ): Promise<SupernetScores> {
   const directory = path.posix.dirname(file);
   const manifest = await readManifest(root, directory);
   const records = (manifest?.epochs ?? []).filter(({ epoch }) => epoch <= chosen).slice(-epochs);
   const last = records.at(-1);
-  // Held out or not, every subnet of the file has its score.
+  const listed = whole.subnets.length;
   if (last?.epoch !== chosen || last.groundTruth.length !== listed) {
     throw new BadInput(
       `${directory}: expected epoch ${chosen} with ${listed} accuracies in its manifest, got ${last?.groundTruth.length ?? 'none'}; train it on this ground truth`,
     );
   }
-  const own = z.object({ seed: z.number(), score: ScoreName.optional() }).parse(manifest?.config);
+  const { seed, ...scoring } = Scoring.extend({ seed: z.number() }).parse(manifest?.config);
   const byEpoch = records.toReversed().map((record) => {
-    const scores = scoresOf(record, score ?? own.score);
-    if (scores !== null) return positions.map((position) => scores[position]!);
+    const scores = scoresOf(record, score ?? scoring.score);
+    if (scores !== null) return scores;
     throw new BadInput(
       `${directory}: expected the cross-entropies of epoch ${record.epoch} in its manifest, got none; train it again`,
     );
   });
-  return { stage: directory.split('/').slice(1).join('/'), seed: own.seed, byEpoch };
+  return { stage: directory.split('/').slice(1).join('/'), seed, scoring, byEpoch };
 }

@@ -199,6 +199,19 @@ export function truthAt(truth: GroundTruth, positions: readonly number[]): Groun
   };
 }
 
+/** Some subnets of a ground truth, for whoever needs the others too. */
+export interface Counted {
+  readonly whole: GroundTruth;
+  /** In the whole one. */
+  readonly positions: readonly number[];
+  /** Those alone. */
+  readonly truth: GroundTruth;
+}
+
+export function counted(whole: GroundTruth, positions: readonly number[]): Counted {
+  return { whole, positions, truth: truthAt(whole, positions) };
+}
+
 /** Positions of the subnets by which something may be chosen. */
 export function chosenBy({ heldOut }: GroundTruth): number[] {
   return [...heldOut.keys()].filter((position) => !heldOut[position]);

@@ -136,7 +136,16 @@ export const TrainSupernetConfig = z
       description:
         'What subnets are ranked by after each epoch: the share of images that is right (where absent), or the mean log-likelihood of the labels.',
     }),
-    selection: Images.meta({ description: 'What tau is measured on after each epoch.' }),
+    sizes: z.boolean().optional().meta({
+      description:
+        'Whether log parameters, log MACs and depth count too: with weights fitted to the ground truth, without what is held out, and never on the tenth that is scored.',
+    }),
+    selection: Images.extend({
+      last_epochs: positive.optional().meta({
+        description: 'How many of the last epochs are tested, and can be chosen; where absent: all.',
+        unit: 'epochs',
+      }),
+    }).meta({ description: 'What tau is measured on after each epoch.' }),
     ground_truth: FileReference.meta({
       description:
         'Accuracies of subnets that were trained alone, `{"arch1": {"arch": …, "acc": …}, …}`: the path of a file of the project, or `${{ stages.<id>.table }}`.',
@@ -155,6 +164,10 @@ export const TrainSupernetConfig = z
       context.addIssue({ code: 'custom', path, message });
     checkImages(config, 'training', wrong);
     const { groups, inherit, space, group_lr_blocks: blocks, sample_way: way, sample_candidates: candidates } = config;
+    const { last_epochs: last = 1 } = config.selection;
+    if (last > config.epochs) {
+      wrong(['selection', 'last_epochs'], `expected at most the ${config.epochs} of epochs, got ${last}`);
+    }
     const isChosen = way === 'large' || way === 'small';
     if (isChosen !== (candidates !== undefined)) {
       const expected = isChosen ? 'a number of nets to choose from' : 'none where nothing is chosen';

@@ -2,7 +2,8 @@ import type { Dataset } from '../data/dataset.ts';
 import { bootstrapInterval } from '../evaluation/agreement.ts';
 import { baselines } from '../evaluation/baselines.ts';
 import { kendallTau } from '../evaluation/correlation.ts';
-import { scoresOf } from '../evaluation/epoch-scores.ts';
+import type { Values } from '../evaluation/correlation.ts';
+import { rankedBy, scoresOf } from '../evaluation/epoch-scores.ts';
 import type { TestWatch } from '../evaluation/evaluate.ts';
 import { chosenBy, truthAt } from '../evaluation/ground-truth.ts';
 import type { GroundTruth } from '../evaluation/ground-truth.ts';
@@ -55,7 +56,8 @@ export async function testEpoch(
   const groundTruth = others.map(({ top1 }) => top1);
   const groundTruthLosses = scores.slice(ends.length).map(finiteLoss);
   const crossEntropy = { min: scores[0]!.crossEntropy, max: scores[1]!.crossEntropy };
-  const ranked = scoresOf({ groundTruth, groundTruthLosses }, config.score)!;
+  const scored = scoresOf({ groundTruth, groundTruthLosses }, config.score)!;
+  const ranked = rankedBy({ space, classes: config.n_classes, truth }, scored, config);
   return {
     min: min!,
     max: max!,
@@ -85,7 +87,7 @@ interface Agreement {
  * How well scores of the ground truth's subnets agree with their accuracies: Kendall's tau-b, of those that are not held
  * out, for the epoch is chosen by it. A pure function.
  */
-function agreement(truth: GroundTruth, scores: readonly number[], seed: number): Agreement {
+function agreement(truth: GroundTruth, scores: Values, seed: number): Agreement {
   const positions = chosenBy(truth);
   const own = positions.map((position) => scores[position]!);
   const { estimate, low, high } = bootstrapInterval(kendallTau, truthAt(truth, positions).accuracies, own, { seed });

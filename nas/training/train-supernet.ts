@@ -1,6 +1,7 @@
 import { choicesOf } from '../../artifacts/reuse.ts';
 import type { HeldStage } from '../../artifacts/stage.ts';
 import { openDataset } from '../data/open.ts';
+import { assertFits } from '../evaluation/epoch-scores.ts';
 import { readGroundTruth } from '../evaluation/ground-truth.ts';
 import { parseInput } from '../process/harness.ts';
 import type { Outputs, ProcessLine } from '../process/harness.ts';
@@ -13,7 +14,7 @@ import { computingWith } from '../supernet/tensorflow.ts';
 import { loadSupernet } from '../supernet/weights.ts';
 import { restoreCheckpoint } from './checkpoint.ts';
 import { TrainSupernetConfig } from './config.ts';
-import { commitEpoch } from './epoch-files.ts';
+import { commitEpoch, commitMetrics } from './epoch-files.ts';
 import { rankLossOf } from './rank-loss.ts';
 import { sandwich } from './sandwich.ts';
 import { lrFactor, Sgd } from './sgd.ts';
@@ -24,8 +25,9 @@ import type { Training } from './train-epoch.ts';
 
 /**
  * `train-supernet`: the one-shot supernet, or a few-shot one that inherits (method, sections 2 and 3). Each epoch is
- * trained, tested, saved under its tau and committed. A stage that was interrupted goes on at its last checkpoint, to
- * the same bits. There are no outputs: an epoch is chosen by whoever started it.
+ * trained, tested, saved under its tau and committed; one before `selection.last_epochs` leaves its metrics alone. A
+ * stage that was interrupted goes on at its last checkpoint, to the same bits. There are no outputs: an epoch is chosen
+ * by whoever started it.
  */
 export async function trainSupernet(
   job: Job,
@@ -38,12 +40,14 @@ export async function trainSupernet(
   const { seed, epochs } = config;
   line.send({ type: 'progress', phase: 'loading', epoch: 0, epochs, step: 0, steps: 0 });
   const truth = await readGroundTruth(config.space, config.ground_truth);
+  assertFits(config.ground_truth.file, truth, config);
   const dataset = await openDataset(config.dataset);
   const net = await startOf(config, job.results);
   const sgd = new Sgd(net.parameters, config, (parameter) => lrFactor(config, parameter));
   await stage.computesWith(computingWith(job.threads));
   // All is trained again where every supernet was deleted: the checkpoints could bring the last one back alone.
-  const isTrained = stage.manifest.epochs.length === epochs;
+  const testedEpochs = config.selection.last_epochs ?? epochs;
+  const isTrained = stage.manifest.epochs.length === testedEpochs;
   if (isTrained && (await choicesOf(stage.store, stage.manifest)).length === 0) {
     await stage.change((found) => ({ ...found, epochs: [], checkpoints: [] }));
   }
@@ -79,6 +83,12 @@ export async function trainSupernet(
     if (epoch === resumed?.at.epoch && isCommitted) continue;
 
     const { sums, pace, rate, report } = trained;
+    const { loss } = sums;
+    const ofTraining = { train: sums.accuracies, lr: rate };
+    if (epoch < epochs - testedEpochs) {
+      if (ranks.rank === 0) await commitMetrics(stage, { epoch, loss, ...ofTraining });
+      continue;
+    }
     const watch = { report, stopRequested: () => line.stopRequested() };
     const tested = await testEpoch(config, dataset, net, truth, watch, ranks);
     if (tested === 'stopped') return 'stopped';
@@ -86,11 +96,9 @@ export async function trainSupernet(
     const { crossEntropy, ...figures } = tested;
     const { tau } = figures;
     lastTau = tau;
-    const { loss } = sums;
     if (ranks.rank > 0) continue;
     await commitEpoch(stage, net, { epoch, loss, ...figures }, config.keep.min_tau, {
-      train: sums.accuracies,
-      lr: rate,
+      ...ofTraining,
       crossEntropy,
       calibration: { ...config.calibration, sha256: dataset.part(config.calibration.part).sha256 },
       baselines: baselineTaus(truth, config),

@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import type { EpochRecord } from '../../artifacts/manifest.ts';
 import { sha256Of } from '../../artifacts/files.ts';
-import { withSizes } from '../../nas/evaluation/baselines.ts';
 import { readGroundTruth } from '../../nas/evaluation/ground-truth.ts';
+import { withSizes } from '../../nas/evaluation/size-mix.ts';
 import { randomOf } from '../../nas/space/random.ts';
 import { meanOf } from '../../report/averages.ts';
 import { reportOf } from '../../report/report.ts';
 import { finishedStage } from '../support/finished-stage.ts';
-import { plainMean, plainTau } from '../support/plain-statistics.ts';
+import { inUnits, plainTau } from '../support/plain-statistics.ts';
 import { committedSpace, configText } from '../support/spaces.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -16,7 +16,6 @@ const FILE = 'configs/ground-truth/fashion.json';
 const source = { file: FILE, sha256: sha256Of(configText(FILE.slice('configs/'.length))) };
 const truth = await readGroundTruth(space, source);
 const random = randomOf(1, 'averages');
-const count = truth.subnets.length;
 /** Scores of so many epochs, the truth in noise. */
 const noisy = (): number[] => Array.from(truth.accuracies, (value) => value / 100 + 0.03 * random.normal());
 const epochs: EpochRecord[] = [0, 1, 2].map((epoch) => {
@@ -49,10 +48,6 @@ async function reportWith(average: { epochs: number; score?: 'cross_entropy'; si
 }
 
 const tauOf = (scores: readonly number[]): number => plainTau(Array.from(truth.accuracies), scores);
-const spread = (values: readonly number[]): number =>
-  Math.sqrt(plainMean(values.map((value) => (value - plainMean(values)) ** 2)));
-const inUnits = (values: readonly number[]): number[] =>
-  values.map((value) => (value - plainMean(values)) / spread(values));
 
 describe('a report ranks by the mean', () => {
   test('of the last epochs up to the chosen one, each in units of its own spread', async () => {
@@ -72,20 +67,9 @@ describe('a report ranks by the mean', () => {
     );
   });
 
-  test('mixed with sizes, by weights that no subnet had a part in by which it is scored', async () => {
-    const scores = noisy();
-    const mixed = withSizes(space, truth, 10, scores);
-    expect(mixed).toHaveLength(count);
-    // Where the score is the truth itself the fit finds it, whatever else it may use.
-    const exact = withSizes(space, truth, 10, truth.accuracies);
-    for (const [at, value] of truth.accuracies.entries()) expect(exact[at]).toBeCloseTo(value, 6);
-    // Another accuracy of the first subnet changes the others' scores, but not those of its own tenth.
-    const accuracies = truth.accuracies.map((value, at) => (at === 0 ? value + 5 : value));
-    const changed = withSizes(space, { ...truth, accuracies }, 10, scores);
-    const isSame = Array.from(mixed, (value, at) => Math.abs(value - changed[at]!) < 1e-9);
-    expect(isSame).toEqual(Array.from(mixed, (_, at) => at % 10 === 0));
+  test('mixed with sizes where it is told so', async () => {
     const { averages } = await reportWith({ epochs: 1, sizes: true });
-    const plain = withSizes(space, truth, 10, Float64Array.from(inUnits(epochs[2]!.groundTruth)));
+    const plain = withSizes({ space, classes: 10, truth }, inUnits(epochs[2]!.groundTruth));
     expect(averages[0]!.tau.estimate).toBeCloseTo(tauOf(Array.from(plain)), 12);
   });
 });

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { existsSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { z } from 'zod';
 import { sha256File } from '../../artifacts/files.ts';
 import { readManifest } from '../../artifacts/results.ts';
 import type { Job, TrainerMessage } from '../../nas/process/protocol.ts';
@@ -127,6 +128,40 @@ test(
     await finish(jobOf('train-supernet', broken, directory, config, ++attempt));
     const anew = await remainsOf(broken);
     expect(anew).toEqual(await remainsOf(straight));
+  },
+);
+
+test(
+  'a stage that tests its last epoch alone is as good there as one that tests all, killed in between or not',
+  { timeout: 120_000 },
+  async () => {
+    const [all, last] = [temporaryFolder(), temporaryFolder()];
+    const config = tinySupernet({ epochs: 3 });
+    const undisturbed = finish(jobOf('train-supernet', all, directory, config));
+    const { environment } = await holdIn(directory, 'calibrating');
+    const selection = { ...config.selection, last_epochs: 1 };
+    const attempt = (number: number): Job => jobOf('train-supernet', last, directory, { ...config, selection }, number);
+    const killed = await startStage(trainer, attempt(1), last, environment);
+    await killed.when((message) => message.type === 'progress' && message.epoch === 1);
+    killed.child.kill('SIGKILL');
+    await killed.ended;
+    const gone = await finish(attempt(2));
+    await undisturbed;
+    const [epochs, one] = [(await remainsOf(all)).epochs, await remainsOf(last)];
+    expect(one.epochs).toEqual(epochs.slice(2));
+    const tested = gone.messages.flatMap((message) =>
+      message.type === 'progress' && message.phase === 'evaluating' ? [message.epoch] : [],
+    );
+    expect(new Set(tested)).toEqual(new Set([2]));
+    const lines = one.log!.trim().split('\n');
+    const keys = lines.map((line) => Object.keys(z.record(z.string(), z.json()).parse(JSON.parse(line))));
+    expect(keys.map((names) => names.includes('tau'))).toEqual([false, false, true]);
+    expect(keys[0]).toEqual(['epoch', 'loss', 'train', 'lr']);
+
+    // The only supernet is deleted: it is trained again.
+    rmSync(path.join(last, one.epochs[0]!.file!));
+    await finish(attempt(3));
+    expect(await remainsOf(last)).toEqual(one);
   },
 );
 

@@ -11,7 +11,7 @@ import { SpaceConfig } from '../../configs/space-schema.ts';
 import { comparePairs, compareRankings, groupsOf } from '../../nas/evaluation/agreement.ts';
 import type { Interval } from '../../nas/evaluation/agreement.ts';
 import { kendallTau } from '../../nas/evaluation/correlation.ts';
-import { readGroundTruth } from '../../nas/evaluation/ground-truth.ts';
+import { counted, readGroundTruth } from '../../nas/evaluation/ground-truth.ts';
 import { comparePage } from '../../pages/compare-page.tsx';
 import { compareArms } from '../../report/arms.ts';
 import { chosenIn, GroundTruths } from '../../report/chosen.ts';
@@ -82,7 +82,7 @@ test('with every figure, supernets stand beside the baselines, overall and insid
   await trained(root, 'b/one', worse, { ground_truth });
   const compared = await compareRuns(root, ['a/one', 'b/one'], true);
   const truth = await readGroundTruth(space, ground_truth);
-  const scored = baselineFigures(space, truth, 10);
+  const scored = baselineFigures(space, counted(truth, [...truth.subnets.keys()]), 10);
   expect(compared.baselines).toEqual([{ file: banded, figures: scored.map(({ figures }) => figures) }]);
   const [supernet] = compared.supernets;
   expect(supernet?.chosen.map((one) => one?.figures)).toEqual(

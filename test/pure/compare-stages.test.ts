@@ -7,6 +7,9 @@ import type { CataloguedStage } from '../../artifacts/catalogue.ts';
 import { sha256Of } from '../../artifacts/files.ts';
 import { stagesText } from '../../cli/compare.ts';
 import { baselines } from '../../nas/evaluation/baselines.ts';
+import type { Scoring } from '../../nas/evaluation/epoch-scores.ts';
+import { readGroundTruth } from '../../nas/evaluation/ground-truth.ts';
+import { withSizes } from '../../nas/evaluation/size-mix.ts';
 import { randomOf } from '../../nas/space/random.ts';
 import { parseSubnetList } from '../../nas/space/subnet-list.ts';
 import { comparePage } from '../../pages/compare-page.tsx';
@@ -164,4 +167,29 @@ test('the terminal and the page tell the same, and what cannot be compared is re
   const config = { space, n_classes: 10, ground_truth, seed: 0 };
   await trainedStage(root, 'run/other', { scores: scores(1), tau: 0, config });
   await expect(compareStages(await catalogue(root, 'run'), 'one-shot', false)).rejects.toThrow('got several');
+});
+
+test('all are ranked alike where that is wanted, whatever their stages say', async () => {
+  const root = temporaryFolder();
+  const file = path.join(root, 'bench.json');
+  writeFileSync(file, configText('ground-truth/fashion-bench.json'));
+  const ground_truth = { file, sha256: sha256Of(configText('ground-truth/fashion-bench.json')) };
+  const whole = await readGroundTruth(space, ground_truth);
+  const own = Array.from(whole.accuracies, (value) => value + 2 * random.normal());
+  const config = { space, n_classes: 10, ground_truth, seed: 0 };
+  await trainedStage(root, 'run/one', { scores: own, tau: 0, config, stage: 'one' });
+  const stages = await catalogue(root, 'run');
+  const mixed = withSizes({ space, classes: 10, truth: whole }, own);
+  const positions = [...whole.heldOut.keys()].filter((one) => whole.heldOut[one]);
+  const of = async (scoring: Scoring | null) => (await compareStages(stages, 'one', true, scoring)).stages[0]!;
+  const tauOf = (ranked: ArrayLike<number>) =>
+    plainTau(
+      positions.map((one) => whole.accuracies[one]!),
+      positions.map((one) => ranked[one]!),
+    );
+  expect((await of(null)).overall.tau.estimate).toBeCloseTo(tauOf(own), 12);
+  expect((await of({ sizes: true })).overall.tau.estimate).toBeCloseTo(tauOf(mixed), 12);
+  await expect(of({ score: 'cross_entropy' })).rejects.toThrow(
+    '--score: expected epochs that recorded their cross-entropies, got one without; train it again',
+  );
 });

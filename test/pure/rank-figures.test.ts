@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { bootstrapInterval } from '../../nas/evaluation/agreement.ts';
-import { baselines, MIX, mixedSizes } from '../../nas/evaluation/baselines.ts';
 import { kendallTau } from '../../nas/evaluation/correlation.ts';
+import { counted } from '../../nas/evaluation/ground-truth.ts';
 import type { GroundTruth } from '../../nas/evaluation/ground-truth.ts';
 import { topRegret } from '../../nas/evaluation/regret.ts';
+import { mixes } from '../../nas/evaluation/size-mix.ts';
 import { randomOf } from '../../nas/space/random.ts';
 import { parseSubnetList } from '../../nas/space/subnet-list.ts';
 import { baselineFigures, ceilingOf, supernetFigures } from '../../report/figures.ts';
@@ -72,7 +73,6 @@ const space = committedSpace('fashion');
 const listed = parseSubnetList(space, configText('subnets/fashion-bench-bands.txt'), 'bands').slice(0, 56);
 const subnets = listed.map(({ subnet }) => subnet);
 const bands = listed.map((_, at) => (at < 28 ? 'small' : 'large'));
-const sizes = baselines(space, subnets, { classes: 10, resolution: 28 });
 /** What no size tells, and a gap between the bands that any size tells. */
 const hidden = listed.map(() => random.normal());
 const accuracies = Float64Array.from(hidden, (value, at) => (at < 28 ? 70 : 80) + value);
@@ -86,27 +86,10 @@ const truth: GroundTruth = {
   heldOut: listed.map(() => false),
 };
 
-test('the mix of sizes scores each band by least squares fitted on the others', () => {
-  const target = Float64Array.from(sizes.depth, (depth, at) => 3 * depth - 2 * sizes['log MACs'][at]!);
-  const mixed = mixedSizes(sizes, target, bands)!;
-  // The target is such a mix, so a fit on the other band finds it to the digit.
-  for (const at of target.keys()) expect(mixed[at]).toBeCloseTo(target[at]!, 6);
-  const changed = target.map((value, at) => (at < 28 ? value + random.normal() : value));
-  const again = mixedSizes(sizes, changed, bands)!;
-  expect(again.slice(0, 28)).toEqual(mixed.slice(0, 28));
-  expect(again.slice(28)).not.toEqual(mixed.slice(28));
-  expect(
-    mixedSizes(
-      sizes,
-      target,
-      listed.map(() => 'one'),
-    ),
-  ).toBeNull();
-});
-
 test('inside bands a supernet that knows more than size stands out, which overall it does not', () => {
-  const untrained = baselineFigures(space, truth, 10);
-  expect(untrained.map(({ figures }) => figures.name)).toContain(MIX);
+  const untrained = baselineFigures(space, counted(truth, [...subnets.keys()]), 10);
+  const names = untrained.map(({ figures }) => figures.name);
+  expect(names).toEqual(expect.arrayContaining([mixes.bands, mixes.subnets]));
   const { tau, overBaseline, inside } = supernetFigures(truth, hidden, untrained, 1);
   expect(overBaseline.estimate).toBeLessThan(0.1);
   expect(inside!.tau.estimate).toBeGreaterThan(tau.estimate + 0.2);

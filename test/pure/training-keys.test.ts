@@ -26,6 +26,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   sample_candidates: 'pure/sandwich',
   sample_way: 'pure/sandwich',
   score: 'tensor/test-epoch',
+  sizes: 'tensor/test-epoch',
   space: 'tensor/training-step',
   threads: 'process/harness',
 };

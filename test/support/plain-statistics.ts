@@ -69,3 +69,10 @@ export function plainResamples(
   }
   return found.toSorted((x, y) => x - y);
 }
+
+/** Values less their mean, in units of their spread. */
+export function inUnits(values: readonly number[]): number[] {
+  const mean = plainMean(values);
+  const spread = Math.sqrt(plainMean(values.map((value) => (value - mean) ** 2)));
+  return values.map((value) => (value - mean) / spread);
+}

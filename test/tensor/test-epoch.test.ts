@@ -1,13 +1,21 @@
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { expect, test } from 'vitest';
+import { sha256Of } from '../../artifacts/files.ts';
 import { openDataset } from '../../nas/data/open.ts';
 import { bootstrapInterval } from '../../nas/evaluation/agreement.ts';
 import { kendallTau } from '../../nas/evaluation/correlation.ts';
 import { readGroundTruth } from '../../nas/evaluation/ground-truth.ts';
+import { withSizes } from '../../nas/evaluation/size-mix.ts';
+import { formatArchCode } from '../../nas/space/arch-code.ts';
+import { randomOf } from '../../nas/space/random.ts';
+import { randomArchitecture } from '../../nas/space/sampling.ts';
 import { alone } from '../../nas/supernet/ranks.ts';
 import { Supernet } from '../../nas/supernet/supernet.ts';
 import type { TrainSupernetConfig } from '../../nas/training/config.ts';
 import { testEpoch } from '../../nas/training/test-epoch.ts';
 import { plainTau } from '../support/plain-statistics.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { tinySupernet } from '../support/training-configs.ts';
 
 /** The test of a supernet that has not been trained, or knows nothing at all; and the steps that it reported. */
@@ -42,6 +50,25 @@ test('tau is that of the ground truth on the images of selection, its interval d
   expect(seen.interval).toEqual([low, high]);
   // 200 images in batches of 70: the last one counts too.
   expect(seen.steps).toEqual({ calibrating: 2, evaluating: 3 });
+});
+
+test('with sizes, tau is that of scores mixed with them, on the subnets that are not held out', async () => {
+  const { space } = tinySupernet();
+  const random = randomOf(5, 'truth');
+  const codes = new Set(Array.from({ length: 60 }, () => formatArchCode(space, randomArchitecture(space, random))));
+  const entries = [...codes]
+    .slice(0, 30)
+    .map((arch, at) => [`arch${at + 1}`, { arch, acc: 60 + random.normal(), held_out: at % 4 === 0 }]);
+  const text = JSON.stringify(Object.fromEntries(entries));
+  const file = path.join(temporaryFolder(), 'truth.json');
+  writeFileSync(file, text);
+  const seen = await tested(tinySupernet({ sizes: true, ground_truth: { file, sha256: sha256Of(text) } }));
+  const { truth } = seen;
+  const ranked = withSizes({ space, classes: 10, truth }, seen.groundTruth);
+  const positions = [...truth.heldOut.keys()].filter((at) => at % 4 !== 0);
+  const at = (values: ArrayLike<number>): number[] => positions.map((position) => values[position]!);
+  expect(seen.tau).toBeCloseTo(plainTau(at(truth.accuracies), at(ranked)), 12);
+  expect(seen.tau).not.toBeCloseTo(plainTau(at(truth.accuracies), at(seen.groundTruth)), 3);
 });
 
 test('where all subnets do equally well there is no tau, and no interval', async () => {

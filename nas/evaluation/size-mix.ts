@@ -1,0 +1,79 @@
+import { Matrix, solve } from 'ml-matrix';
+import { baselines } from './baselines.ts';
+import { standardised } from './correlation.ts';
+import type { Values } from './correlation.ts';
+import type { GroundTruth } from './ground-truth.ts';
+import type { Space } from '../space/space.ts';
+
+// Rankings by log parameters, log MACs and depth together, with a supernet's score or without. Weights are fitted by least squares,
+// and never on the subnet that is scored.
+
+const SIZES = ['log parameters', 'log MACs', 'depth'] as const;
+
+/** What mixes of sizes alone are called beside the baselines. */
+export const mixes = {
+  bands: 'sizes and depth, fitted on other bands',
+  subnets: 'sizes and depth, fitted on other subnets',
+} as const;
+
+/** A ground truth smaller than this fits weights to noise. */
+export const FEWEST_TO_FIT = 20;
+
+interface Fitted {
+  readonly space: Space;
+  readonly classes: number;
+  /** All of it: what is held out is scored by the rest. */
+  readonly truth: Pick<GroundTruth, 'subnets' | 'accuracies' | 'bands' | 'heldOut'>;
+}
+
+/**
+ * Scores mixed with sizes, for every subnet of a ground truth. No weight is fitted on a subnet that is held out: those are
+ * scored by one fit on all others, and each tenth of the others by a fit on the rest of them.
+ * @param scores one a subnet; null: sizes alone
+ * @returns accuracies that are to be expected, in percent
+ */
+export function withSizes({ space, classes, truth }: Fitted, scores: Values | null): Float64Array {
+  const others = [...truth.heldOut.keys()].filter((at) => !truth.heldOut[at]);
+  const groups = truth.heldOut.map(() => 'held out');
+  for (const [number, at] of others.entries()) groups[at] = String(number % 10);
+  const columns = [...(scores === null ? [] : [scores]), ...sizesOf({ space, classes, truth })];
+  return fittedOnOthers(columns, truth.accuracies, groups, others);
+}
+
+/**
+ * The best mix of sizes: each band is scored by a fit on the subnets of all others. Subnets without a band are one more group.
+ * @returns null where there are fewer than two groups, for then there is nothing to fit on
+ */
+export function mixedByBand({ space, classes, truth }: Fitted): Float64Array | null {
+  if (new Set(truth.bands).size < 2) return null;
+  return fittedOnOthers(sizesOf({ space, classes, truth }), truth.accuracies, truth.bands, [...truth.bands.keys()]);
+}
+
+function sizesOf({ space, classes, truth: { subnets } }: Fitted): Float64Array[] {
+  const sizes = baselines(space, subnets, { classes, resolution: space.resolutions.at(-1)! });
+  return SIZES.map((name) => sizes[name]);
+}
+
+/** For each group the least-squares mix of the columns, fitted on those positions that are not of the group. */
+function fittedOnOthers(
+  columns: readonly Values[],
+  accuracies: Values,
+  groups: readonly (string | null)[],
+  positions: readonly number[],
+): Float64Array {
+  const units = columns.map(standardised);
+  const rows = groups.map((_, at) => [1, ...units.map((column) => column[at]!)]);
+  const mixed = new Float64Array(groups.length);
+  for (const group of new Set(groups)) {
+    const others = positions.filter((at) => groups[at] !== group);
+    const weights = solve(
+      new Matrix(others.map((at) => rows[at]!)),
+      Matrix.columnVector(others.map((at) => accuracies[at]!)),
+      true,
+    ).to1DArray();
+    for (const [at, own] of groups.entries()) {
+      if (own === group) mixed[at] = weights.reduce((sum, weight, index) => sum + weight * rows[at]![index]!, 0);
+    }
+  }
+  return mixed;
+}
