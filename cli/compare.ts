@@ -37,7 +37,7 @@ export function define(command: Command): void {
     .option('--by <key>', 'pair the supernets in them that differ in this key of `with` alone, such as precision')
     .option(
       '--over <stage>',
-      'what each stage reaches over this one of its run: means over runs and seeds, inside bands too',
+      'what each stage reaches over this one of its run, or of its seed in another run: means over runs and seeds, inside bands too',
     )
     .option('--held-out', 'with --over: by the subnets of the ground truth that no epoch was chosen by')
     .addOption(
@@ -134,7 +134,11 @@ export function stagesText(compared: ComparedStages): string {
       `means over runs and seeds, on the ${subnets} subnets of ${file} ${heldOut ? 'that no epoch was chosen by' : 'that epochs may be chosen by'};`,
     ),
     pc.dim('intervals of 95 % draw subnets, runs of the ground truth, and supernets'),
-    ...(leftOut.length === 0 ? [] : [`left out, for their run has no such ${over} beside them: ${leftOut.join(', ')}`]),
+    ...(leftOut.length === 0
+      ? []
+      : [
+          `left out, for there is no ${over} of their run, or one alone of their seed, beside them: ${leftOut.join(', ')}`,
+        ]),
   ].join('\n');
 }
 

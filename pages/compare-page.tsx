@@ -177,7 +177,7 @@ function Stages({ stages }: { readonly stages: ComparedStages }) {
       ))}
       {leftOut.length === 0 ? null : (
         <p>
-          Left out, for their run has no such {over} beside them: {leftOut.join(', ')}.
+          Left out, for there is no {over} of their run, or one alone of their seed, beside them: {leftOut.join(', ')}.
         </p>
       )}
     </Section>

@@ -25,7 +25,7 @@ export interface ComparedStages {
   /** What ranks best of what needs no training, overall and inside bands; null where there are none. */
   readonly baseline: { readonly overall: string; readonly inside: string | null };
   readonly stages: readonly StageWorth[];
-  /** `<run>/<stage>` of those that have nothing beside them in their run. */
+  /** `<run>/<stage>` of those that have nothing beside them. */
   readonly leftOut: readonly string[];
 }
 
@@ -41,7 +41,7 @@ export interface StageWorth {
 /** Intervals draw subnets, runs of the ground truth, and supernets. */
 interface Worth {
   readonly tau: Interval;
-  /** Supernet by supernet of the same run and cell; null for the stage itself. */
+  /** Supernet by supernet of the same run and cell, or of the same seed; null for the stage itself. */
   readonly over: Comparison | null;
   readonly overBaseline: Comparison;
 }
@@ -73,7 +73,7 @@ export function stageTables({ baseline, ceiling, stages }: ComparedStages): Stag
   ];
 }
 
-/** A supernet, and the one of its run and cell that it is held against. */
+/** A supernet, and the one that it is held against. */
 interface Beside {
   readonly stage: string;
   readonly supernet: ChosenSupernet;
@@ -81,7 +81,7 @@ interface Beside {
 }
 
 /**
- * @param over the id of a stage that trains, in every run that counts
+ * @param over the id of a stage that trains
  * @param heldOut whether the subnets count that no epoch was chosen by
  * @param scoring what all are ranked by, where it is not what each stage says
  * @throws BadInput where no run has such a stage, or supernets were measured against different subnets
@@ -146,7 +146,10 @@ export async function compareStages(
   };
 }
 
-/** Every chosen supernet of a run that has the stage, beside that stage's: of the same cell where that stage has a matrix. */
+/**
+ * Every chosen supernet beside that stage's of its run, of the same cell where that stage has a matrix. In a run without the stage:
+ * beside the only one of the same seed.
+ */
 function besides(stages: readonly CataloguedStage[], over: string): { pairs: Beside[]; leftOut: string[] } {
   const trained = stages.flatMap((stage) => {
     const supernet = chosenIn(stage);
@@ -157,8 +160,15 @@ function besides(stages: readonly CataloguedStage[], over: string): { pairs: Bes
   const pairs: Beside[] = [];
   const leftOut: string[] = [];
   for (const { name, run, stage, cell, supernet } of trained) {
-    const own = trained.filter((one) => one.run === run && one.stage === over);
-    const other = own.find((one) => one.cell === null || one.cell === cell);
+    const firsts = trained.filter((one) => one.stage === over);
+    const own = firsts.filter((one) => one.run === run);
+    const sameSeed = firsts.filter((one) => one.supernet.trained.seed === supernet.trained.seed);
+    const other =
+      own.length > 0
+        ? own.find((one) => one.cell === null || one.cell === cell)
+        : sameSeed.length === 1
+          ? sameSeed[0]
+          : undefined;
     if (other === undefined) leftOut.push(name);
     else pairs.push({ stage, supernet, other: other.supernet });
   }

@@ -193,3 +193,27 @@ test('all are ranked alike where that is wanted, whatever their stages say', asy
     '--score: expected epochs that recorded their cross-entropies, got one without; train it again',
   );
 });
+
+test('a run without the stage stands beside the one of the same seed in another run, if there is one alone', async () => {
+  const root = temporaryFolder();
+  const config = { space, n_classes: 10, ground_truth: truth(root) };
+  const drawn = [0, 1].map((seed) => ({ seed, ladder: scores(4), best: scores(1) }));
+  for (const { seed, ladder, best } of drawn) {
+    const of = { tau: 0, config: { ...config, seed } };
+    await trainedStage(root, `ladder-${seed}/few-shot-7`, { ...of, scores: ladder, stage: 'few-shot-7' });
+    await trainedStage(root, `best/best.${2 - seed}`, { ...of, scores: best, stage: `best.${2 - seed}` });
+  }
+  const stray = { scores: scores(1), tau: 0, config: { ...config, seed: 2 } };
+  await trainedStage(root, 'best/stray', { ...stray, stage: 'stray' });
+  const all = await Promise.all(['ladder-0', 'ladder-1', 'best'].map(async (run) => await catalogue(root, run)));
+  const { stages, leftOut } = await compareStages(all.flat(), 'few-shot-7', false);
+  const best = stages.find(({ stage }) => stage === 'best')!;
+  expect(best.supernets).toBe(2);
+  const differences = drawn.map(({ ladder, best: own }) => tauAt(own, chosenBy) - tauAt(ladder, chosenBy));
+  expect(best.overall.over!.estimate).toBeCloseTo(plainMean(differences), 12);
+  expect(leftOut).toEqual(['best/stray']);
+  // Two of one seed: which one is meant is not guessed.
+  await trainedStage(root, 'ladder-2/few-shot-7', { ...stray, config: { ...config, seed: 0 }, stage: 'few-shot-7' });
+  const more = [...all.flat(), ...(await catalogue(root, 'ladder-2'))];
+  expect((await compareStages(more, 'few-shot-7', false)).leftOut).toEqual(['best/best.2', 'best/stray']);
+});
