@@ -142,7 +142,8 @@ export const TrainSupernetConfig = z
     }),
     selection: Images.extend({
       last_epochs: positive.optional().meta({
-        description: 'How many of the last epochs are tested, and can be chosen; where absent: all.',
+        description:
+          'How many of the last epochs are tested, and can be chosen; all where absent, or where there are no more.',
         unit: 'epochs',
       }),
     }).meta({ description: 'What tau is measured on after each epoch.' }),
@@ -164,10 +165,6 @@ export const TrainSupernetConfig = z
       context.addIssue({ code: 'custom', path, message });
     checkImages(config, 'training', wrong);
     const { groups, inherit, space, group_lr_blocks: blocks, sample_way: way, sample_candidates: candidates } = config;
-    const { last_epochs: last = 1 } = config.selection;
-    if (last > config.epochs) {
-      wrong(['selection', 'last_epochs'], `expected at most the ${config.epochs} of epochs, got ${last}`);
-    }
     const isChosen = way === 'large' || way === 'small';
     if (isChosen !== (candidates !== undefined)) {
       const expected = isChosen ? 'a number of nets to choose from' : 'none where nothing is chosen';

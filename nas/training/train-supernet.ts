@@ -46,7 +46,7 @@ export async function trainSupernet(
   const sgd = new Sgd(net.parameters, config, (parameter) => lrFactor(config, parameter));
   await stage.computesWith(computingWith(job.threads));
   // All is trained again where every supernet was deleted: the checkpoints could bring the last one back alone.
-  const testedEpochs = config.selection.last_epochs ?? epochs;
+  const testedEpochs = Math.min(epochs, config.selection.last_epochs ?? epochs);
   const isTrained = stage.manifest.epochs.length === testedEpochs;
   if (isTrained && (await choicesOf(stage.store, stage.manifest)).length === 0) {
     await stage.change((found) => ({ ...found, epochs: [], checkpoints: [] }));

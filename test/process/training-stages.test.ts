@@ -25,7 +25,9 @@ test(
   { timeout: 120_000 },
   async () => {
     const results = temporaryFolder();
-    const oneShot = await train(results, 'run/one-shot', tinySupernet({ epochs: 2, keep: { min_tau: 1 } }));
+    // More epochs than there are: all are tested.
+    const selection = { ...tinySupernet().selection, last_epochs: 9 };
+    const oneShot = await train(results, 'run/one-shot', tinySupernet({ epochs: 2, keep: { min_tau: 1 }, selection }));
     const taus = oneShot.epochs.map(({ tau }) => tau ?? -Infinity);
     const best = oneShot.epochs.filter(({ tau }) => tau === Math.max(...taus));
     expect(oneShot.epochs.map(({ file }) => file).filter((file) => file !== null)).toEqual(

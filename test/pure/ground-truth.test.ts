@@ -202,6 +202,20 @@ test("the benchmark's table has every subnet of its pipeline with as many runs a
   for (const { acc, runs: own } of listed) expect(acc).toBeCloseTo(mean(own), 9);
 });
 
+test("the quickstart's ground truth is twenty subnets of each of the benchmark's two bands that are known best", () => {
+  const entries = z.record(
+    z.string(),
+    z.looseObject({ band: z.string().optional(), held_out: z.boolean().optional() }),
+  );
+  const [bench, bands] = ['bench', 'bands'].map((name) =>
+    Object.values(entries.parse(JSON.parse(configText(`ground-truth/fashion-${name}.json`)))),
+  );
+  const expected = ['3000 parameters', '4500 parameters'].flatMap((name) =>
+    bench!.filter(({ band }) => band === name).slice(0, 20),
+  );
+  expect(bands).toEqual(expected.map(({ held_out: _, ...entry }) => entry));
+});
+
 test('of what differs inside bands of the benchmark at least seven tenths are no noise, and nineteen twentieths over all sizes', async () => {
   const { runs: all, bands } = await readGroundTruth(space, source('configs/ground-truth/fashion-bench.json'));
   const shareOf = (places: readonly number[]): number => reliability(places.map((at) => all![at]!));

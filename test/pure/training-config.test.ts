@@ -51,15 +51,6 @@ describe('training configs', () => {
     expect(problems(tinySupernet({ groups: 3, inherit: { ...inherit, groups: 2 } }))).toEqual([]);
   });
 
-  test('cannot test more epochs than there are', () => {
-    const { selection } = tinySupernet();
-    const found = [2, 3, 0].map((epochs) =>
-      problems(tinySupernet({ selection: { ...selection, last_epochs: epochs } })),
-    );
-    expect(found.slice(0, 2)).toEqual([[], ['selection.last_epochs: expected at most the 2 of epochs, got 3']]);
-    expect(found[2]![0]).toMatch(/^selection\.last_epochs: /);
-  });
-
   test('say why they refuse running BN statistics, and an epsilon that the network does not have', () => {
     expect(problems({ ...tinySupernet(), bn_momentum: 0.1 })[0]).toMatch(/every tested subnet is calibrated/);
     expect(problems({ ...tinySupernet(), bn_eps: 1e-3 })[0]).toMatch(/expected 1e-5, the only value/);
