@@ -194,6 +194,11 @@ export const TrainSupernetConfig = z
   });
 export type TrainSupernetConfig = z.infer<typeof TrainSupernetConfig>;
 
+/** How many epochs are tested: the last ones. */
+export function testedEpochs({ epochs, selection }: Pick<TrainSupernetConfig, 'epochs' | 'selection'>): number {
+  return Math.min(epochs, selection.last_epochs ?? epochs);
+}
+
 /** `with` of `train-standalone`: one subnet alone, once with each seed, on the ground-truth parts of the data set. */
 export const TrainStandaloneConfig = z
   .strictObject({

@@ -13,7 +13,7 @@ import { Supernet } from '../supernet/supernet.ts';
 import { computingWith } from '../supernet/tensorflow.ts';
 import { loadSupernet } from '../supernet/weights.ts';
 import { restoreCheckpoint } from './checkpoint.ts';
-import { TrainSupernetConfig } from './config.ts';
+import { testedEpochs, TrainSupernetConfig } from './config.ts';
 import { commitEpoch, commitMetrics } from './epoch-files.ts';
 import { rankLossOf } from './rank-loss.ts';
 import { sandwich } from './sandwich.ts';
@@ -46,8 +46,7 @@ export async function trainSupernet(
   const sgd = new Sgd(net.parameters, config, (parameter) => lrFactor(config, parameter));
   await stage.computesWith(computingWith(job.threads));
   // All is trained again where every supernet was deleted: the checkpoints could bring the last one back alone.
-  const testedEpochs = Math.min(epochs, config.selection.last_epochs ?? epochs);
-  const isTrained = stage.manifest.epochs.length === testedEpochs;
+  const isTrained = stage.manifest.epochs.length === testedEpochs(config);
   if (isTrained && (await choicesOf(stage.store, stage.manifest)).length === 0) {
     await stage.change((found) => ({ ...found, epochs: [], checkpoints: [] }));
   }
@@ -85,7 +84,7 @@ export async function trainSupernet(
     const { sums, pace, rate, report } = trained;
     const { loss } = sums;
     const ofTraining = { train: sums.accuracies, lr: rate };
-    if (epoch < epochs - testedEpochs) {
+    if (epoch < epochs - testedEpochs(config)) {
       if (ranks.rank === 0) await commitMetrics(stage, { epoch, loss, ...ofTraining });
       continue;
     }

@@ -12,6 +12,7 @@ import { maxArchitecture, minArchitecture, randomArchitecture, randomResolution 
 import { subnetOf } from '../../nas/space/space.ts';
 import type { Space, Subnet } from '../../nas/space/space.ts';
 import type { ListedSubnet } from '../../nas/space/subnet-list.ts';
+import { testedEpochs } from '../../nas/training/config.ts';
 import type { TrainStandaloneConfig, TrainSupernetConfig } from '../../nas/training/config.ts';
 import type { Cost } from '../../plan/plan.ts';
 
@@ -57,7 +58,7 @@ const MAPS_BACKWARD = 3;
 /** Weights and momentum in each of the two checkpoints that stay. */
 const CHECKPOINT_COPIES = 4;
 
-/** Sandwich training, and the measurement of tau after every epoch. */
+/** Sandwich training, and the measurement of tau after every epoch that is tested. */
 export function supernetTrainingCost(config: TrainSupernetConfig, groundTruth: readonly ListedSubnet[]): Cost {
   const { space, epochs, dataset, groups, batch_size: batchSize, n_classes: classes } = config;
   const native = space.resolutions.at(-1) ?? 0;
@@ -78,22 +79,21 @@ export function supernetTrainingCost(config: TrainSupernetConfig, groundTruth: r
     random * drawn.maps;
   const images = trainingImages(partImages(dataset, 'training'), config);
   const subnets = groundTruth.map(({ subnet }) => subnet);
+  const tests = testedEpochs(config);
   const tested = measured(space, subnets, native, classes) + 2 * max;
   const weights = supernetParameterCount(space, groups, classes) * FLOAT_BYTES;
   return {
-    gmacs: (epochs * (images * step * PASSES_OF_TRAINING + testedImages(config) * tested)) / GIGA,
+    gmacs: (epochs * images * step * PASSES_OF_TRAINING + tests * testedImages(config) * tested) / GIGA,
     traffic:
-      epochs *
       bytesOf(config) *
-      (images * stepMaps * ACCESSES_TRAINED +
-        testedImages(config) * testedMaps(space, [...subnets, largest, smallest]) * ACCESSES_TESTED),
+      (epochs * images * stepMaps * ACCESSES_TRAINED +
+        tests * testedImages(config) * testedMaps(space, [...subnets, largest, smallest]) * ACCESSES_TESTED),
     operations:
-      epochs *
-      ((images / batchSize) * stepConvolutions * OPERATIONS_TRAINED +
-        testedBatches(config) * testedConvolutions(space, [...subnets, largest, smallest]) * OPERATIONS_TESTED),
+      epochs * (images / batchSize) * stepConvolutions * OPERATIONS_TRAINED +
+      tests * testedBatches(config) * testedConvolutions(space, [...subnets, largest, smallest]) * OPERATIONS_TESTED,
     memory: weights * COPIES_TRAINED + trainingMemory(config, space, largest),
-    disk: weights * (epochs + CHECKPOINT_COPIES),
-    note: `${epochs} epochs × ${images} images × ${config.num_arch_training} nets × 3, and tau on ${groundTruth.length} subnets`,
+    disk: weights * (tests + CHECKPOINT_COPIES),
+    note: `${epochs} epochs × ${images} images × ${config.num_arch_training} nets × 3, and tau on ${groundTruth.length} subnets${tests < epochs ? ` after the last ${tests}` : ''}`,
   };
 }
 

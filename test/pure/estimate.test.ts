@@ -3,6 +3,10 @@ import { describe, expect, test } from 'vitest';
 import { estimateOf, rateOf } from '../../cli/estimate.ts';
 import { estimateLines } from '../../cli/view/plan.ts';
 import { activations, convolutions, supernetParameterCount } from '../../nas/space/cost.ts';
+import { parseSubnetList } from '../../nas/space/subnet-list.ts';
+import type { TrainSupernetConfig } from '../../nas/training/config.ts';
+import { supernetTrainingCost } from '../../pipelines/kinds/cost.ts';
+import { tinySupernet } from '../support/training-configs.ts';
 import { maxArchitecture } from '../../nas/space/sampling.ts';
 import { subnetOf } from '../../nas/space/space.ts';
 import { loadPipeline } from '../../pipelines/compile.ts';
@@ -57,6 +61,31 @@ describe('an estimate', () => {
     expect(assumed.hours).toBeCloseTo(1, 10);
     const text = stripVTControlCharacters(estimateLines(assumed).join('\n'));
     expect(text).toMatch(/one-shot +1\.00 .*\n.*TFLOP\/s.* for a card, assumed; `nas doctor` measures it here/s);
+  });
+
+  test('counts tests, and supernets on disk, of the epochs that are tested alone', () => {
+    const costOf = (changes: Partial<TrainSupernetConfig>): Cost => {
+      const selection = { part: 'selection', batch_size: 100 } as const;
+      return supernetTrainingCost(tinySupernet({ selection, ...changes }), subnets);
+    };
+    const tiny = tinySupernet().space;
+    const subnets = parseSubnetList(tiny, '111222002200\n122111111111\n', 'list');
+    const [one, four] = [1, 4].map((epochs) => costOf({ epochs }));
+    const last = costOf({ epochs: 4, selection: { part: 'selection', batch_size: 100, last_epochs: 1 } });
+    const weights = 4 * supernetParameterCount(tiny, 1, 10);
+    expect(four!.disk - last.disk).toBe(3 * weights);
+    for (const key of ['gmacs', 'traffic', 'operations'] as const) {
+      // Four epochs with their tests are four times one; without three of the tests they are less, but more than one.
+      expect(four![key]).toBeCloseTo(4 * one![key], 9);
+      expect(last[key]).toBeLessThan(four![key]);
+      expect(last[key]).toBeGreaterThan(one![key]);
+      const once = (four![key] - last[key]) / 3;
+      expect(costOf({ epochs: 4, selection: { part: 'selection', batch_size: 100, last_epochs: 3 } })[key]).toBeCloseTo(
+        last[key] + 2 * once,
+        6,
+      );
+    }
+    expect(last.note).toMatch(/tau on 2 subnets after the last 1$/);
   });
 
   test('of the competition has every stage, with the supernets of all epochs on disk', () => {
