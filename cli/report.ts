@@ -82,6 +82,9 @@ export function summary(report: Report, place: (file: string) => string): string
     '',
     ...ceilingLines(ceiling),
     ...(ranking === null ? [] : [`${ranking.subnets} subnets are ranked in ${place(ranking.top1)}`]),
+    ...(ranking?.fitted === undefined
+      ? []
+      : [`and by the accuracies to be expected of each trained alone in ${place(ranking.fitted)}`]),
     ...(prediction ? [predictionWords(prediction)] : []),
   ].join('\n');
 }

@@ -9,7 +9,7 @@ import { jsonOption, output, positiveNumber, positiveWhole } from './options.ts'
 import { columns } from './view/format.ts';
 import { bestFirst, paretoFront, under } from '../nas/evaluation/pareto.ts';
 import type { CostName } from '../nas/evaluation/pareto.ts';
-import { mergedRankings, readRanking } from '../nas/evaluation/read-ranking.ts';
+import { mergedRankings, readFittedRanking, readRanking } from '../nas/evaluation/read-ranking.ts';
 import type { MergedRanking, RankedSubnet, RankingOfRun } from '../nas/evaluation/read-ranking.ts';
 import { gmacs } from '../report/format.ts';
 
@@ -19,6 +19,7 @@ interface TopOptions {
   readonly count: number;
   readonly pareto?: CostName;
   readonly smoothed?: true;
+  readonly fitted?: true;
   readonly ranking?: string;
   readonly json?: true;
 }
@@ -35,13 +36,19 @@ export function define(command: Command): void {
         .preset('macs'),
     )
     .option('--smoothed', 'by the predicted accuracies of a ranking merged with `smooth: true`')
+    .addOption(
+      new Option('--fitted', 'by the accuracies to be expected of subnets trained alone: `fit` of a merge').conflicts(
+        'smoothed',
+      ),
+    )
     .option('--ranking <folder>', 'which ranking, where the run has several: part of its path')
     .addOption(jsonOption())
     .action(top);
 }
 
 async function top(run: string, options: TopOptions): Promise<void> {
-  const ranking = await rankingOfRun(run, options.ranking, options.smoothed === true);
+  const by = options.fitted ? 'fitted' : options.smoothed ? 'smoothed' : 'measured';
+  const ranking = await rankingOfRun(run, options.ranking, by);
   const limits = {
     macs: options.underGmacs === undefined ? undefined : options.underGmacs * 1e9,
     parameters: options.underParams === undefined ? undefined : options.underParams * 1e6,
@@ -71,9 +78,14 @@ function nothingWithin(ranked: readonly RankedSubnet[]): string {
  * @param folder part of the ranking's path, needed where the run has several
  * @throws Failure where there is not exactly one such ranking
  */
-export async function rankingOfRun(run: string, folder: string | undefined, smoothed: boolean): Promise<RankingOfRun> {
+export async function rankingOfRun(
+  run: string,
+  folder: string | undefined,
+  by: 'measured' | 'smoothed' | 'fitted',
+): Promise<RankingOfRun> {
   const ranking = chosenRanking(run, mergedRankings(await stagesOfRun(resultsRoot(), run)), folder);
-  return await readRanking(resultsRoot(), ranking, smoothed);
+  if (by === 'fitted') return await readFittedRanking(resultsRoot(), ranking);
+  return await readRanking(resultsRoot(), ranking, by === 'smoothed');
 }
 
 const namesOf = (some: readonly MergedRanking[]): string => some.map(({ table }) => table.file).join(', ') || 'none';
@@ -112,10 +124,11 @@ export function topTable(subnets: readonly RankedSubnet[], score: RankingOfRun['
     String(subnet.depth),
     subnet.code,
   ]);
-  const meaning =
-    score === 'measured'
-      ? 'measured; ± one standard error, and the best of many look better than they are'
-      : `predicted from ${counts.evaluated} that were evaluated; ± the error on subnets left out`;
+  const meaning = {
+    measured: 'measured; ± one standard error, and the best of many look better than they are',
+    predicted: `predicted from ${counts.evaluated} that were evaluated; ± the error on subnets left out`,
+    fitted: 'to be expected of each trained alone; ± the error on subnets left out',
+  }[score];
   const shown = `${subnets.length} of ${counts.withinLimits} subnets within the limits, of ${counts.ranked} that are ranked`;
   return [...columns([head, ...rows]), '', `${shown}; accuracies ${meaning}`].join('\n');
 }

@@ -59,16 +59,24 @@ function stageSchema(): JsonObject {
 /** Nothing is required: config files give what the stage leaves out. */
 function withSchema(kind: Kind): JsonObject {
   const schema = loosened(schemaOf(kind.schema));
-  const properties = isObject(schema['properties']) ? schema['properties'] : {};
-  const named = ['space', 'dataset', ...kind.lists].filter((key) => Object.hasOwn(properties, key));
-  // Written as names; what they stand for is checked at load.
-  const names = [
-    ...named.map((key) => [key, { ...described(properties[key]), type: ['string', 'object'] }] as const),
-    ...kind.supernets.map(
-      (key) => [key, { ...described(properties[key]), type: ['string', 'object', 'null'] }] as const,
-    ),
-  ];
-  return { ...schema, properties: { ...properties, ...Object.fromEntries(names) } };
+  const names = ['space', 'dataset', ...kind.lists].map((key) => ({ key, type: ['string', 'object'] }));
+  const supernets = kind.supernets.map((key) => ({ key, type: ['string', 'object', 'null'] }));
+  return [...names, ...supernets].reduce((found, { key, type }) => writtenAsName(found, key.split('.'), type), schema);
+}
+
+/** A key that is written as a name; what it stands for is checked at load. The same schema where it has no such key. */
+function writtenAsName(schema: JsonObject, [key = '', ...rest]: readonly string[], type: string[]): JsonObject {
+  const { properties, anyOf } = schema;
+  if (Array.isArray(anyOf)) {
+    return {
+      ...schema,
+      anyOf: anyOf.map((one: Json) => (isObject(one) ? writtenAsName(one, [key, ...rest], type) : one)),
+    };
+  }
+  const inner = isObject(properties) && Object.hasOwn(properties, key) ? properties[key] : undefined;
+  if (!isObject(inner) || !isObject(properties)) return schema;
+  const named = rest.length === 0 ? { ...described(inner), type } : writtenAsName(inner, rest, type);
+  return { ...schema, properties: { ...properties, [key]: named } };
 }
 
 function described(key: Json | undefined): JsonObject {

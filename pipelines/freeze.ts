@@ -8,6 +8,7 @@ import type { Located } from './yaml.ts';
 import { ImageList } from '../configs/dataset-schema.ts';
 import { SpaceConfig } from '../configs/space-schema.ts';
 import type { ListedSubnet } from '../nas/space/subnet-list.ts';
+import { isObject, valueAt, withValueAt } from '../plan/json.ts';
 import type { Json, JsonObject } from '../plan/json.ts';
 
 /** Names in a stage's `with` become what they stand for, so that a plan says all of what will run. */
@@ -31,20 +32,22 @@ interface Asking {
 
 /** Puts spaces and data sets in for their names, hashes beside the names of files, and references in for those of supernets. */
 export function freeze(kind: Kind, known: JsonObject, { project, written, prefix, given, report }: Asking): Frozen {
-  const value: Record<string, Json> = { ...known };
+  let value: JsonObject = { ...known };
   const lists: Record<string, readonly ListedSubnet[]> = {};
   const unknown: Path[] = [];
   const settleTo = (key: string, find: (place: Place, at: Path) => Found<Json>): void => {
-    const found = find(originOf(written, [key], given), [...prefix, key]);
-    if ('value' in found) value[key] = found.value;
+    const path = key.split('.');
+    const found = find(originOf(written, path, given), [...prefix, ...path]);
+    if ('value' in found) value = withFound(value, path, found.value);
     else {
-      unknown.push([key]);
+      unknown.push(path);
       report(...found.problems);
     }
   };
   const settle = (key: string, find: (name: string, place: Place, at: Path) => Found<Json>): void => {
-    const name = value[key];
-    if (typeof name !== 'string' || !kind.keys.includes(key)) return;
+    const path = key.split('.');
+    const name = valueAt(value, path);
+    if (typeof name !== 'string' || !kind.keys.includes(path[0]!)) return;
     settleTo(key, (place, at) =>
       name.includes('${{')
         ? refused(place, at, `expected a name that is known before the run, got ${name}; use a param for it`)
@@ -78,6 +81,11 @@ export function freeze(kind: Kind, known: JsonObject, { project, written, prefix
     else settle(key, (file, place, at) => project.supernet(file, space, classes, place, at));
   }
   return { value, lists, unknown };
+}
+
+function withFound(value: JsonObject, path: readonly string[], found: Json): JsonObject {
+  const changed = withValueAt(value, path, found);
+  return isObject(changed) ? changed : value;
 }
 
 function refused(place: Place, at: Path, message: string): { readonly problems: readonly Problem[] } {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { supernetFigures } from './figures.ts';
 import type { Scored, SupernetFigures } from './figures.ts';
-import { supernetScores } from './supernet-scores.ts';
+import { supernetScores } from '../nas/evaluation/supernet-scores.ts';
 import { SelectedSupernet } from '../artifacts/references.ts';
 import { standardised } from '../nas/evaluation/correlation.ts';
 import { assertFits, rankedBy, ScoreName } from '../nas/evaluation/epoch-scores.ts';

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { Average, averageRow } from './averages.ts';
 import { baselineFigures, ceilingOf, predictionOf, supernetFigures } from './figures.ts';
 import type { Scored } from './figures.ts';
-import { supernetScores } from './supernet-scores.ts';
+import { supernetScores } from '../nas/evaluation/supernet-scores.ts';
 import type { Report, SupernetRow } from './text.ts';
 import { readResult } from '../artifacts/results.ts';
 import { ClassCount } from '../configs/dataset-schema.ts';
@@ -96,9 +96,9 @@ async function zeroCostOf(
 
 async function rankingOf(root: string, ranking: Ranking | null): Promise<Pick<Report, 'ranking' | 'prediction'>> {
   if (ranking === null) return { ranking: null, prediction: null };
-  const { top1, top5, subnets, predictor } = ranking;
+  const { top1, top5, fitted, subnets, predictor } = ranking;
   return {
-    ranking: { top1: top1.file, top5: top5.file, subnets },
+    ranking: { top1: top1.file, top5: top5.file, ...(fitted && { fitted: fitted.file }), subnets },
     prediction: predictor === null ? null : predictionOf(await readResult(root, predictor), predictor.file),
   };
 }

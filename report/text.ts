@@ -28,7 +28,13 @@ export interface Report {
   /** Rankings by the mean of several. */
   readonly averages: readonly AverageRow[];
   /** Files in the original's form; null where nothing is ranked. */
-  readonly ranking: { readonly top1: string; readonly top5: string; readonly subnets: number } | null;
+  readonly ranking: {
+    readonly top1: string;
+    readonly top5: string;
+    /** By the accuracies to be expected of subnets trained alone; absent where none were fitted. */
+    readonly fitted?: string;
+    readonly subnets: number;
+  } | null;
   /** A predictor's part in the ranking; null where it had none, absent from reports of version 0.1.0. */
   readonly prediction?: Prediction | null;
 }
@@ -70,6 +76,9 @@ export function reportText({
     `Regret: percent points of accuracy lost by taking the best tenth of a ranking instead of the true one.`,
     ...ceilingLines(ceiling),
     ...(ranking === null ? [] : [`Ranking of ${ranking.subnets} subnets: \`${ranking.top1}\`, \`${ranking.top5}\`.`]),
+    ...(ranking?.fitted === undefined
+      ? []
+      : [`By the accuracies to be expected of each trained alone: \`${ranking.fitted}\`.`]),
     ...(prediction ? [predictionWords(prediction)] : []),
   ].join('\n\n');
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Fit, fitRanking } from './fitted-ranking.ts';
 import { predictRanking } from './predictor/predicted-ranking.ts';
 import {
   accuraciesText,
@@ -27,6 +28,10 @@ export const MergeResultsConfig = z.strictObject({
     description:
       "Whether a predictor's accuracies, free of the noise of single ones, stand beside those that were measured.",
   }),
+  fit: Fit.optional().meta({
+    description:
+      'Beside the measured accuracies, those to be expected of subnets trained alone: a linear fit, on a ground truth, of what a supernet makes of it and of sizes.',
+  }),
 });
 export type MergeResultsConfig = z.infer<typeof MergeResultsConfig>;
 
@@ -36,7 +41,7 @@ export type MergeResultsConfig = z.infer<typeof MergeResultsConfig>;
  */
 export async function mergeResults(
   stage: StageFiles,
-  { parts, smooth }: MergeResultsConfig,
+  { parts, smooth, fit }: MergeResultsConfig,
 ): Promise<{ ranking: Ranking }> {
   const there = parts.filter((part) => part !== null);
   const set = await readSet(stage.root, there);
@@ -50,13 +55,18 @@ export async function mergeResults(
     }),
   );
   const rows = mergeParts(set, tables);
-  const files = await stage.put(await rankingTexts(set, rows, smooth));
+  const files = await stage.put({
+    ...(await rankingTexts(set, rows, smooth)),
+    ...(fit && (await fittedTexts(stage.root, fit, set, rows))),
+  });
+  const fitted = files[rankingFiles.fittedTop1];
   return {
     ranking: {
       table: files[rankingFiles.table]!,
       top1: files[rankingFiles.top1]!,
       top5: files[rankingFiles.top5]!,
       predictor: files[rankingFiles.predictor] ?? null,
+      ...(fitted && { fitted }),
       subnets: rows.length,
       json_results: there[0]!.json_results,
     },
@@ -160,6 +170,20 @@ export async function rankingTexts(
     ...(isWhole
       ? { ...measuredTexts(rows), [rankingFiles.smoothedTop1]: top1!, [rankingFiles.smoothedTop5]: top5! }
       : { [rankingFiles.top1]: top1!, [rankingFiles.top5]: top5! }),
+  };
+}
+
+async function fittedTexts(
+  root: string,
+  fit: Fit,
+  set: RankingSet,
+  rows: readonly TableRow[],
+): Promise<Record<string, string>> {
+  const { accuracies, record } = await fitRanking(root, fit, set, rows);
+  const byId = new Map(rows.map(({ id }, at) => [id, accuracies[at]!]));
+  return {
+    [rankingFiles.fittedTop1]: accuraciesText(rows, ({ id }) => byId.get(id)!),
+    [rankingFiles.fit]: `${JSON.stringify(record, null, 1)}\n`,
   };
 }
 

@@ -24,6 +24,9 @@ export const rankingFiles = {
   smoothedTop1: 'top1_json_final_smoothed.json',
   smoothedTop5: 'top5_json_final_smoothed.json',
   predictor: 'predictor.json',
+  /** Accuracies that are to be expected of subnets trained alone. */
+  fittedTop1: 'top1_json_final_fitted.json',
+  fit: 'fit.json',
 } as const;
 
 const count = z.int().nonnegative();
@@ -56,6 +59,10 @@ export const Ranking = z.strictObject(
     top5: FileReference.meta({ description: "Top-5 accuracies in the original's form." }),
     predictor: FileReference.nullable().meta({
       description: 'How sure predicted accuracies are; null where no predictor had a part in the ranking.',
+    }),
+    fitted: FileReference.optional().meta({
+      description:
+        "Accuracies that are to be expected of subnets trained alone, in the original's form, where they were fitted.",
     }),
     subnets: count.meta({ description: 'How many are ranked.', unit: 'subnets' }),
     json_results: JsonResults,

@@ -40,6 +40,38 @@ export function withSizes({ space, classes, truth }: Fitted, scores: Values | nu
   return fittedOnOthers(columns, truth.accuracies, groups, others);
 }
 
+/** A linear function of scores and sizes. */
+interface SizeFit {
+  /** Percent points that one of each is worth: of the score, of log parameters, of log MACs, of blocks. */
+  readonly weights: Readonly<Record<string, number>>;
+  /** Accuracies that are to be expected of any subnets, in percent. */
+  readonly of: (
+    sizes: readonly { readonly parameters: number; readonly macs: number; readonly depth: number }[],
+    scores: Values,
+  ) => Float64Array;
+}
+
+/** Fits accuracies on scores and sizes of every subnet of a ground truth that is not held out, for subnets that are not in it. */
+export function fitWithSizes({ space, classes, truth }: Fitted, scores: Values): SizeFit {
+  const positions = [...truth.heldOut.keys()].filter((at) => !truth.heldOut[at]);
+  const columns = [scores, ...sizesOf({ space, classes, truth })].map((column) =>
+    positions.map((position) => column[position]!),
+  );
+  const [constant, ...weights] = leastSquares(
+    positions.map((_, at) => [1, ...columns.map((column) => column[at]!)]),
+    positions.map((position) => truth.accuracies[position]!),
+  );
+  const names = ['score', ...SIZES];
+  return {
+    weights: Object.fromEntries(names.map((name, index) => [name, weights[index]!])),
+    of: (sizes, given) =>
+      Float64Array.from(sizes, ({ parameters, macs, depth }, at) => {
+        const values = [given[at]!, Math.log(parameters), Math.log(macs), depth];
+        return values.reduce((sum, value, index) => sum + weights[index]! * value, constant!);
+      }),
+  };
+}
+
 /**
  * The best mix of sizes: each band is scored by a fit on the subnets of all others. Subnets without a band are one more group.
  * @returns null where there are fewer than two groups, for then there is nothing to fit on
@@ -66,14 +98,17 @@ function fittedOnOthers(
   const mixed = new Float64Array(groups.length);
   for (const group of new Set(groups)) {
     const others = positions.filter((at) => groups[at] !== group);
-    const weights = solve(
-      new Matrix(others.map((at) => rows[at]!)),
-      Matrix.columnVector(others.map((at) => accuracies[at]!)),
-      true,
-    ).to1DArray();
+    const weights = leastSquares(
+      others.map((at) => rows[at]!),
+      others.map((at) => accuracies[at]!),
+    );
     for (const [at, own] of groups.entries()) {
       if (own === group) mixed[at] = weights.reduce((sum, weight, index) => sum + weight * rows[at]![index]!, 0);
     }
   }
   return mixed;
+}
+
+function leastSquares(rows: number[][], targets: number[]): number[] {
+  return solve(new Matrix(rows), Matrix.columnVector(targets), true).to1DArray();
 }

@@ -107,6 +107,7 @@ const merging = defineKind({
   codeVersion: 2,
   summary: 'joins the parts of a ranking, all or nothing',
   schema: MergeResultsConfig,
+  lists: ['fit.ground_truth'],
   runs: { as: 'function', phase: 'merging', perform: mergeResults },
   samples: () => ({ ranking: sampleRanking }),
   alsoNamed: ({ ranking }) => originalNames(Ranking.parse(ranking)),

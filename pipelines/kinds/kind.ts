@@ -53,7 +53,7 @@ interface Description<Schema extends z.ZodObject> {
   readonly neutral?: readonly string[];
   /** Keys that earlier releases did not have, with the value at which the result is theirs: no part of a fingerprint then. */
   readonly newKeys?: JsonObject;
-  /** Keys of `with` that name a list of subnets below the project root. */
+  /** Keys of `with`, dotted ones too, that name a list of subnets below the project root. */
   readonly lists?: readonly string[];
   /** Keys of `with` that may name a supernet's file below the project root instead of a stage's output. */
   readonly supernets?: readonly string[];

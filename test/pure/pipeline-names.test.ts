@@ -127,6 +127,16 @@ describe('names that nothing answers to', () => {
       ['p.yml:5:59: stages.one-shot.with.ground_truth: expected a file, got none at "no.json"; correct the path'],
     ],
     [
+      'a missing file deep in a map',
+      pipeline(
+        '  a: { uses: merge-results, with: { parts: [null], smooth: false, fit: { supernet: null, ground_truth: no.json } } }',
+      ),
+      [
+        'p.yml:3:84: stages.a.with.fit.supernet: expected a map, got null; correct it',
+        'p.yml:3:104: stages.a.with.fit.ground_truth: expected a file, got none at "no.json"; correct the path',
+      ],
+    ],
+    [
       'a file outside the project',
       `${training}  one-shot: { uses: train-supernet, with: { ground_truth: ../x.json } }`,
       [

@@ -4,6 +4,7 @@ import { assertFits } from '../../nas/evaluation/epoch-scores.ts';
 import { mixedByBand, withSizes } from '../../nas/evaluation/size-mix.ts';
 import { randomOf } from '../../nas/space/random.ts';
 import { parseSubnetList } from '../../nas/space/subnet-list.ts';
+import { plainFit } from '../support/plain-fit.ts';
 import { inUnits } from '../support/plain-statistics.ts';
 import { committedSpace, configText } from '../support/spaces.ts';
 
@@ -19,23 +20,6 @@ const heldOut = listed.map((_, at) => at % 3 === 2);
 const truth = { subnets, accuracies, bands, heldOut };
 const mixed = (own: Float64Array, given: readonly number[] | null = scores) =>
   withSizes({ space, classes: 10, truth: { ...truth, accuracies: own } }, given);
-
-/** The least squares of some rows by their normal equations, solved by elimination. */
-function plainFit(rows: readonly (readonly number[])[], targets: readonly number[]): number[] {
-  const size = rows[0]!.length;
-  const table = Array.from({ length: size }, (_, i) => [
-    ...Array.from({ length: size }, (__, j) => rows.reduce((sum, row) => sum + row[i]! * row[j]!, 0)),
-    rows.reduce((sum, row, at) => sum + row[i]! * targets[at]!, 0),
-  ]);
-  for (let pivot = 0; pivot < size; pivot++) {
-    for (let other = 0; other < size; other++) {
-      if (other === pivot) continue;
-      const factor = table[other]![pivot]! / table[pivot]![pivot]!;
-      table[other] = table[other]!.map((value, at) => value - factor * table[pivot]![at]!);
-    }
-  }
-  return table.map((row, at) => row[size]! / row[at]!);
-}
 
 test('scores mixed with sizes are the least squares on subnets that are not held out, each tenth of them left out in its turn', () => {
   const columns = [scores, sizes['log parameters'], sizes['log MACs'], sizes.depth].map((column) =>

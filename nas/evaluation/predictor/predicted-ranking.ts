@@ -98,7 +98,7 @@ const figure = z
   .number()
   .nullable()
   .transform((value) => value ?? NaN);
-const IntervalRecord: z.ZodType<Interval> = z.object({
+export const IntervalRecord: z.ZodType<Interval> = z.object({
   estimate: figure,
   low: figure,
   high: figure,

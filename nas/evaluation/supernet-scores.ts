@@ -1,11 +1,11 @@
 import path from 'node:path';
 import { z } from 'zod';
-import type { SelectedSupernet } from '../artifacts/references.ts';
-import { readManifest } from '../artifacts/results.ts';
-import { Scoring, scoresOf } from '../nas/evaluation/epoch-scores.ts';
-import type { ScoreName } from '../nas/evaluation/epoch-scores.ts';
-import type { Counted } from '../nas/evaluation/ground-truth.ts';
-import { BadInput } from '../plan/endings.ts';
+import type { SelectedSupernet } from '../../artifacts/references.ts';
+import { readManifest } from '../../artifacts/results.ts';
+import { Scoring, scoresOf } from './epoch-scores.ts';
+import type { ScoreName } from './epoch-scores.ts';
+import type { Counted } from './ground-truth.ts';
+import { BadInput } from '../../plan/endings.ts';
 
 interface SupernetScores {
   /** Its folder below the run's. */
