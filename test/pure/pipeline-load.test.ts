@@ -265,6 +265,17 @@ describe('the pipelines that come with the project', () => {
     expect(evaluate.cost?.gmacs).toBeCloseTo(4.2e9, -8);
   });
 
+  test('cvpr2022-track1.yml has the keys of the better recipe behind marks, and loads with them', () => {
+    const text = readFileSync(path.join(projectRoot, 'pipelines/cvpr2022-track1.yml'), 'utf8');
+    const plan = planOf(text.replaceAll(/^( +)# (\w+: )/gm, '$1$2'));
+    const training = plan.stages.filter(({ uses }) => uses === 'train-supernet');
+    for (const stage of training) expect(stage.with).toMatchObject({ score: 'cross_entropy', sizes: true });
+    const { fit } = stageOf(plan, 'ranking').with;
+    expect(fit).toMatchObject({ supernet: stageOf(plan, 'evaluate').with['supernet'] });
+    expect(valueAt(fit!, ['ground_truth'])).toEqual(training[0]!.with['ground_truth']);
+    expect(stageOf(shippedPlan('cvpr2022-track1.yml'), 'ranking').with).not.toHaveProperty('fit');
+  });
+
   test('standalone.yml trains 30 nets, or one', () => {
     const place = path.join(projectRoot, 'pipelines/standalone.yml');
     expect(shippedPlan('standalone.yml').stages[0]?.matrix).toHaveLength(30);
