@@ -8,6 +8,8 @@ import { sha256Of } from '../artifacts/files.ts';
 import { DatasetConfig } from '../configs/dataset-schema.ts';
 import { openDataset } from '../nas/data/open.ts';
 import { readGroundTruth } from '../nas/evaluation/ground-truth.ts';
+import type { GroundTruth } from '../nas/evaluation/ground-truth.ts';
+import type { Score } from '../nas/evaluation/score.ts';
 import { sampledSubnets } from '../nas/evaluation/subnet-set.ts';
 import { randomOf } from '../nas/space/random.ts';
 import type { Space, Subnet } from '../nas/space/space.ts';
@@ -23,16 +25,26 @@ export interface Answered {
   readonly images: number;
   /** Images that BN statistics of a subnet are gathered on. */
   readonly calibration: number;
-  /** Right ones among the first images and among the rest, by subnet. */
-  readonly answers: readonly Right[];
+  /** By subnet. */
+  readonly answers: readonly Answers[];
   readonly truths: readonly {
     readonly name: string;
     readonly subnets: readonly number[];
     readonly accuracies: Float64Array;
+    /** Null where only accuracies are known. */
+    readonly truth: GroundTruth | null;
   }[];
 }
 
-type Right = readonly [first: number, rest: number];
+const Both = z.tuple([z.number(), z.number()]);
+/** To the first images, and to the rest. */
+const Answers = z.object({
+  /** How many are right. */
+  right: Both,
+  /** Mean cross-entropies; null where answers are only right or wrong. */
+  loss: Both.nullable(),
+});
+type Answers = z.infer<typeof Answers>;
 
 const CALIBRATION = { part: 'calibration', batches: 4, batch_size: 250 } as const;
 /** Subnets tested at once, and kept. */
@@ -66,7 +78,7 @@ export async function answersOfSupernet(
     const source = `configs/ground-truth/${name}.json`;
     const truth = await readGroundTruth(space, { file: source, sha256: sha256Of(readFileSync(join(root, source))) });
     const positions = truth.subnets.map((_, at) => subnets.length + at);
-    truths.push({ name, subnets: positions, accuracies: truth.accuracies });
+    truths.push({ name, subnets: positions, accuracies: truth.accuracies, truth });
     subnets.push(...truth.subnets);
   }
   subnets.push(...sampledSubnets(space, { count, seed: 0, way: 'random' }).map(({ subnet }) => subnet));
@@ -84,14 +96,20 @@ export async function answersOfSupernet(
     const watch = { onProgress: () => {}, shouldStop: () => false };
     while (answers.length < subnets.length) {
       const some = subnets.slice(answers.length, answers.length + CHUNK);
-      const right: number[][] = [];
+      const found: Score[][] = [];
       for (const positions of halves) {
         const test = { part: 'test', batch_size: 500, positions } as const;
         const scores = await testSubnets(net, some, dataset, { calibration: CALIBRATION, test }, watch);
         if (scores === 'stopped') throw new Error('evaluation: expected scores, got stopped');
-        right.push(scores.map(({ top1 }) => top1));
+        found.push(scores);
       }
-      answers.push(...some.map((_, at): Right => [right[0]![at]!, right[1]![at]!]));
+      const [first, rest] = found;
+      answers.push(
+        ...some.map((_, at): Answers => ({
+          right: [first![at]!.top1, rest![at]!.top1],
+          loss: [first![at]!.crossEntropy, rest![at]!.crossEntropy],
+        })),
+      );
       if (known !== undefined) writeFileSync(known, JSON.stringify(answers));
     }
     net.dispose();
@@ -100,8 +118,8 @@ export async function answersOfSupernet(
   return { space, subnets, images, calibration, answers, truths };
 }
 
-function readAnswers(file: string): Right[] {
-  return z.array(z.tuple([z.int(), z.int()])).parse(JSON.parse(readFileSync(file, 'utf8')));
+function readAnswers(file: string): Answers[] {
+  return z.array(Answers).parse(JSON.parse(readFileSync(file, 'utf8')));
 }
 
 const IMAGES = 50_000;
@@ -129,16 +147,16 @@ export function answersOfTable(
   const some = Array.from(random.shuffle(scored.length).subarray(0, count), (position) => scored[position]!);
   const accuracies = Float64Array.from(some, ({ id }) => table[id]!);
   const easy = Float64Array.from({ length: IMAGES }, () => SPREAD * random.normal());
-  const answers = some.map((_, at): Right => {
+  const answers = some.map((_, at): Answers => {
     const able = abilityFor(accuracies[at]! / 100, easy);
     const right = [0, 0] as [number, number];
     for (const [image, ease] of easy.entries()) {
       if (random.uniform() < chance(able + ease)) right[image < Math.ceil(share * IMAGES) ? 0 : 1]++;
     }
-    return right;
+    return { right, loss: null };
   });
   const subnets = some.map(({ subnet }) => subnet);
-  const truths = [{ name: 'the table', subnets: [...subnets.keys()], accuracies }];
+  const truths = [{ name: 'the table', subnets: [...subnets.keys()], accuracies, truth: null }];
   return { space, subnets, images: IMAGES, calibration: IMAGENET_CALIBRATION, answers, truths };
 }
 

@@ -5,12 +5,18 @@ import type { Answered } from './racing-answers.ts';
 import { kendallTau } from '../nas/evaluation/correlation.ts';
 import { nextHeat, raceOf, resultsOf } from '../nas/evaluation/racing/race.ts';
 import type { Score } from '../nas/evaluation/score.ts';
+import { summed } from '../nas/evaluation/racing/estimate.ts';
+import { withSizes } from '../nas/evaluation/size-mix.ts';
 
 // npm run bench:racing -- --supernet FILE [--groups K --answers FILE] | --table FILE
 //   [--subnets 1000 --pilots 50 --share 0.2 --top 100 --json]:
 // what a race costs in agreement, and saves in images. Subnets of a trained Fashion-MNIST supernet are tested on all images once
 // (what they have right is kept in --answers); with --table answers are made up after the accuracies of the competition's subnets in FILE,
 // which is no part of the product. Races are then run on those answers.
+
+const CLASSES = 10;
+/** What a ranking rests on: all images, a race, the first images alone. */
+type Ways = 'full' | 'raced' | 'uniform';
 
 const { values: options } = parseArgs({
   options: {
@@ -44,10 +50,14 @@ async function answered(): Promise<Answered> {
 
 /** What a test on the first images says, on the rest, or on all. */
 function scoreOn(subnet: number, some: 'first' | 'rest' | 'all'): Score {
-  const [own, others] = answers[subnet]!;
-  const top1 = { first: own, rest: others, all: own + others }[some];
-  const count = { first, rest: images - first, all: images }[some];
-  return { top1, top5: top1, images: count, crossEntropy: 0 };
+  const { right, loss } = answers[subnet]!;
+  const of = (part: 0 | 1): Score => ({
+    top1: right[part],
+    top5: right[part],
+    images: part === 0 ? first : images - first,
+    crossEntropy: loss?.[part] ?? 0,
+  });
+  return { first: of(0), rest: of(1), all: summed(of(0), of(1)) }[some];
 }
 
 function raced() {
@@ -66,6 +76,12 @@ function raced() {
   const full = subnets.map((_, subnet) => share(scoreOn(subnet, 'all')));
   const estimated = results.map(share);
   const uniform = subnets.map((_, subnet) => share(scoreOn(subnet, 'first')));
+  const likelihoodOf = ({ crossEntropy }: Score): number => -crossEntropy;
+  const likelihoods = {
+    full: subnets.map((_, subnet) => likelihoodOf(scoreOn(subnet, 'all'))),
+    raced: results.map(likelihoodOf),
+    uniform: subnets.map((_, subnet) => likelihoodOf(scoreOn(subnet, 'first'))),
+  };
   const best = (shares: readonly number[]): number[] =>
     [...shares.keys()].toSorted((a, b) => shares[b]! - shares[a]! || a - b).slice(0, racing.top);
   const isBest = new Set(best(full));
@@ -92,13 +108,19 @@ function raced() {
     tau_with_full: { raced: kendallTau(full, estimated), uniform: kendallTau(full, uniform) },
     /** Of the estimates, in percent points: what it was, and what they said. */
     error: { was: root(({ was }) => was), said: root(({ said }) => said) },
-    truths: truths.map(({ name, subnets: own, accuracies }) => {
-      const tau = (of: readonly number[]): number =>
-        kendallTau(
-          accuracies,
-          own.map((subnet) => of[subnet]!),
-        );
-      return { name, subnets: own.length, full: tau(full), raced: tau(estimated), uniform: tau(uniform) };
+    truths: truths.map(({ name, subnets: own, accuracies, truth }) => {
+      const at = (of: readonly number[]): number[] => own.map((subnet) => of[subnet]!);
+      const taus = (tau: (of: Ways) => number) => ({ full: tau('full'), raced: tau('raced'), uniform: tau('uniform') });
+      const shares = { full, raced: estimated, uniform };
+      return {
+        name,
+        subnets: own.length,
+        ...taus((of) => kendallTau(accuracies, at(shares[of]))),
+        /** By cross-entropy together with sizes. */
+        with_sizes:
+          truth &&
+          taus((of) => kendallTau(accuracies, withSizes({ space, classes: CLASSES, truth }, at(likelihoods[of])))),
+      };
     }),
   };
 }
@@ -110,15 +132,19 @@ function linesOf(one: ReturnType<typeof raced>): string[] {
     `of the best ${racing.top} on all images ${same.raced} are the best raced, ${same.uniform} on the first images alone`,
     `tau with all images ${tau.raced.toFixed(4)} raced, ${tau.uniform.toFixed(4)} on the first images alone`,
     `estimates err by ${error.was.toFixed(3)} points and say ${error.said.toFixed(3)}`,
-    ...one.truths.map(
-      ({ name, subnets: count, full, raced: by, uniform }) =>
-        `tau with ${name} (${count} subnets): ${full.toFixed(4)} on all images, ${by.toFixed(4)} raced, ${uniform.toFixed(4)} on the first images alone`,
-    ),
+    ...one.truths.flatMap(({ name, subnets: count, with_sizes: mixed, ...taus }) => [
+      `tau with ${name} (${count} subnets): ${inWords(taus)}`,
+      ...(mixed ? [`the same by cross-entropy with sizes: ${inWords(mixed)}`] : []),
+    ]),
   ];
 }
 
 function share({ top1, images: of }: Score): number {
   return top1 / of;
+}
+
+function inWords({ full, raced: by, uniform }: Readonly<Record<Ways, number>>): string {
+  return `${full.toFixed(4)} on all images, ${by.toFixed(4)} raced, ${uniform.toFixed(4)} on the first images alone`;
 }
 
 function percent(part: number): string {
