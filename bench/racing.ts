@@ -76,7 +76,6 @@ function raced() {
   const full = subnets.map((_, subnet) => share(scoreOn(subnet, 'all')));
   const estimated = results.map(share);
   const uniform = subnets.map((_, subnet) => share(scoreOn(subnet, 'first')));
-  const likelihoodOf = ({ crossEntropy }: Score): number => -crossEntropy;
   const likelihoods = {
     full: subnets.map((_, subnet) => likelihoodOf(scoreOn(subnet, 'all'))),
     raced: results.map(likelihoodOf),
@@ -110,16 +109,15 @@ function raced() {
     error: { was: root(({ was }) => was), said: root(({ said }) => said) },
     truths: truths.map(({ name, subnets: own, accuracies, truth }) => {
       const at = (of: readonly number[]): number[] => own.map((subnet) => of[subnet]!);
-      const taus = (tau: (of: Ways) => number) => ({ full: tau('full'), raced: tau('raced'), uniform: tau('uniform') });
       const shares = { full, raced: estimated, uniform };
       return {
         name,
         subnets: own.length,
-        ...taus((of) => kendallTau(accuracies, at(shares[of]))),
+        ...eachWay((of) => kendallTau(accuracies, at(shares[of]))),
         /** By cross-entropy together with sizes. */
         with_sizes:
           truth &&
-          taus((of) => kendallTau(accuracies, withSizes({ space, classes: CLASSES, truth }, at(likelihoods[of])))),
+          eachWay((of) => kendallTau(accuracies, withSizes({ space, classes: CLASSES, truth }, at(likelihoods[of])))),
       };
     }),
   };
@@ -139,8 +137,16 @@ function linesOf(one: ReturnType<typeof raced>): string[] {
   ];
 }
 
+function likelihoodOf({ crossEntropy }: Score): number {
+  return -crossEntropy;
+}
+
 function share({ top1, images: of }: Score): number {
   return top1 / of;
+}
+
+function eachWay(tau: (of: Ways) => number): Record<Ways, number> {
+  return { full: tau('full'), raced: tau('raced'), uniform: tau('uniform') };
 }
 
 function inWords({ full, raced: by, uniform }: Readonly<Record<Ways, number>>): string {
