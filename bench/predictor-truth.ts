@@ -46,13 +46,13 @@ const fitted = seeds.map((seed) => {
   };
   return { top1: fit(measured.top1), cross_entropy: fit(measured.cross_entropy) };
 });
+const mean = (of: (one: (typeof fitted)[number]) => number): number =>
+  fitted.reduce((sum, one) => sum + of(one), 0) / fitted.length;
 const result = truths.map(({ name, subnets: own, accuracies, truth }) => {
   const at = (of: Values): number[] => own.map((subnet) => of[subnet]!);
   const tau = (of: Values): number => kendallTau(accuracies, at(of));
   const mixed = (of: Values): number =>
     kendallTau(accuracies, withSizes({ space, classes: 10, truth: truth! }, at(of)));
-  const mean = (of: (one: (typeof fitted)[number]) => number): number =>
-    fitted.reduce((sum, one) => sum + of(one), 0) / fitted.length;
   return {
     truth: name,
     of: own.length,
