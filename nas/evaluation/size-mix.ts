@@ -12,8 +12,8 @@ const SIZES = ['log parameters', 'log MACs', 'depth'] as const;
 
 /** What mixes of sizes alone are called beside the baselines. */
 export const mixes = {
-  bands: 'sizes and depth, fitted on other bands',
-  subnets: 'sizes and depth, fitted on other subnets',
+  bands: 'sizes, fitted on other bands',
+  subnets: 'sizes, fitted on other subnets',
 } as const;
 
 /** A ground truth smaller than this fits weights to noise. */
