@@ -37,6 +37,13 @@ export function rankedBy(
   return sizes ? withSizes({ space, classes, truth }, scores) : scores;
 }
 
+/** What is wrong with a training's ground truth where sizes are to be mixed in; a list that only the run makes is not known yet. */
+export function wrongSizes({ sizes = false }: Scoring, listed: readonly unknown[] | undefined) {
+  if (!sizes || listed === undefined || listed.length >= FEWEST_TO_FIT) return [];
+  const message = `expected a ground truth of at least ${FEWEST_TO_FIT} subnets to fit them on, got ${listed.length}; train more of them alone, or leave sizes out`;
+  return [{ key: 'sizes', message }];
+}
+
 /** @throws BadInput where sizes are to be mixed in, and there are too few subnets to fit weights on */
 export function assertFits(where: string, { heldOut }: GroundTruth, { sizes = false }: Scoring): void {
   const others = heldOut.filter((isHeldOut) => !isHeldOut).length;

@@ -4,6 +4,7 @@ import { evaluationCost, searchCost, standaloneTrainingCost, supernetTrainingCos
 import { DAY, defineKind } from './kind.ts';
 import type { Kind } from './kind.ts';
 import { EvaluateSubnetsConfig } from '../../nas/evaluation/config.ts';
+import { wrongSizes } from '../../nas/evaluation/epoch-scores.ts';
 import { GroundTruthTableConfig, groundTruthTable } from '../../nas/evaluation/ground-truth.ts';
 import { MergeResultsConfig, mergeResults } from '../../nas/evaluation/merge.ts';
 import { originalNames, Ranking } from '../../nas/evaluation/ranking.ts';
@@ -48,6 +49,7 @@ const trainSupernet = defineKind({
   endings: ['NaNLoss'],
   samples: ({ groups }) => ({ selected: { ...sampleFile, epoch: 1, tau: 0.5, groups } }),
   cost: (config, { ground_truth: groundTruth = [] }) => supernetTrainingCost(config, groundTruth),
+  check: (config, { ground_truth: groundTruth }) => wrongSizes(config, groundTruth),
 });
 
 /** What tau is measured against. */

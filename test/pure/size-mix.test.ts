@@ -4,6 +4,8 @@ import { assertFits } from '../../nas/evaluation/epoch-scores.ts';
 import { mixedByBand, withSizes } from '../../nas/evaluation/size-mix.ts';
 import { randomOf } from '../../nas/space/random.ts';
 import { parseSubnetList } from '../../nas/space/subnet-list.ts';
+import { kindOf } from '../../pipelines/kinds/catalogue.ts';
+import { tinySupernet } from '../support/training-configs.ts';
 import { plainFit } from '../support/plain-fit.ts';
 import { inUnits } from '../support/plain-statistics.ts';
 import { committedSpace, configText } from '../support/spaces.ts';
@@ -69,6 +71,26 @@ test('a ground truth of too few subnets is not fitted on', () => {
 
 const byBand = (own: Float64Array, groups: readonly (string | null)[] = bands) =>
   mixedByBand({ space, classes: 10, truth: { ...truth, accuracies: own, bands: groups } });
+
+test('nor does a pipeline load that would: its key is refused before anything starts', () => {
+  const config = JSON.parse(JSON.stringify(tinySupernet({ sizes: true })));
+  const given = ['111111001100', '122111111111'].join('\n');
+  const two = parseSubnetList(tinySupernet().space, given, 'truth');
+  const of = (count: number) =>
+    kindOf('train-supernet').examine(config, { ground_truth: Array.from({ length: count }, () => two[0]!) });
+  expect(of(19)).toMatchObject({
+    issues: [
+      {
+        path: ['sizes'],
+        message:
+          'expected a ground truth of at least 20 subnets to fit them on, got 19; train more of them alone, or leave sizes out',
+      },
+    ],
+  });
+  expect(of(20)).not.toHaveProperty('issues');
+  // One that only the run makes is not known yet.
+  expect(kindOf('train-supernet').examine(config, {})).not.toHaveProperty('issues');
+});
 
 test('the mix by bands scores each band by least squares fitted on the others', () => {
   const target = Float64Array.from(sizes.depth, (depth, at) => 3 * depth - 2 * sizes['log MACs'][at]!);
