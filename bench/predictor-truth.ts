@@ -10,6 +10,9 @@ import { withSizes } from '../nas/evaluation/size-mix.ts';
 // Fashion-MNIST supernet, those of the ground truths among them, are tested once; --answers keeps what came of it, and reads what
 // bench:racing has kept.
 
+/** Of the images that bench:racing tests first. */
+const SHARE = 0.25;
+
 const { values: options } = parseArgs({
   options: {
     supernet: { type: 'string' },
@@ -28,10 +31,10 @@ if (options.supernet === undefined) {
 const { space, subnets, answers, truths, images } = await answersOfSupernet(options.supernet, {
   groups: Number(options.groups),
   count: Number(options.subnets),
-  share: 0.25,
+  share: SHARE,
   known: options.answers,
 });
-const first = Math.ceil(0.25 * images);
+const first = Math.ceil(SHARE * images);
 const measured = {
   top1: answers.map(({ right: [a, b] }) => (a + b) / images),
   cross_entropy: answers.map(({ loss }) => -(loss![0] * first + loss![1] * (images - first)) / images),

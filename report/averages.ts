@@ -4,7 +4,7 @@ import type { Scored, SupernetFigures } from './figures.ts';
 import { supernetScores } from '../nas/evaluation/supernet-scores.ts';
 import { SelectedSupernet } from '../artifacts/references.ts';
 import { standardised } from '../nas/evaluation/correlation.ts';
-import { assertFits, rankedBy, ScoreName } from '../nas/evaluation/epoch-scores.ts';
+import { assertFits, rankedAt, ScoreName } from '../nas/evaluation/epoch-scores.ts';
 import type { Counted } from '../nas/evaluation/ground-truth.ts';
 import type { Space } from '../nas/space/space.ts';
 
@@ -55,8 +55,7 @@ export async function averageRow(
   );
   const mean = meanOf(each.flat());
   assertFits(name, these.whole, { sizes });
-  const all = rankedBy({ space, classes, truth: these.whole }, mean, { sizes });
-  const scores = these.positions.map((position) => all[position]!);
+  const scores = rankedAt({ space, classes }, these, mean, { sizes });
   return {
     name,
     supernets: supernets.length,

@@ -5,7 +5,7 @@ import { FileReference } from '../artifacts/references.ts';
 import { ClassCount } from '../configs/dataset-schema.ts';
 import { SpaceConfig } from '../configs/space-schema.ts';
 import { BadInput } from '../plan/endings.ts';
-import { assertFits, rankedBy, Scoring, scoresOf } from '../nas/evaluation/epoch-scores.ts';
+import { assertFits, rankedAt, Scoring, scoresOf } from '../nas/evaluation/epoch-scores.ts';
 import { chosenBy, counted, readGroundTruth } from '../nas/evaluation/ground-truth.ts';
 import type { Counted, GroundTruth } from '../nas/evaluation/ground-truth.ts';
 
@@ -82,13 +82,12 @@ export async function sameSubnets(
 }
 
 /** @throws BadInput where there are no such scores */
-function scoresAt({ whole, positions }: Counted, { record, trained }: ChosenSupernet, scoring: Scoring): number[] {
+function scoresAt(these: Counted, { record, trained }: ChosenSupernet, scoring: Scoring): number[] {
   const { space, n_classes: classes, ground_truth: source } = trained;
   const scores = scoresOf(record, scoring.score);
   if (scores === null) {
     throw new BadInput(`--score: expected epochs that recorded their cross-entropies, got one without; train it again`);
   }
-  assertFits(source.file, whole, scoring);
-  const ranked = rankedBy({ space, classes, truth: whole }, scores, scoring);
-  return positions.map((position) => ranked[position]!);
+  assertFits(source.file, these.whole, scoring);
+  return rankedAt({ space, classes }, these, scores, scoring);
 }

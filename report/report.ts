@@ -7,7 +7,7 @@ import type { Report, SupernetRow } from './text.ts';
 import { readResult } from '../artifacts/results.ts';
 import { ClassCount } from '../configs/dataset-schema.ts';
 import { SpaceConfig } from '../configs/space-schema.ts';
-import { rankedBy } from '../nas/evaluation/epoch-scores.ts';
+import { rankedAt } from '../nas/evaluation/epoch-scores.ts';
 import { counted, heldOutOf, readGroundTruth } from '../nas/evaluation/ground-truth.ts';
 import type { Counted, GroundTruth } from '../nas/evaluation/ground-truth.ts';
 import { Ranking } from '../nas/evaluation/ranking.ts';
@@ -111,8 +111,7 @@ async function rowOf(
   { space, n_classes: classes }: ReportConfig,
 ): Promise<SupernetRow> {
   const { stage, seed, scoring, byEpoch } = await supernetScores(root, supernet, these);
-  const all = rankedBy({ space, classes, truth: these.whole }, byEpoch[0]!, scoring);
-  const scores = these.positions.map((position) => all[position]!);
+  const scores = rankedAt({ space, classes }, these, byEpoch[0]!, scoring);
   const { file, sha256, groups, epoch } = supernet;
   return { stage, groups, epoch, file, sha256, ...supernetFigures(these.truth, scores, untrained, seed) };
 }

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { FEWEST_TO_FIT, withSizes } from './size-mix.ts';
 import type { Values } from './correlation.ts';
-import type { GroundTruth } from './ground-truth.ts';
+import { chosenBy } from './ground-truth.ts';
+import type { Counted, GroundTruth } from './ground-truth.ts';
 import type { EpochRecord } from '../../artifacts/manifest.ts';
 import { BadInput } from '../../plan/endings.ts';
 import type { Space } from '../space/space.ts';
@@ -37,6 +38,17 @@ export function rankedBy(
   return sizes ? withSizes({ space, classes, truth }, scores) : scores;
 }
 
+/** The same of some subnets alone. */
+export function rankedAt(
+  { space, classes }: { readonly space: Space; readonly classes: number },
+  { whole, positions }: Counted,
+  scores: Values,
+  scoring: Scoring,
+): number[] {
+  const ranked = rankedBy({ space, classes, truth: whole }, scores, scoring);
+  return positions.map((position) => ranked[position]!);
+}
+
 /** What is wrong with a training's ground truth where sizes are to be mixed in; a list that only the run makes is not known yet. */
 export function wrongSizes({ sizes = false }: Scoring, listed: readonly unknown[] | undefined) {
   if (!sizes || listed === undefined || listed.length >= FEWEST_TO_FIT) return [];
@@ -45,8 +57,8 @@ export function wrongSizes({ sizes = false }: Scoring, listed: readonly unknown[
 }
 
 /** @throws BadInput where sizes are to be mixed in, and there are too few subnets to fit weights on */
-export function assertFits(where: string, { heldOut }: GroundTruth, { sizes = false }: Scoring): void {
-  const others = heldOut.filter((isHeldOut) => !isHeldOut).length;
+export function assertFits(where: string, truth: GroundTruth, { sizes = false }: Scoring): void {
+  const others = chosenBy(truth).length;
   if (!sizes || others >= FEWEST_TO_FIT) return;
   throw new BadInput(
     `${where}: sizes: expected at least ${FEWEST_TO_FIT} subnets that are not held out, got ${others}; train more of them alone, or leave sizes out`,

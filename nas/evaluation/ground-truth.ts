@@ -213,7 +213,7 @@ export function counted(whole: GroundTruth, positions: readonly number[]): Count
 }
 
 /** Positions of the subnets by which something may be chosen. */
-export function chosenBy({ heldOut }: GroundTruth): number[] {
+export function chosenBy({ heldOut }: Pick<GroundTruth, 'heldOut'>): number[] {
   return [...heldOut.keys()].filter((position) => !heldOut[position]);
 }
 

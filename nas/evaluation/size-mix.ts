@@ -2,6 +2,7 @@ import { Matrix, solve } from 'ml-matrix';
 import { baselines } from './baselines.ts';
 import { standardised } from './correlation.ts';
 import type { Values } from './correlation.ts';
+import { chosenBy } from './ground-truth.ts';
 import type { GroundTruth } from './ground-truth.ts';
 import type { Space } from '../space/space.ts';
 
@@ -33,7 +34,7 @@ interface Fitted {
  * @returns accuracies that are to be expected, in percent
  */
 export function withSizes({ space, classes, truth }: Fitted, scores: Values | null): Float64Array {
-  const others = [...truth.heldOut.keys()].filter((at) => !truth.heldOut[at]);
+  const others = chosenBy(truth);
   const groups = truth.heldOut.map(() => 'held out');
   for (const [number, at] of others.entries()) groups[at] = String(number % 10);
   const columns = [...(scores === null ? [] : [scores]), ...sizesOf({ space, classes, truth })];
@@ -53,7 +54,7 @@ interface SizeFit {
 
 /** Fits accuracies on scores and sizes of every subnet of a ground truth that is not held out, for subnets that are not in it. */
 export function fitWithSizes({ space, classes, truth }: Fitted, scores: Values): SizeFit {
-  const positions = [...truth.heldOut.keys()].filter((at) => !truth.heldOut[at]);
+  const positions = chosenBy(truth);
   const columns = [scores, ...sizesOf({ space, classes, truth })].map((column) =>
     positions.map((position) => column[position]!),
   );
