@@ -28,8 +28,11 @@ const device: Record<string, string> =
   process.env['NAS_CARD'] === '1'
     ? { NVIDIA_TF32_OVERRIDE: '0', TF_CUDNN_USE_AUTOTUNE: '0', TF_FORCE_GPU_ALLOW_GROWTH: 'true' }
     : { CUDA_VISIBLE_DEVICES: '' };
-/** Some files run at a time: a second thread of TensorFlow would only wait for the others. */
-const env = { ...device, TF_NUM_INTRAOP_THREADS: '1', TF_NUM_INTEROP_THREADS: '1' };
+/**
+ * Some files run at a time: a second thread of TensorFlow would only wait for the others. Texts are compared without colours, which
+ * CI and FORCE_COLOR ask for.
+ */
+const env = { ...device, TF_NUM_INTRAOP_THREADS: '1', TF_NUM_INTEROP_THREADS: '1', NO_COLOR: '1', FORCE_COLOR: '' };
 
 const project = (name: string, test: TestProjectInlineConfiguration['test']): TestProjectInlineConfiguration => ({
   // Forks, because native modules (TensorFlow, the Temporal core) do not survive worker threads.
