@@ -54,7 +54,9 @@ type Stages = ReadonlyMap<string, CataloguedStage>;
  * @throws BadInput for one without results
  */
 export async function compareRuns(root: string, names: readonly string[], withFigures = false): Promise<ComparedRuns> {
-  const runs = await Promise.all(names.map((name) => stagesOf(root, name)));
+  const runs: Stages[] = [];
+  // One after the other, so that of several without results the first is named.
+  for (const name of names) runs.push(await stagesOf(root, name));
   const ids = [...new Set(runs.flatMap((stages) => [...stages.keys()]))];
   return {
     runs: names,
