@@ -1,3 +1,4 @@
+import type { CataloguedStage } from '../artifacts/catalogue.ts';
 import path from 'node:path';
 import pc from 'picocolors';
 import { Option } from 'commander';
@@ -88,7 +89,10 @@ async function compare(
 }
 
 async function stagesOf(runs: readonly string[]) {
-  return (await Promise.all(runs.map(async (run) => await stagesNamed(resultsRoot(), run)))).flat();
+  const stages: CataloguedStage[] = [];
+  // One after the other, so that of several without results the first is named.
+  for (const run of runs) stages.push(...(await stagesNamed(resultsRoot(), run)));
+  return stages;
 }
 
 /** What a setting is worth: a table for each of its values, a line a pair, and the mean of all pairs. */
