@@ -1,8 +1,8 @@
-import type { CataloguedStage } from '../artifacts/catalogue.ts';
 import path from 'node:path';
 import pc from 'picocolors';
 import { Option } from 'commander';
 import type { Command } from 'commander';
+import type { CataloguedStage } from '../artifacts/catalogue.ts';
 import { atomicWrite } from '../artifacts/files.ts';
 import { resultsRoot } from '../artifacts/paths.ts';
 import { Failure } from './failure.ts';
