@@ -75,10 +75,11 @@ export function fitWithSizes({ space, classes, truth }: Fitted, scores: Values):
 
 /**
  * The best mix of sizes: each band is scored by a fit on the subnets of all others. Subnets without a band are one more group.
- * @returns null where there are fewer than two groups, for then there is nothing to fit on
+ * @returns null where a group has fewer others than there are weights to fit
  */
 export function mixedByBand({ space, classes, truth }: Fitted): Float64Array | null {
-  if (new Set(truth.bands).size < 2) return null;
+  const others = [...new Set(truth.bands)].map((band) => truth.bands.filter((own) => own !== band).length);
+  if (Math.min(...others) < 1 + SIZES.length) return null;
   return fittedOnOthers(sizesOf({ space, classes, truth }), truth.accuracies, truth.bands, [...truth.bands.keys()]);
 }
 

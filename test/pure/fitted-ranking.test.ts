@@ -97,6 +97,11 @@ describe('a fitted ranking', () => {
     const squares = measured!.map((value, at) => (value - expected![at]!) ** 2);
     expect(record.leaveOut.rmse.estimate).toBeCloseTo(Math.sqrt(plainMean(squares)), 12);
     expect(record).toMatchObject({ ground_truth, score: 'cross_entropy', subnets: positions.length });
+    // What one more block is worth: a row that differs in its depth alone.
+    const deeper = [{ ...rows[0]!, depth: rows[0]!.depth + 1 }, ...rows.slice(1)];
+    const moved = (await fitRanking(root, fit, whole.set, deeper)).accuracies;
+    expect(Object.keys(record.weights)).toEqual(['score', 'log parameters', 'log MACs', 'depth']);
+    expect(record.weights['depth']).toBeCloseTo(moved[0]! - accuracies[0]!, 8);
   });
 
   test('by top-1 takes the shares of images that are right', async () => {

@@ -27,6 +27,11 @@ describe('the regret of a ranking', () => {
     // The best two: the first, and any of the three that tie behind it.
     const choices = [1, 2, 3].map((other) => plainMean([accuracies[0]!, accuracies[other]!]));
     expect(topRegret(accuracies, scores)).toBeCloseTo(plainMean([9, 5]) - plainMean(choices), 12);
+    // Two places of three for those that tie: the first of thirty is sure.
+    const thirty = [...accuracies, ...Array.from({ length: 10 }, () => 3)];
+    const three = [...scores, ...Array.from({ length: 10 }, () => 1)];
+    const pairs = [2, 9, 1].map((left) => plainMean([5, (1 + 2 + 9 - left) / 2, (1 + 2 + 9 - left) / 2]));
+    expect(topRegret(thirty, three)).toBeCloseTo(plainMean([9, 5, 3]) - plainMean(pairs), 12);
   });
 });
 

@@ -88,6 +88,8 @@ test('nor does a pipeline load that would: its key is refused before anything st
     ],
   });
   expect(of(20)).not.toHaveProperty('issues');
+  const without = JSON.parse(JSON.stringify(tinySupernet()));
+  expect(kindOf('train-supernet').examine(without, { ground_truth: [two[0]!] })).not.toHaveProperty('issues');
   // One that only the run makes is not known yet.
   expect(kindOf('train-supernet').examine(config, {})).not.toHaveProperty('issues');
 });
@@ -102,4 +104,23 @@ test('the mix by bands scores each band by least squares fitted on the others', 
   expect(again.slice(28)).not.toEqual(found.slice(28));
   const one = listed.map(() => 'one');
   expect(byBand(target, one)).toBeNull();
+  // Four weights are fitted, to four others at least.
+  const few = (count: number) => listed.map((_, at) => (at < count ? 'few' : 'many'));
+  expect(byBand(target, few(3))).toBeNull();
+  expect(byBand(target, few(4))).not.toBeNull();
+});
+
+test('a size that is the same for all subnets says nothing, and spoils nothing', () => {
+  const count = (depth: number) => sizes.depth.filter((one) => one === depth).length;
+  const most = sizes.depth.toSorted((a, b) => count(b) - count(a))[0];
+  const positions = [...subnets.keys()].filter((at) => sizes.depth[at] === most);
+  const own = positions.map((at) => 2 * sizes['log MACs'][at]!);
+  const same = {
+    subnets: positions.map((at) => subnets[at]!),
+    accuracies: Float64Array.from(own),
+    heldOut: own.map(() => false),
+    bands: [],
+  };
+  const found = withSizes({ space, classes: 10, truth: same }, null);
+  for (const [at, value] of found.entries()) expect(value).toBeCloseTo(own[at]!, 6);
 });
