@@ -113,14 +113,18 @@ function textOf(entries: readonly TableEntry[]): string {
   return [...noiseText(entries, hasBands), '', ...table].join('\n');
 }
 
+function many(count: number, word: string): string {
+  return `${count} ${word}${count === 1 ? '' : 's'}`;
+}
+
 /** What the noise of the accuracies allows: of all subnets, and of those of each band among themselves. */
 function noiseText(entries: readonly TableEntry[], hasBands: boolean): string[] {
   const means = entries.map(({ result }) => result.mean);
   const seeds = entries.map(({ result }) => result.runs.length);
   const [fewest, most] = [Math.min(...seeds), Math.max(...seeds)];
   const held = entries.filter(({ heldOut }) => heldOut).length;
-  const subnets = `${entries.length} subnets trained alone${held > 0 ? `, ${held} of them held out` : ''}`;
-  const all = `${subnets}, ${fewest === most ? '' : `${fewest} to `}${most} seeds each: ${Math.min(...means).toFixed(2)} to ${Math.max(...means).toFixed(2)} %.`;
+  const subnets = `${many(entries.length, 'subnet')} trained alone${held > 0 ? `, ${held} of them held out` : ''}`;
+  const all = `${subnets}, ${fewest === most ? '' : `${fewest} to `}${many(most, 'seed')} each: ${Math.min(...means).toFixed(2)} to ${Math.max(...means).toFixed(2)} %.`;
   if (fewest < 2 || entries.length < 3) return [all];
   const shareOf = (positions: readonly number[]): number =>
     reliability(positions.map((at) => entries[at]!.result.runs.map(({ top1 }) => top1)));

@@ -29,16 +29,17 @@ const runs = [
 ];
 const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 
-/** `result.json` of the subnet at that position, as training alone leaves it. */
-function resultAt(root: string, at: number): { file: string; sha256: string; arch: string; mean: number } {
+/** `result.json` of the subnet at that position, as training alone leaves it: of its first seeds where not all were trained. */
+function resultAt(root: string, at: number, seeds = 3): { file: string; sha256: string; arch: string; mean: number } {
   const file = `run/alone/${at + 1}/result.json`;
+  const own = runs[at]!.slice(0, seeds);
   const result = {
     version: 1,
     arch: codes[at],
     images: 10_000,
-    runs: runs[at]!.map((top1, index) => ({ seed: index + 1, top1, top5: 99 })),
-    mean: mean(runs[at]!),
-    standardError: 0.25,
+    runs: own.map((top1, index) => ({ seed: index + 1, top1, top5: 99 })),
+    mean: mean(own),
+    standardError: seeds > 1 ? 0.25 : null,
   };
   const text = JSON.stringify(result);
   mkdirSync(path.join(root, path.dirname(file)), { recursive: true });
@@ -46,9 +47,15 @@ function resultAt(root: string, at: number): { file: string; sha256: string; arc
   return { file, sha256: sha256Of(text), arch: codes[at]!, mean: result.mean };
 }
 
-async function tableOf(places: { results: number[]; bands?: Record<string, number[]>; holdOut?: number }) {
+async function tableOf(places: {
+  results: number[];
+  bands?: Record<string, number[]>;
+  holdOut?: number;
+  /** By position, where not all three were trained. */
+  seeds?: readonly number[];
+}) {
   const root = temporaryFolder();
-  const read = (some: number[]) => some.map((at) => resultAt(root, at));
+  const read = (some: number[]) => some.map((at) => resultAt(root, at, places.seeds?.[at]));
   const config = GroundTruthTableConfig.parse({
     space,
     n_classes: 10,
@@ -77,6 +84,33 @@ test('a table has each subnet with its runs, and how high a tau their noise allo
   ]);
   expect(words[3]).toBe('| subnet | code | top-1 % | standard error |');
   expect(words[5]).toBe(`| arch1 | \`${codes[0]}\` | 70.50 | 0.25 |`);
+});
+
+test('a table says how many seeds there are and how many subnets are held out, and nothing of noise that cannot be known', async () => {
+  const headOf = async (places: Parameters<typeof tableOf>[0]): Promise<string[]> => {
+    const { words } = await tableOf(places);
+    return words.slice(0, words.indexOf(''));
+  };
+  expect(await headOf({ results: [0, 1, 2, 3, 4, 5], seeds: [3, 2, 3, 2, 3, 3], holdOut: 2 })).toEqual([
+    '6 subnets trained alone, 3 of them held out, 2 to 3 seeds each: 60.83 to 80.50 %.',
+    expect.stringMatching(/^Reliability of the means/),
+  ]);
+  // One seed of each does not tell how much seeds differ, nor do two subnets.
+  expect(await headOf({ results: [0, 1, 2], seeds: [1, 1, 1] })).toEqual([
+    '3 subnets trained alone, 1 seed each: 70.00 to 80.00 %.',
+  ]);
+  expect(await headOf({ results: [0, 1, 2], seeds: [3, 1, 3] })).toHaveLength(1);
+  expect(await headOf({ results: [0, 1] })).toHaveLength(1);
+  expect(await headOf({ results: [0, 1, 2], seeds: [2, 2, 2] })).toHaveLength(2);
+  const { words } = await tableOf({ results: [0], seeds: [1] });
+  expect(words).toEqual([
+    '1 subnet trained alone, 1 seed each: 70.00 to 70.00 %.',
+    '',
+    '| subnet | code | top-1 % | standard error |',
+    '| --- | --- | --- | --- |',
+    `| arch1 | \`${codes[0]}\` | 70.00 |  |`,
+    '',
+  ]);
 });
 
 test('with bands, each subnet names its own, and each band has its own reliability', async () => {
@@ -222,4 +256,26 @@ test('of what differs inside bands of the benchmark at least seven tenths are no
   const sizes = [...bands.keys()].filter((at) => bands[at] === null);
   expect(mean(groupsOf(bands).map(shareOf))).toBeGreaterThan(0.7);
   expect(shareOf(sizes)).toBeGreaterThan(0.95);
+});
+
+test('single runs are known where each subnet has several', async () => {
+  const root = temporaryFolder();
+  const runsOf = async (own: readonly (number[] | undefined)[]) => {
+    const entries = own.map((some, at) => [`arch${at + 1}`, { arch: codes[at], acc: 70, ...(some && { runs: some }) }]);
+    const text = JSON.stringify(Object.fromEntries(entries));
+    const file = path.join(root, 'truth.json');
+    writeFileSync(file, text);
+    return (await readGroundTruth(space, { file, sha256: sha256Of(text) })).runs;
+  };
+  expect(
+    await runsOf([
+      [70, 71],
+      [69, 72],
+    ]),
+  ).toEqual([
+    [70, 71],
+    [69, 72],
+  ]);
+  expect(await runsOf([[70, 71], [69]])).toBeNull();
+  expect(await runsOf([[70, 71], undefined])).toBeNull();
 });
