@@ -64,7 +64,7 @@ const LARGEST_SAMPLE = 50_000;
 
 /** What is wrong with the subnets that a config names, by its keys; `listed` are those of the file where it names one. */
 export function wrongSubnets(
-  { space, parts, subnets }: EvaluateSubnetsConfig,
+  { space, parts, subnets }: Pick<EvaluateSubnetsConfig, 'space' | 'parts' | 'subnets'>,
   listed: readonly unknown[],
 ): { readonly key: 'parts' | 'subnets'; readonly message: string }[] {
   if (!('sample' in subnets)) {

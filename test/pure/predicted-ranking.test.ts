@@ -3,6 +3,7 @@ import { kendallTau } from '../../nas/evaluation/correlation.ts';
 import { mergeParts, rankingTexts } from '../../nas/evaluation/merge.ts';
 import { Accuracies, isEvaluated, parseTable, rankingFiles, tableText } from '../../nas/evaluation/ranking.ts';
 import type { TableRow } from '../../nas/evaluation/ranking.ts';
+import { parsePredictor } from '../../nas/evaluation/predictor/predicted-ranking.ts';
 import { depthOf } from '../../nas/space/space.ts';
 import { evaluated, subnets } from '../support/evaluated-ranking.ts';
 
@@ -83,4 +84,22 @@ describe('a ranking of which every subnet was evaluated', () => {
     expect(valuesOf(texts[rankingFiles.smoothedTop1])).toEqual(predicted(table));
     expect(valuesOf(texts[rankingFiles.smoothedTop5])).toEqual(table.map((row) => row.predicted!.top5));
   });
+});
+
+test('an account of a predictor is read with what is not defined in it as NaN, and refused where it is none', async () => {
+  const { texts } = await ranked(40, false);
+  const text = texts[rankingFiles.predictor]!;
+  const record = JSON.parse(text);
+  const read = parsePredictor(text, 'p.json');
+  expect(read.subnets).toEqual(record.subnets);
+  const { folds, tau, rmse } = record.top1.leaveOut;
+  expect(read.top1.leaveOut).toEqual({ folds, tau, rmse });
+  expect(read.baselines['depth']!.tau).toEqual(record.baselines.depth.tau);
+  record.top1.leaveOut.tau.estimate = null;
+  expect(parsePredictor(JSON.stringify(record), 'p.json').top1.leaveOut.tau.estimate).toBeNaN();
+  const refusal = /^p\.json: expected a predictor's account, got .*; merge the parts again$/s;
+  for (const none of ['{', '{}', JSON.stringify({ ...record, subnets: { evaluated: 0.5, predicted: 1 } })]) {
+    expect(() => parsePredictor(none, 'p.json')).toThrow(refusal);
+  }
+  expect(() => parsePredictor('{"subnets":{"evaluated":1,"predicted":1}}', 'p.json')).toThrow('top1');
 });

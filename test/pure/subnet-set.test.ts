@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { evaluatedPositions } from '../../nas/evaluation/predictor/predictor.ts';
 import { originalFolder } from '../../nas/evaluation/ranking.ts';
-import { cutSet, readSubnets, sampledSubnets, shareOut } from '../../nas/evaluation/subnet-set.ts';
+import { cutSet, readSubnets, sampledSubnets, shareOut, wrongSubnets } from '../../nas/evaluation/subnet-set.ts';
 import { sharedMacs } from '../../nas/evaluation/walk/prefix-tree.ts';
 import { committedSpace } from '../support/spaces.ts';
 
@@ -60,6 +60,42 @@ test('more parts than subnets are refused', () => {
   expect(() => cutSet({ space, supernet, cut: 'tree', parts: 4 }, subnets)).toThrow(
     'with.parts: expected at most as many as there are subnets (3), got 4; lower parts',
   );
+});
+
+const wrongOf = (own: { parts?: number; count?: number; of?: typeof space }, listed = 0) => {
+  const { parts = 1, count, of = space } = own;
+  const subnets =
+    count === undefined
+      ? { file: 'list.txt', sha256: 'a'.repeat(64) }
+      : { sample: { count, seed: 1, way: 'random' as const } };
+  return wrongSubnets({ space: of, parts, subnets }, Array.from({ length: listed }));
+};
+
+test('what a config asks for in vain is said by its key, before anything starts', () => {
+  expect(wrongOf({ parts: 4 }, 3)).toEqual([
+    { key: 'parts', message: 'expected at most as many parts as subnets (3), got 4; lower parts' },
+  ]);
+  expect(wrongOf({ parts: 3 }, 3)).toEqual([]);
+  // Of a list that only the run makes nothing is known yet.
+  expect(wrongOf({ parts: 4 }, 0)).toEqual([]);
+  expect(wrongOf({ count: 3 })).toEqual([]);
+  expect(wrongOf({ count: 50_001 })).toEqual([
+    { key: 'subnets', message: 'expected a sample of at most 50000, got 50001; lower count' },
+  ]);
+  const tiny = { ...space, stages: [{ base: 4, stride: 1 as const, depth: [1, 1] as const }], ratios: [1] };
+  expect(wrongOf({ count: 2, of: tiny })).toEqual([
+    {
+      key: 'subnets',
+      message: `expected fewer different subnets than the space ${space.name} has, got 2; lower count`,
+    },
+  ]);
+});
+
+test('a sample is read as it is drawn, each way its own', async () => {
+  const drawn = { count: 30, seed: 4, way: 'stratified' as const };
+  const read = await readSubnets(space, { sample: drawn });
+  expect(read).toEqual(sampledSubnets(space, drawn));
+  expect(read).not.toEqual(sampledSubnets(space, { ...drawn, way: 'random' }));
 });
 
 test('a list that changed after the plan was made is refused', async () => {
