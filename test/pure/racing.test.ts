@@ -152,6 +152,33 @@ test('an estimate is a straight line of least squares, and errs as pairs do that
   expect(estimate).toMatchObject({ tested: 1000, top5: 1000 });
 });
 
+/** Top-5 doubles and cross-entropy halves from some images to all: what each line must find. */
+const pairOf = (right: number) => ({
+  partial: { top1: 10 * right, top5: 20 * right, images: 100, crossEntropy: 4 - right },
+  whole: { top1: 100 * right, top5: 400 * right, images: 1000, crossEntropy: (4 - right) / 2 },
+});
+
+test('each figure has a line of its own, over as many images as the whole has', () => {
+  const estimate = estimator([1, 2, 1.5, 1.2].map(pairOf));
+  const { partial, whole: all } = pairOf(1.7);
+  const of = estimate(partial);
+  expect([of.top1, of.top5, of.crossEntropy, of.images, of.tested]).toEqual([
+    expect.closeTo(all.top1, 6),
+    expect.closeTo(all.top5, 6),
+    expect.closeTo(all.crossEntropy, 9),
+    1000,
+    100,
+  ]);
+  expect(of.error).toBeCloseTo(0, 9);
+  // No share of the images is below none or above all.
+  expect(estimate({ ...partial, top1: 100, top5: 100 })).toMatchObject({ top1: 1000, top5: 1000 });
+  expect(estimate({ ...partial, top1: -100 }).top1).toBe(0);
+  // Where all pairs have the same figure the line is level.
+  const level = estimator([1, 2, 3].map((more) => ({ partial, whole: { ...all, top1: 100 * more } })))(partial);
+  expect(level.top1).toBeCloseTo(200, 9);
+  expect(level.error).toBeCloseTo(Math.sqrt((0.15 ** 2 + 0.15 ** 2) / 3), 9);
+});
+
 test('a net without a single finite logit is estimated to have none right, and no cross-entropy', () => {
   const broken: Score = { top1: 0, top5: 0, images: 100, crossEntropy: NaN };
   const pairs = [broken, scoreWith(0.5), scoreWith(0.6), scoreWith(0.7)].map((one) => ({ partial: one, whole: one }));
