@@ -77,8 +77,10 @@ async function changesOf(folder: string, mutate: readonly string[], tests: strin
   }).runMutationTest();
 }
 
-function isNoticed({ status }: MutantResult): boolean {
-  return status === 'Killed' || status === 'Timeout' || status === 'RuntimeError';
+function isNoticed({ status, static: isOfLoading, testsCompleted }: MutantResult): boolean {
+  // All tests are run on what is carried out while they load: where none was, not one of their files could be loaded.
+  const isUnloadable = isOfLoading === true && testsCompleted === 0;
+  return status === 'Killed' || status === 'Timeout' || status === 'RuntimeError' || isUnloadable;
 }
 
 function lineOf({ fileName, location, mutatorName, replacement }: MutantResult): string {

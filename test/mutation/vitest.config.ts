@@ -18,6 +18,7 @@ export default defineConfig({
   test: {
     globalSetup: tests.startsWith('test/pure/') ? [] : ['runtime/compile.mjs'],
     include: [tests],
+    runner: 'test/mutation/runner.ts',
     // The same values every time, so that a share that falls has a reason.
     setupFiles: ['test/mutation/children.ts', 'test/support/same-seed.ts'],
     testTimeout: 120_000,
