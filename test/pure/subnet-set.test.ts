@@ -2,7 +2,9 @@ import { expect, test } from 'vitest';
 import { evaluatedPositions } from '../../nas/evaluation/predictor/predictor.ts';
 import { originalFolder } from '../../nas/evaluation/ranking.ts';
 import { cutSet, readSubnets, sampledSubnets, shareOut, wrongSubnets } from '../../nas/evaluation/subnet-set.ts';
-import { sharedMacs } from '../../nas/evaluation/walk/prefix-tree.ts';
+import { sharedMacs, walkCosts } from '../../nas/evaluation/walk/prefix-tree.ts';
+import { formatArchCode } from '../../nas/space/arch-code.ts';
+import { stratifiedArchitectures } from '../../nas/space/sampling.ts';
 import { committedSpace } from '../support/spaces.ts';
 
 const space = committedSpace('fashion');
@@ -32,6 +34,29 @@ test.for(['tree', 'original'] as const)('the %s cut gives every subnet to one pa
   for (const [part, positions] of parts.entries()) {
     expect(Math.min(...positions)).toBe(Math.floor((203 * part) / 8));
     expect(Math.max(...positions)).toBe(Math.floor((203 * (part + 1)) / 8) - 1);
+  }
+});
+
+test('the tree cut makes the dearest part as cheap as contiguous parts of a walk can be', () => {
+  const subnets = sampledSubnets(space, { count: 40, seed: 3, way: 'random' }).map(({ subnet }) => subnet);
+  const costs = walkCosts(space, subnets, 6, 28);
+  /** The cost of walking from one place of the walk to before another. */
+  const costOf = (from: number, to: number): number =>
+    costs.slice(from, to).reduce((sum, { added, alone }, at) => sum + (at === 0 ? alone : added), 0);
+  for (const parts of [1, 3, 7, 40]) {
+    // The least that the dearest of so many parts can cost, by the places where the first ones end.
+    let least = costs.map((_, at) => costOf(0, at + 1));
+    for (let part = 2; part <= parts; part++) {
+      const before = least;
+      least = costs.map((_, at) =>
+        Math.min(...before.slice(0, at).map((most, end) => Math.max(most, costOf(end + 1, at + 1))), Infinity),
+      );
+    }
+    const cut = cutSet({ space, supernet, cut: 'tree', parts }, subnets);
+    expect(cut.flat()).toEqual(costs.map(({ subnet }) => subnet));
+    const ends = cut.map((_, part) => cut.slice(0, part + 1).flat().length);
+    const dearest = Math.max(...ends.map((end, part) => costOf(ends[part - 1] ?? 0, end)));
+    expect([cut.length, dearest]).toEqual([parts, least.at(-1)]);
   }
 });
 
@@ -96,6 +121,9 @@ test('a sample is read as it is drawn, each way its own', async () => {
   const read = await readSubnets(space, { sample: drawn });
   expect(read).toEqual(sampledSubnets(space, drawn));
   expect(read).not.toEqual(sampledSubnets(space, { ...drawn, way: 'random' }));
+  expect(read.map(({ code }) => code)).toEqual(
+    stratifiedArchitectures(space, 30, 4).map((architecture) => formatArchCode(space, architecture)),
+  );
 });
 
 test('a list that changed after the plan was made is refused', async () => {
