@@ -53,6 +53,7 @@ test('the budget ends a search: what is left of it is the last generation, and t
     [21, 22, 23, 24, 25].map((n) => `arch${n}`),
   );
   expect(nextGeneration({ ...search, budget: 20 }, all)).toEqual([]);
+  expect(nextGeneration({ ...search, budget: 10 }, all)).toEqual([]);
 });
 
 test('children are bred of the Pareto set and the best: each choice is of one of them, or was drawn anew', () => {
@@ -85,6 +86,15 @@ test('of many children those are chosen that a predictor expects most of, for wh
   // Scores that are not finite tell nothing, and spoil nothing.
   const broken = all.map((one, at) => (at === 0 ? { ...one, score: NaN } : one));
   expect(() => nextGeneration(search, [...broken, ...scored(drawn)])).not.toThrow();
+});
+
+test('children too keep within the limits, and none is met twice, where that is hard', () => {
+  const narrow = { ...search, limits: { parameters: 1200 }, budget: 90 };
+  const all = scored(nextGeneration(narrow, []));
+  for (let generation = 1; generation < 4; generation++) all.push(...scored(nextGeneration(narrow, all)));
+  expect(all).toHaveLength(80);
+  expect(all.filter(({ parameters }) => parameters > 1200)).toEqual([]);
+  expect(new Set(all.map(({ subnet }) => JSON.stringify(subnet))).size).toBe(80);
 });
 
 test('fewer observations than a predictor takes are followed by subnets drawn at random', () => {
