@@ -1,9 +1,12 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { catalogue } from '../../artifacts/catalogue.ts';
 import { sha256Of } from '../../artifacts/files.ts';
 import type { EpochRecord } from '../../artifacts/manifest.ts';
+import { bootstrapInterval } from '../../nas/evaluation/agreement.ts';
+import { kendallTau } from '../../nas/evaluation/correlation.ts';
+import type { Values } from '../../nas/evaluation/correlation.ts';
 import { fitRanking, FitFigures } from '../../nas/evaluation/fitted-ranking.ts';
 import { readGroundTruth } from '../../nas/evaluation/ground-truth.ts';
 import { mergeResults, MergeResultsConfig } from '../../nas/evaluation/merge.ts';
@@ -74,6 +77,9 @@ function plainAccuracies(own: readonly number[], given: readonly number[]): numb
   );
 }
 
+const rmse = (a: Values, b: Values): number =>
+  Math.sqrt(plainMean(Array.from(a, (value, at) => (value - b[at]!) ** 2)));
+
 describe('a fitted ranking', () => {
   test('knows its ground truth by the content that the file has at the start', () => {
     const { stages } = loadPipeline('pipelines/fashion-best.yml');
@@ -96,6 +102,10 @@ describe('a fitted ranking', () => {
     expect(record.leaveOut.tau.estimate).toBeCloseTo(plainTau(measured!, expected!), 12);
     const squares = measured!.map((value, at) => (value - expected![at]!) ** 2);
     expect(record.leaveOut.rmse.estimate).toBeCloseTo(Math.sqrt(plainMean(squares)), 12);
+    expect(record.leaveOut.tau).toEqual(bootstrapInterval(kendallTau, measured!, expected!, { seed: 0 }));
+    const drawn = bootstrapInterval(rmse, measured!, expected!, { seed: 0 });
+    expect(record.leaveOut.rmse.low).toBeCloseTo(drawn.low, 12);
+    expect(record.leaveOut.rmse.high).toBeCloseTo(drawn.high, 12);
     expect(record).toMatchObject({ ground_truth, score: 'cross_entropy', subnets: positions.length });
     // What one more block is worth: a row that differs in its depth alone.
     const deeper = [{ ...rows[0]!, depth: rows[0]!.depth + 1 }, ...rows.slice(1)];
@@ -128,6 +138,12 @@ describe('a fitted ranking', () => {
     await expect(fitRanking(root, other, whole.set, rows)).rejects.toThrow(
       /^fit\.supernet: expected the supernet that was evaluated \(a{12}\), got run\/one-shot\/0\.5_1\.safetensors \(b{12}\)/,
     );
+    const few = Object.entries<object>(JSON.parse(configText(FILE.slice('configs/'.length)))).slice(0, 19);
+    const text = JSON.stringify(Object.fromEntries(few));
+    const file = path.join(root, 'few.json');
+    writeFileSync(file, text);
+    const fitted = fitRanking(root, { ...fit, ground_truth: { file, sha256: sha256Of(text) } }, whole.set, rows);
+    await expect(fitted).rejects.toThrow('sizes: expected at least 20 subnets that are not held out, got 13');
     const some = byBudget.parts.flatMap((part) => part.rows);
     await expect(fitRanking(root, fit, byBudget.set, some)).rejects.toThrow(
       'fit: expected a score of every subnet, got none of 50; leave out the budget, or fit',
