@@ -130,6 +130,29 @@ test('an image too narrow for any crop is cut in its middle, as wide as may be',
   expect(crop).toEqual({ left: 0, top: 194, width: 8, height: 11 });
 });
 
+test('so is one too flat, as high as may be, and one of so few pixels that a crop would have none', () => {
+  const flat = drawAugmentation(randomOf(0), transforms.training, 400, 8);
+  expect(flat.crop).toEqual({ left: 194, top: 0, width: 11, height: 8 });
+  const least = { scale: [0.01, 0.05] as [number, number], ratio: [1, 1] as [number, number] };
+  const small = { ...transforms.training, random_resized_crop: least };
+  expect(drawAugmentation(randomOf(0), small, 2, 2).crop).toEqual({ left: 0, top: 0, width: 2, height: 2 });
+});
+
+test('a crop lies anywhere in the image, its last place too, and images are flipped as often as the config says', () => {
+  // Of three by three pixels two by two are cut out.
+  const crop = { scale: [4 / 9, 4 / 9] as [number, number], ratio: [1, 1] as [number, number] };
+  const given = { ...transforms.training, random_resized_crop: crop, horizontal_flip: 0.8 };
+  const drawn = Array.from({ length: 1000 }, (_, i) => drawAugmentation(randomOf(3, i), given, 3, 3));
+  const places = new Map<string, number>();
+  for (const { crop: box } of drawn) {
+    expect([box.width, box.height]).toEqual([2, 2]);
+    places.set(`${box.left} ${box.top}`, (places.get(`${box.left} ${box.top}`) ?? 0) + 1);
+  }
+  expect([...places.keys()].toSorted()).toEqual(['0 0', '0 1', '1 0', '1 1']);
+  for (const count of places.values()) expect(Math.abs(count - 250)).toBeLessThan(60);
+  expect(Math.abs(drawn.filter(({ flip }) => flip).length - 800)).toBeLessThan(50);
+});
+
 test('JPEGs of every make are decoded to the bytes that sharp has for them', async () => {
   const random = randomOf(0, 'makes');
   const raw = { width: 37, height: 29, channels: 3 } as const;
