@@ -41,18 +41,14 @@ describe('the sandwich', () => {
     const fair = { ...config, sample_way: 'fair' as const, num_arch_training: 5 };
     for (let step = 0; step < 20; step++) {
       const nets = sandwich(fair, step).filter(({ role }) => role === 'random');
-      expect(nets.map(({ subnet }) => subnet.stem).toSorted()).toEqual([2, 3, 4]);
+      expect(new Set(nets.map(({ subnet }) => subnet.stem))).toEqual(new Set([2, 3, 4]));
     }
     // A group may lie across two iterations, and is drawn whole all the same.
     const two = { ...fair, num_arch_training: 4 };
     const nets = Array.from({ length: 30 }, (_, step) => sandwich(two, step).slice(1, 3)).flat();
     for (let first = 0; first < nets.length; first += 3) {
-      expect(
-        nets
-          .slice(first, first + 3)
-          .map(({ subnet }) => subnet.stem)
-          .toSorted(),
-      ).toEqual([2, 3, 4]);
+      const group = nets.slice(first, first + 3);
+      expect(new Set(group.map(({ subnet }) => subnet.stem))).toEqual(new Set([2, 3, 4]));
     }
   });
 
