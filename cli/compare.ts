@@ -2,7 +2,6 @@ import path from 'node:path';
 import pc from 'picocolors';
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import type { CataloguedStage } from '../artifacts/catalogue.ts';
 import { atomicWrite } from '../artifacts/files.ts';
 import { resultsRoot } from '../artifacts/paths.ts';
 import { Failure } from './failure.ts';
@@ -89,10 +88,7 @@ async function compare(
 }
 
 async function stagesOf(runs: readonly string[]) {
-  const stages: CataloguedStage[] = [];
-  // One after the other, so that of several without results the first is named.
-  for (const run of runs) stages.push(...(await stagesNamed(resultsRoot(), run)));
-  return stages;
+  return (await Promise.all(runs.map(async (run) => await stagesNamed(resultsRoot(), run)))).flat();
 }
 
 /** What a setting is worth: a table for each of its values, a line a pair, and the mean of all pairs. */

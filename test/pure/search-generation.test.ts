@@ -6,18 +6,10 @@ import type { Found } from '../../nas/evaluation/search/generation.ts';
 import { formatArchCode, parseArchCode } from '../../nas/space/arch-code.ts';
 import { macs, parameterCount } from '../../nas/space/cost.ts';
 import { depthOf, subnetOf } from '../../nas/space/space.ts';
-import { committedSpace } from '../support/spaces.ts';
+import { fashionSearch } from '../support/fashion-search.ts';
 
-const space = committedSpace('fashion');
-const search = {
-  space,
-  n_classes: 10,
-  limits: { macs: 400_000, parameters: 6000 },
-  population: 20,
-  budget: 50,
-  seed: 1,
-  way: 'evolution',
-} as const;
+const { space } = fashionSearch;
+const search = { ...fashionSearch, budget: 50, way: 'evolution' } as const;
 
 /** What a supernet might say: the more MACs and the nearer to a depth of 14 the better. */
 const scored = (some: readonly Found[]): Found[] =>

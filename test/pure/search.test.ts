@@ -5,17 +5,10 @@ import { crossed, mutated } from '../../nas/evaluation/search/variation.ts';
 import { formatArchCode, parseArchCode } from '../../nas/space/arch-code.ts';
 import { randomOf } from '../../nas/space/random.ts';
 import { maxArchitecture, minArchitecture, randomArchitecture } from '../../nas/space/sampling.ts';
-import { committedSpace } from '../support/spaces.ts';
+import { fashionSearch } from '../support/fashion-search.ts';
 
-const space = committedSpace('fashion');
-const search = {
-  space,
-  n_classes: 10,
-  limits: { macs: 400_000, parameters: 6000 },
-  population: 20,
-  budget: 110,
-  seed: 1,
-} as const;
+const { space } = fashionSearch;
+const search = { ...fashionSearch, budget: 110 } as const;
 
 /** What size and balance make of a subnet: what a supernet might say, without one. */
 function scoreOf({ subnet, macs, depth }: Found): number {

@@ -8,6 +8,8 @@ import { stratifiedArchitectures } from '../../nas/space/sampling.ts';
 import { committedSpace } from '../support/spaces.ts';
 
 const space = committedSpace('fashion');
+/** It has one subnet. */
+const tiny = { ...space, stages: [{ base: 4, stride: 1 as const, depth: [1, 1] as const }], ratios: [1] };
 const supernet = { file: 'quick/6_from_5/0.7_4.safetensors', sha256: 'a'.repeat(64), epoch: 4, groups: 6 };
 
 test.for(['stratified', 'random'] as const)('a %s sample is a pure function of its seed, each network once', (way) => {
@@ -19,7 +21,6 @@ test.for(['stratified', 'random'] as const)('a %s sample is a pure function of i
 });
 
 test('more subnets than the space has are refused', () => {
-  const tiny = { ...space, stages: [{ base: 4, stride: 1 as const, depth: [1, 1] as const }], ratios: [1] };
   expect(() => sampledSubnets(tiny, { count: 2, seed: 1, way: 'random' })).toThrow(
     'expected 2 different subnets, got 1',
   );
@@ -107,7 +108,6 @@ test('what a config asks for in vain is said by its key, before anything starts'
   expect(wrongOf({ count: 50_001 })).toEqual([
     { key: 'subnets', message: 'expected a sample of at most 50000, got 50001; lower count' },
   ]);
-  const tiny = { ...space, stages: [{ base: 4, stride: 1 as const, depth: [1, 1] as const }], ratios: [1] };
   expect(wrongOf({ count: 2, of: tiny })).toEqual([
     {
       key: 'subnets',
