@@ -1,5 +1,6 @@
-// npm run mutate [FOLDER | FILE …] [-- --since COMMIT] [-- --keep]: changes the code in small ways, one at a time, and says which
-// changes no test notices. Each folder has a share that must be noticed (thresholds.json); --keep writes down a better one.
+// npm run mutate [FOLDER | FILE …] [-- --since COMMIT] [-- --keep] [-- --sample PERCENT]: changes the code in small ways, one at a
+// time, and says which changes no test notices. Each folder has a share that must be noticed (thresholds.json); --keep writes down a
+// better one. --sample tries so many changes in a hundred; without it as many as thresholds.json says, or all.
 // npm run mutate -- --changed [COMMIT]: only the files whose share can have fallen, within some minutes.
 import { execFileSync } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
@@ -51,15 +52,24 @@ function changedSince(commit: string, thresholds: Thresholds): Wanted {
 
 type MutantResult = Awaited<ReturnType<Stryker['runMutationTest']>>[number];
 
-async function changesOf(folder: string, mutate: readonly string[], tests: string): Promise<MutantResult[]> {
+interface Trial {
+  readonly mutate: readonly string[];
+  readonly tests: string;
+  /** How many changes in a hundred are tried. */
+  readonly sample: number;
+}
+
+async function changesOf(folder: string, { mutate, tests, sample }: Trial): Promise<MutantResult[]> {
   process.env['MUTATION_TESTS'] = tests;
+  process.env['MUTATION_SAMPLE'] = String(sample);
   // The tests run in a copy, which has no runtime of its own.
   process.env['NAS_RUNTIME'] ??= path.join(root, '.runtime');
   const name = folder.replaceAll('/', '-');
   return await new Stryker({
     mutate: [...mutate],
     testRunner: 'vitest',
-    plugins: ['@stryker-mutator/vitest-runner'],
+    plugins: ['@stryker-mutator/vitest-runner', './test/mutation/sample.mjs'],
+    checkers: ['sample'],
     vitest: { configFile: 'test/mutation/vitest.config.ts' },
     coverageAnalysis: 'perTest',
     concurrency: 1,
@@ -88,24 +98,35 @@ function lineOf({ fileName, location, mutatorName, replacement }: MutantResult):
   return `${place} ${mutatorName} → ${(replacement ?? '').replaceAll(/\s+/g, ' ').slice(0, 80)}`;
 }
 
+/** What was not tried: texts, and what the sample has left out. */
+const UNTRIED: readonly MutantResult['status'][] = ['Ignored', 'CompileError'];
+
 /** Whether enough is noticed in each of them. */
-async function measure(wanted: Wanted, thresholds: Thresholds, isKept: boolean): Promise<boolean> {
+async function measure(
+  wanted: Wanted,
+  thresholds: Thresholds,
+  { isKept, given }: { readonly isKept: boolean; readonly given: number | undefined },
+): Promise<boolean> {
   let isEnough = true;
   for (const [folder, mutate] of wanted) {
-    const { tests, noticed: least } = thresholds[folder]!;
+    const { tests, noticed: least, sample = 100 } = thresholds[folder]!;
+    const tried = given ?? sample;
     const began = performance.now();
-    const results = (await changesOf(folder, mutate, tests)).filter(({ status }) => status !== 'Ignored');
+    const all = await changesOf(folder, { mutate, tests, sample: tried });
+    const results = all.filter(({ status }) => !UNTRIED.includes(status));
     const survivors = results.filter((one) => !isNoticed(one));
     const share = results.length === 0 ? 100 : (100 * (results.length - survivors.length)) / results.length;
     for (const survivor of survivors) console.log(lineOf(survivor));
     const minutes = ((performance.now() - began) / 60_000).toFixed(1);
+    const drawn = tried < 100 ? `, drawn from ${all.filter(({ status }) => status !== 'Ignored').length},` : '';
     console.log(
-      `${folder}: ${share.toFixed(1)} % of ${results.length} changes noticed (at least ${least ?? 'not measured'}), ${minutes} min`,
+      `${folder}: ${share.toFixed(1)} % of ${results.length} changes${drawn} noticed (at least ${least ?? 'not measured'}), ${minutes} min`,
     );
     isEnough &&= least === null || share >= least;
     const isWhole = mutate.length === 1 && (mutate[0] === folder || mutate[0] === `${folder}/**/*.ts`);
     if (isKept && isWhole && share > (least ?? 0)) {
-      thresholds[folder] = { tests, noticed: Math.floor(10 * share) / 10 };
+      const noticed = Math.floor(10 * share) / 10;
+      thresholds[folder] = tried < 100 ? { tests, noticed, sample: tried } : { tests, noticed };
       writeThresholds(root, thresholds);
     }
   }
@@ -113,7 +134,12 @@ async function measure(wanted: Wanted, thresholds: Thresholds, isKept: boolean):
 }
 
 const { values, positionals } = parseArgs({
-  options: { since: { type: 'string' }, keep: { type: 'boolean' }, changed: { type: 'boolean' } },
+  options: {
+    since: { type: 'string' },
+    keep: { type: 'boolean' },
+    sample: { type: 'string' },
+    changed: { type: 'boolean' },
+  },
   allowPositionals: true,
 });
 process.chdir(root);
@@ -124,5 +150,9 @@ if (values.changed === true) {
 } else {
   const thresholds = readThresholds(root);
   const wanted = values.since === undefined ? named(positionals, thresholds) : changedSince(values.since, thresholds);
-  process.exitCode = (await measure(wanted, thresholds, values.keep === true)) ? 0 : BELOW;
+  const given = values.sample === undefined ? undefined : Number(values.sample);
+  if (given !== undefined && !(given > 0 && given <= 100)) {
+    throw new Error(`--sample: expected changes in a hundred, above 0 and at most 100, got ${values.sample}`);
+  }
+  process.exitCode = (await measure(wanted, thresholds, { isKept: values.keep === true, given })) ? 0 : BELOW;
 }

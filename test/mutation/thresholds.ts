@@ -4,10 +4,15 @@ import { z } from 'zod';
 
 export const THRESHOLDS = 'test/mutation/thresholds.json';
 
-/** By folder of code, or by file: the tests that look at it, and the percentage of changes that they must notice; null: not measured yet. */
+const Percentage = z.number().min(0).max(100);
+
+/**
+ * By folder of code, or by file: the tests that look at it, and the percentage of changes that they must notice; null: not measured
+ * yet. Where all changes would take hours, `sample` in a hundred are tried, the same ones every time.
+ */
 const Thresholds = z.record(
   z.string(),
-  z.strictObject({ tests: z.string(), noticed: z.number().min(0).max(100).nullable() }),
+  z.strictObject({ tests: z.string(), noticed: Percentage.nullable(), sample: Percentage.optional() }),
 );
 export type Thresholds = z.infer<typeof Thresholds>;
 

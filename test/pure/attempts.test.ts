@@ -1,6 +1,6 @@
 import { ApplicationFailure, CancelledFailure } from '@temporalio/activity';
 import { expect, test } from 'vitest';
-import { errorOfDeath, failureOf, InterruptedError } from '../../activities/endings.ts';
+import { errorOfDeath, failureOf, InterruptedError, nameOfEnding } from '../../activities/endings.ts';
 import type { Death } from '../../activities/endings.ts';
 import { triesInVain } from '../../artifacts/ledger.ts';
 import type { Attempt } from '../../artifacts/manifest.ts';
@@ -33,14 +33,16 @@ test.each([
   ['one that has saved something itself', ['1', '2!'], 2, 0],
   ['the first after an operator has reset the activity', ['1', '2', '3!'], 1, 1],
   ['the second after that', ['1', '2', '3!', '1'], 2, 2],
+  ['the first after a reset of the first, which had saved something', ['1!', '1'], 1, 1],
 ])('tries are counted since something was last saved: %s', (_, tries, attempt, expected) => {
   expect(triesInVain(ledgerOf(...tries), tokenOf({ attempt }))).toBe(expected);
 });
 
 test('tries of another round, or of another run, do not count', () => {
   const ledger = ledgerOf('1', '2!', '3');
-  expect(triesInVain(ledger, tokenOf({ round: 2, attempt: 1 }))).toBe(1);
-  expect(triesInVain(ledger, tokenOf({ runId: 'b', attempt: 2 }))).toBe(2);
+  expect(triesInVain(ledger, tokenOf({ attempt: 4 }))).toBe(2);
+  expect(triesInVain(ledger, tokenOf({ round: 2, attempt: 4 }))).toBe(4);
+  expect(triesInVain(ledger, tokenOf({ runId: 'b', attempt: 4 }))).toBe(4);
 });
 
 const death: Death = {
@@ -96,4 +98,54 @@ test('an error that may pass is tried again until the tries are used up, every o
   const waits = [0, 1, 2, 3, 20].map((tries) => waitMs(retry, tries));
   expect(waits).toEqual([5000, 5000, 10_000, 20_000, 300_000]);
   expect(waitMs({ ...retry, initialIntervalMs: 3_600_000 }, 9)).toBe(3_600_000);
+});
+
+test('want of memory is told of a SIGKILL alone, and where the kernel was asked before and after', () => {
+  const { before, after } = death.machine;
+  const more = { ...after!, endedForWant: 9 };
+  const aborted = errorOfDeath({ ...death, signal: 'SIGABRT', machine: { before, after: more } });
+  const unasked = errorOfDeath({ ...death, machine: { before: null, after: more } });
+  for (const error of [aborted, unasked]) {
+    expect(error.ending).toBe('Crashed');
+    expect(error.message).toMatch(
+      /, the machine has 7\.5 GiB of 16\.0 GiB to spare; its last output is in run\/one-shot\/trainer\.log$/,
+    );
+  }
+});
+
+test('an end is told to the server with the wait before the next try, and with its last try only where that could be another', () => {
+  const retry = { maximumAttempts: 3, initialIntervalMs: 5000, backoffCoefficient: 2 };
+  const end = { attempt: 7, tries: 2, retry };
+  expect(failureOf(new KnownError('Crashed', 'x'), end)).toMatchObject({ message: 'x', nextRetryDelay: 10_000 });
+  expect(failureOf(new KnownError('Crashed', 'x'), { ...end, retry: null })).toMatchObject({
+    message: 'x',
+    nonRetryable: false,
+    nextRetryDelay: undefined,
+  });
+  expect(failureOf(new BadInput('x'), { ...end, tries: 3 })).toMatchObject({ message: 'x', nonRetryable: true });
+  expect(failureOf(new Error('y'.repeat(1900)), end).message).toBe('y'.repeat(1900));
+  expect(failureOf('said', end)).toMatchObject({ message: 'said', type: 'Crashed' });
+  for (const failure of [new CancelledFailure('x'), ApplicationFailure.create({ type: 'Fenced' })]) {
+    expect(failureOf(failure, end)).toBe(failure);
+  }
+});
+
+test.each([
+  ['cancel', 'Cancelled', 'stopped as asked; x'],
+  ['shutdown', 'WorkerShutdown', 'the worker shut down; x'],
+  ['operator', 'Interrupted', 'paused or reset by an operator; x'],
+  ['lost', 'Interrupted', 'the server gave this attempt up; x'],
+  ['stalled', 'Stalled', 'the process lives but makes no step; x'],
+] as const)('work ended by %s stands in the ledger as %s', (by, name, message) => {
+  const error = new InterruptedError(by, 'x');
+  expect(nameOfEnding(error)).toBe(name);
+  expect(error).toMatchObject({ by, message, ending: name === 'Cancelled' ? 'Interrupted' : name });
+});
+
+test('other ends stand in the ledger by the type of their failure', () => {
+  expect(nameOfEnding(new CancelledFailure('x'))).toBe('Cancelled');
+  expect(nameOfEnding(ApplicationFailure.create({ type: 'Fenced' }))).toBe('Fenced');
+  expect(nameOfEnding(ApplicationFailure.create({ message: 'x' }))).toBe('Crashed');
+  expect(nameOfEnding(new BadInput('x'))).toBe('BadInput');
+  expect(nameOfEnding(new Error('x'))).toBe('Crashed');
 });

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { chooseNames } from '../../nas/data/class-names.ts';
 import { labelsOf } from '../../nas/data/imagenet/labels.ts';
@@ -82,6 +82,48 @@ describe('labels of images', () => {
     expect((await labels(`${composed} über\n`, [decomposed], ['über'.normalize('NFD')])).labels).toEqual([0]);
   });
 
+  test('are folders of which some only look like numbers', async () => {
+    for (const folders of [
+      ['1a', 'a1', '12b'],
+      ['a12', '3 4', 'x'],
+    ]) {
+      expect((await labels(`a.jpg 1\nb.jpg ${folders[2]}\nc d.jpg 0\n`, undefined, folders)).labels).toEqual([1, 2, 0]);
+    }
+    for (const folders of [
+      ['7', 'a', 'b'],
+      ['a', 'b', '77'],
+    ])
+      expect(await refusal('a.jpg 0\n', ['a.jpg'], folders)).toContain(`a class of train/ (${folders[0]} …), got`);
+  });
+
+  test('are numbers only where nothing else stands beside them', async () => {
+    for (const given of ['1x', 'x1', '-1', '1.0', 'n02 x', 'n02 1 x', 'x n02 1']) {
+      expect(await refusal(`a.jpg\t${given}\n`, ['a.jpg'])).toContain(`got "a.jpg\\t${given}"`);
+    }
+    const many = ['a.jpg 10\nb.jpg 9\n', ['a.jpg', 'b.jpg'], Array.from({ length: 11 }, (_, at) => `n${at}`)] as const;
+    expect((await labels(many[0], [...many[1]], many[2])).labels).toEqual([10, 9]);
+    expect((await labels('a.jpg\tn02  12   34\n', ['a.jpg'])).labels).toEqual([1]);
+  });
+
+  test('belong to the longest name that an image has, and to a divider of more than one space', async () => {
+    const images = ['a.jpg', 'a.jpg n01', 'x  y.jpg'];
+    expect((await labels('x  y.jpg   n02\na.jpg n01\na.jpg n01 n02\n', images)).labels).toEqual([0, 1, 1]);
+  });
+
+  test('of a folder val/ inside of another folder keep it, and quotes may hold what divides', async () => {
+    const images = ['a/val/b.jpg', 'c;d.jpg', 'e "f".jpg'];
+    const lines = ['name,class', 'a/val/b.jpg,n01', '"c;d.jpg",n02', '"e ""f"".jpg", great white '];
+    expect((await labels(`${lines.join('\n')}\n`, images)).labels).toEqual([0, 1, 2]);
+  });
+
+  test('are refused where there is no file', async () => {
+    const file = path.join(folder, 'none.txt');
+    await expect(labelsOf(file, FOLDERS, ['val/a.jpg'])).rejects.toThrow(
+      `${file}: expected a file of labels, got ENOENT`,
+    );
+    expect(await refusal('', ['a.jpg'])).toContain('val/a.jpg: expected a label');
+  });
+
   test('that contradict one another are refused', async () => {
     expect(await refusal('a.jpg n01\na n02\n', ['a.jpg'])).toBe(
       'labels.txt:2: expected class n01 of val/a.jpg, as line 1 says, got n02; correct one of them',
@@ -134,6 +176,23 @@ describe('names of classes', () => {
     expect((await names(given, folders)).names).toEqual(['the best', 'a shark', 'tench']);
   });
 
+  test('are of words.txt only beside the list of folders that Tiny-ImageNet has', async () => {
+    write('words.txt', 'n01\ttench\nn02\tgoldfish\n');
+    expect((await names()).from).toBe('folders');
+    write('wnids.txt', 'n01\nn02\n');
+    expect(await names()).toEqual({ names: ['tench', 'goldfish'], from: 'mapping' });
+  });
+
+  test('that somebody has written count where none is empty', async () => {
+    write('class_names.txt', '\ntwo\n');
+    expect(await names()).toEqual({ names: ['n01', 'n02'], from: 'folders' });
+  });
+
+  test('keep their own spaces, commas and marks', async () => {
+    const given = write('mine.txt', 'n01 ,; one  two, three\n"n02"  ;two \uFEFF2\nn03\n');
+    expect((await names(given)).names).toEqual(['one  two, three', 'two \uFEFF2']);
+  });
+
   test('that a mapping lacks, or has twice, are told', async () => {
     const given = write('mine.txt', 'n02 fish\n');
     await expect(names(given)).rejects.toThrow('mine.txt: expected a line "n01 its name", got none; add it');
@@ -146,8 +205,22 @@ describe('names of classes', () => {
     const config = smallConfig(folder, 2, {});
     write('class_names.txt', `\uFEFFcat\r\n${'café'.normalize('NFD')} \r\n\r\n`);
     expect(await classNamesOf(config)).toEqual(['cat', 'café'.normalize('NFC')]);
+    write('class_names.txt', 'cat\nd\uFEFFog\n');
+    expect(await classNamesOf(config)).toEqual(['cat', 'd\uFEFFog']);
     write('class_names.txt', 'cat\n\ndog\n');
     await expect(classNamesOf({ ...config, classes: 3 })).rejects.toThrow('got an empty one; correct the file');
     await expect(classNamesOf(config)).rejects.toThrow('expected 2 lines, a class each, got');
+    write('class_names.txt', 'cat\ndog\nbird\n');
+    await expect(classNamesOf(config)).rejects.toThrow('expected 2 lines, a class each, got 3; correct the file');
+  });
+
+  test('stand beside the lists or in the root, beside the lists first', async () => {
+    const config = smallConfig(folder, 1, { test: { list: 'lists/test.txt', images: 1 } });
+    expect(await classNamesOf(config)).toBeNull();
+    write('class_names.txt', 'of the root\n');
+    expect(await classNamesOf(config)).toEqual(['of the root']);
+    mkdirSync(path.join(folder, 'lists'));
+    write('lists/class_names.txt', 'of the lists\n');
+    expect(await classNamesOf(config)).toEqual(['of the lists']);
   });
 });

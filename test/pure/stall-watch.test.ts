@@ -48,3 +48,34 @@ test('the time between two phases is the pace of neither', () => {
   expect(watch.stalledMs(29 * MINUTE)).toBeNull();
   expect(watch.stalledMs(31 * MINUTE)).not.toBeNull();
 });
+
+test('each phase has its own pace, of which the time between two phases is no part', () => {
+  const watch = new StallWatch(0, 1);
+  for (let step = 1; step <= 6; step++) watch.take(at(step), step * 1000);
+  // A long way to the next phase, and back.
+  watch.take({ phase: 'saving', epoch: 0, step: 6 }, 6_000_000);
+  watch.take(at(7), 9_000_000);
+  expect(watch.stalledMs(9_000_000 + 20_000)).toBeNull();
+  expect(watch.stalledMs(9_000_000 + 20_001)).toBe(20_001);
+});
+
+test('a pace is known after five steps, and is the median of the last two hundred', () => {
+  const watch = new StallWatch(0, 1);
+  watch.take(at(0), 0);
+  let now = 0;
+  const steps = (count: number, ms: number): void => {
+    for (let i = 0; i < count; i++) watch.take(at(now + 1), (now += ms));
+  };
+  steps(3, 1000);
+  expect(watch.stalledMs(now + 1_000_000)).toBeNull();
+  steps(2, 1000);
+  expect(watch.stalledMs(now + 20_001)).toBe(20_001);
+  steps(95, 1000);
+  steps(101, 3000);
+  expect(watch.stalledMs(now + 60_000)).toBeNull();
+  expect(watch.stalledMs(now + 60_001)).toBe(60_001);
+  steps(100, 500);
+  expect(watch.stalledMs(now + 60_000)).toBeNull();
+  steps(1, 500);
+  expect(watch.stalledMs(now + 10_001)).toBe(10_001);
+});
