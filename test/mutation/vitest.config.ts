@@ -4,6 +4,7 @@ import type { Plugin } from 'vitest/config';
 // What Stryker runs the tests with.
 
 const tests = process.env['MUTATION_TESTS'] ?? 'test/pure/*.test.ts';
+const isOfWorkflows = tests.startsWith('test/workflow/');
 
 // It asks for threads, in which native modules (TensorFlow, koffi) do not live.
 const inForks: Plugin = {
@@ -20,8 +21,13 @@ export default defineConfig({
     include: [tests],
     runner: 'test/mutation/runner.ts',
     // The same values every time, so that a share that falls has a reason.
-    setupFiles: ['test/mutation/children.ts', 'test/support/same-seed.ts'],
-    testTimeout: 120_000,
+    setupFiles: [
+      'test/mutation/children.ts',
+      'test/support/same-seed.ts',
+      ...(isOfWorkflows ? ['test/mutation/workflows.ts'] : []),
+    ],
+    // Wrong workflows wait for ever.
+    testTimeout: isOfWorkflows ? 20_000 : 120_000,
     hookTimeout: 120_000,
   },
 });

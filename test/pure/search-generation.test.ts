@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { sha256Of } from '../../artifacts/files.ts';
 import { bestFirst, paretoFront } from '../../nas/evaluation/pareto.ts';
 import { fitPredictor } from '../../nas/evaluation/predictor/predictor.ts';
 import { nextGeneration } from '../../nas/evaluation/search/generation.ts';
@@ -99,4 +100,18 @@ test('fewer observations than a predictor takes are followed by subnets drawn at
   expect(nextGeneration(search, enough).map(({ code }) => code)).not.toEqual(
     nextGeneration({ ...search, way: 'random' }, enough).map(({ code }) => code),
   );
+});
+
+test('the same scores give the same children after an upgrade, so that a search can go on', () => {
+  const codes = (some: readonly Found[]): string => sha256Of(some.map(({ code }) => code).join()).slice(0, 12);
+  const narrow = { ...search, limits: { parameters: 1200 }, budget: 90 };
+  const generations = [search, narrow].map((one) => {
+    const all = scored(nextGeneration(one, []));
+    const bred = scored(nextGeneration(one, all));
+    return [all, bred, nextGeneration({ ...one, population: 7 }, [...all, ...bred])].map(codes);
+  });
+  expect(generations).toEqual([
+    ['0b4562f8ba3d', '17cf6058c445', '64f44365782b'],
+    ['629f5b74c6c4', 'f505d85bfea4', '6cbc37a669fd'],
+  ]);
 });
