@@ -18,8 +18,8 @@ import { withServer } from './server.ts';
 import { startOrAttach } from './start.ts';
 import { statusTable } from './view/stages.ts';
 import { endInWords, follow } from './watch.ts';
-import { retryStageUpdate } from '../plan/messages.ts';
-import { answered, readRun } from '../runs/run.ts';
+import { readRun } from '../runs/run.ts';
+import { orderStage } from '../runs/steer.ts';
 import type { RunView } from '../runs/run.ts';
 import { shellWord } from '../report/format.ts';
 import { commandFor, serverHome } from '../runtime/layout.ts';
@@ -96,10 +96,9 @@ function onceMore(): string {
 // Whoever says `npm start` again has mended what was wrong.
 async function retryParked(client: Client, run: string): Promise<void> {
   const { status } = await readRun(client, run);
-  const handle = client.workflow.getHandle(run);
   for (const stage of status.stages.filter(
     ({ state, cells }) => state === 'parked' || (cells?.parked.length ?? 0) > 0,
   )) {
-    await answered(client, () => handle.executeUpdate(retryStageUpdate, { args: [{ stage: stage.id }] }));
+    await orderStage(client, run, 'retry', { stage: stage.id });
   }
 }

@@ -1,5 +1,8 @@
-import { WorkflowNotFoundError } from '@temporalio/client';
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isGrpcServiceError, ServiceError, WorkflowNotFoundError } from '@temporalio/client';
 import type { Client } from '@temporalio/client';
+import type { UpdateDefinition } from '@temporalio/common';
 import { answered } from './run.ts';
 import type { Choice } from '../plan/choice.ts';
 import type { RetryStage, SelectEpoch } from '../plan/messages.ts';
@@ -39,12 +42,37 @@ export async function orderStage(
   order: StageOrder,
   message: RetryStage,
 ): Promise<string[]> {
-  const handle = client.workflow.getHandle(run);
-  return await answered(client, () => handle.executeUpdate(updates[order], { args: [message] }));
+  return await send(client, run, updates[order], message);
 }
 
 /** Chooses the epoch that a stage hands on; one that it does not have is refused. */
 export async function chooseEpoch(client: Client, run: string, message: SelectEpoch): Promise<Choice> {
+  return await send(client, run, selectEpochUpdate, message);
+}
+
+const MOST_TRIES = 5;
+
+/** Sends a message until it is answered. It has an id, so it is carried out once, however often it is sent. */
+async function send<Result, Message>(
+  client: Client,
+  run: string,
+  update: UpdateDefinition<Result, [Message]>,
+  message: Message,
+): Promise<Result> {
   const handle = client.workflow.getHandle(run);
-  return await answered(client, () => handle.executeUpdate(selectEpochUpdate, { args: [message] }));
+  const updateId = randomUUID();
+  for (let tries = 1; ; tries++) {
+    try {
+      return await answered(client, () => handle.executeUpdate(update, { args: [message], updateId }));
+    } catch (error) {
+      if (tries === MOST_TRIES || !isLost(error)) throw error;
+      await sleep(100);
+    }
+  }
+}
+
+// A message that ends a run, just when something happens there, is lost with the step that it was part of.
+function isLost(error: unknown): boolean {
+  const { cause } = error instanceof ServiceError ? error : {};
+  return isGrpcServiceError(cause) && cause.details.includes('unexpected workflow task failure');
 }

@@ -1,8 +1,11 @@
 import { ApplicationFailure } from '@temporalio/activity';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, expect, test } from 'vitest';
 import { notifyEvents } from '../../plan/notify.ts';
 import type { Notification, NotifyEvent, NotifyInput } from '../../plan/notify.ts';
 import type { Plan } from '../../plan/plan.ts';
+import { orderStage } from '../../runs/steer.ts';
+import type { StageOrder } from '../../runs/steer.ts';
 import { plainActivities } from '../support/plain-activities.ts';
 import { asked, planOf } from '../support/pipeline-server.ts';
 import type { TestRun } from '../support/pipeline-server.ts';
@@ -37,15 +40,15 @@ function told(plan: Plan, on: readonly NotifyEvent[] = notifyEvents): Plan {
 
 async function until(count: number): Promise<Notification[]> {
   const deadline = Date.now() + 60_000;
-  while (sent.length < count && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20));
+  while (sent.length < count && Date.now() < deadline) await sleep(20);
   const all = sent.map(({ notification }) => notification);
   return all.toSorted((a, b) => notifyEvents.indexOf(a.event) - notifyEvents.indexOf(b.event));
 }
 
 const failing = { id: 'a', uses: 'brittle', with: { fails: 9 } } as const;
 
-async function answer({ handle }: TestRun, update: 'skipStage' | 'abortStage', stage: string): Promise<void> {
-  await handle.executeUpdate<string[], [object]>(update, { args: [{ stage }] });
+async function answer({ handle }: TestRun, order: StageOrder, stage: string): Promise<void> {
+  await orderStage(server.client, handle.workflowId, order, { stage });
 }
 
 test('a run tells of each stage that ends and of its own end, with what shows what came out', async () => {
@@ -64,9 +67,9 @@ test('of a stage that failed people are told why and what moves it on, of the fi
   const plan = told(planOf({ ...failing, matrix }), ['parked', 'failed', 'stage', 'done']);
   const run = await server.start(plan);
   await run.until(({ stages }) => stages[0]?.cells?.parked.length === 3);
-  await answer(run, 'abortStage', 'a.1');
-  await answer(run, 'skipStage', 'a.2');
-  await answer(run, 'abortStage', 'a');
+  await answer(run, 'abort', 'a.1');
+  await answer(run, 'skip', 'a.2');
+  await answer(run, 'abort', 'a');
   await expect(run.handle.result()).rejects.toThrow();
   const [parked, ...ends] = await until(3);
   expect(parked).toEqual({
@@ -154,6 +157,18 @@ test('a long error is cut for people', async () => {
   const run = await server.start(plan);
   const [parked] = await until(1);
   expect(parked?.text).toHaveLength(1500);
-  await answer(run, 'skipStage', 'a');
+  await answer(run, 'skip', 'a');
   await run.handle.result();
+});
+
+// The server drops what was said in a step that fails, and a step that ends a run fails where something has just happened to it.
+test('an answer that ends a run while it still begins to tell people is taken, once', async () => {
+  const ends = Array.from({ length: 8 }, async () => {
+    const plan = told(planOf({ id: 'a', uses: 'shouting' }), ['parked']);
+    const run = await server.start(plan);
+    while (!sent.some(({ notification }) => notification.run === plan.id)) await sleep(5);
+    expect(await orderStage(server.client, plan.id, 'skip', { stage: 'a' })).toEqual(['a']);
+    expect(await run.handle.result()).toEqual({ outputs: { a: null } });
+  });
+  await Promise.all(ends);
 });
