@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { childIdOf } from '../../plan/names.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { RunStatus } from '../../plan/messages.ts';
+import { chooseEpoch, orderStage } from '../../runs/steer.ts';
 import { isAtWork, tell } from './held-activities.ts';
 import type { Order } from './held-activities.ts';
 import { asked, planOf, TestRun } from './pipeline-server.ts';
@@ -16,29 +17,23 @@ import type { CellModel, StageShape } from './run-model.ts';
 export const HISTORY = 45;
 
 interface Command {
-  readonly is: 'finish' | 'fail' | 'move on' | 'lose' | 'pause' | 'resume' | 'talk' | 'cancel' | keyof typeof UPDATES;
+  readonly is: 'finish' | 'fail' | 'move on' | 'lose' | 'pause' | 'resume' | 'talk' | 'cancel' | (typeof words)[number];
   /** Which of those that it may be for. */
   readonly at: number;
   /** An epoch, and whether a single cell of several is meant. */
   readonly n: number;
 }
 
-/** Messages that are answered; `signal` is the choice of an epoch that is not. */
-const UPDATES = {
-  select: 'selectEpoch',
-  signal: 'selectEpoch',
-  retry: 'retryStage',
-  set: 'retryStage',
-  skip: 'skipStage',
-  abort: 'abortStage',
-} as const;
+/** `signal` is the choice of an epoch that is not answered. */
+const words = ['select', 'signal', 'retry', 'set', 'skip', 'abort'] as const;
+const orders = { retry: 'retry', set: 'retry', skip: 'skip', abort: 'abort' } as const;
 
 const command: fc.Arbitrary<Command> = fc.record({
   is: fc.oneof(
     { weight: 6, arbitrary: fc.constantFrom('finish', 'fail', 'move on', 'finish', 'fail') },
     { weight: 1, arbitrary: fc.constant('lose') },
     { weight: 3, arbitrary: fc.constantFrom('pause', 'resume', 'resume') },
-    { weight: 6, arbitrary: fc.constantFrom('select', 'signal', 'retry', 'set', 'skip', 'abort') },
+    { weight: 6, arbitrary: fc.constantFrom(...words) },
     { weight: 1, arbitrary: fc.constantFrom('talk', 'cancel') },
   ),
   at: fc.nat(99),
@@ -90,10 +85,10 @@ function planStages(shapes: readonly StageShape[]): Plan {
 class Pair {
   readonly real: TestRun;
   readonly model: RunModel;
-  readonly #server: PipelineServer;
+  readonly server: PipelineServer;
 
   constructor(server: PipelineServer, real: TestRun, model: RunModel) {
-    this.#server = server;
+    this.server = server;
     this.real = real;
     this.model = model;
   }
@@ -114,8 +109,8 @@ class Pair {
     return [
       this,
       ...children.map(({ cell, child }) => {
-        const handle = this.#server.client.workflow.getHandle(childIdOf(this.id, cell.id));
-        return new Pair(this.#server, new TestRun(handle), child);
+        const handle = this.server.client.workflow.getHandle(childIdOf(this.id, cell.id));
+        return new Pair(this.server, new TestRun(handle), child);
       }),
     ];
   }
@@ -148,7 +143,7 @@ class Pair {
     if (cell.wants === 'record') return shown === 'done';
     if (cell.stage.kind !== 'child') return isAtWork(this.folderOf(cell));
     if (shown !== 'running') return false;
-    const child = this.#server.client.workflow.getHandle(childIdOf(this.id, cell.id));
+    const child = this.server.client.workflow.getHandle(childIdOf(this.id, cell.id));
     return await child.describe().then(
       ({ status }) => status.name === 'RUNNING',
       () => false,
@@ -205,7 +200,7 @@ async function orderOne(pair: Pair, order: Order, at: number): Promise<void> {
 }
 
 /** A message to a stage: those that wait for one first, so that half of the messages are answered. */
-async function ask(pair: Pair, is: keyof typeof UPDATES, { at, n }: Command): Promise<void> {
+async function ask(pair: Pair, is: (typeof words)[number], { at, n }: Command): Promise<void> {
   const all = pair.all().flatMap((one) => one.model.cells.map((cell) => ({ one, cell })));
   const waiting = all.filter(
     ({ cell: { shown } }) => shown === (is === 'select' || is === 'signal' ? 'selecting' : 'parked'),
@@ -224,9 +219,13 @@ async function ask(pair: Pair, is: keyof typeof UPDATES, { at, n }: Command): Pr
     abort: () => one.model.abort(name),
   };
   const isTaken = answers[is]();
-  const message = { stage: name, ...(is === 'set' ? { set: { value } } : {}), epoch: n };
-  if (is === 'signal') return await one.real.handle.signal('selectEpoch', message);
-  const wasTaken = await one.real.handle.executeUpdate<unknown, [object]>(UPDATES[is], { args: [message] }).then(
+  const choice = { stage: name, epoch: n };
+  if (is === 'signal') return await one.real.handle.signal('selectEpoch', choice);
+  const { client } = pair.server;
+  const moved = is === 'set' ? { stage: name, set: { value } } : { stage: name };
+  const order = async (): Promise<unknown> =>
+    is === 'select' ? await chooseEpoch(client, one.id, choice) : await orderStage(client, one.id, orders[is], moved);
+  const wasTaken = await order().then(
     () => true,
     () => false,
   );
