@@ -102,13 +102,17 @@ test('fewer observations than a predictor takes are followed by subnets drawn at
   );
 });
 
+/** What tells one generation from any other. */
+function digestOf(some: readonly Found[]): string {
+  return sha256Of(some.map(({ code }) => code).join()).slice(0, 12);
+}
+
 test('the same scores give the same children after an upgrade, so that a search can go on', () => {
-  const codes = (some: readonly Found[]): string => sha256Of(some.map(({ code }) => code).join()).slice(0, 12);
   const narrow = { ...search, limits: { parameters: 1200 }, budget: 90 };
   const generations = [search, narrow].map((one) => {
     const all = scored(nextGeneration(one, []));
     const bred = scored(nextGeneration(one, all));
-    return [all, bred, nextGeneration({ ...one, population: 7 }, [...all, ...bred])].map(codes);
+    return [all, bred, nextGeneration({ ...one, population: 7 }, [...all, ...bred])].map(digestOf);
   });
   expect(generations).toEqual([
     ['0b4562f8ba3d', '17cf6058c445', '64f44365782b'],
