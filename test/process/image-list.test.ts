@@ -2,7 +2,7 @@ import path from 'node:path';
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { beforeAll, expect, test, vi } from 'vitest';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import type { ImageListConfig, PartName } from '../../configs/dataset-schema.ts';
 import { plainBatches, trainingBatches } from '../../nas/data/batches.ts';
 import type { Batch, TrainingOrder } from '../../nas/data/batches.ts';
@@ -211,21 +211,49 @@ test('batches that nobody wants any more are not made', async () => {
   expect(made).toBeLessThanOrEqual(3);
 });
 
-test('a loader whose thread dies fails what is under way, and works again after it', async () => {
-  const { normalise } = configOf();
-  const loader = new ImageLoader({ resolution: 32, normalise, resize: 36 }, 2);
-  const file = path.join(root, 'train', readdirSync(path.join(root, 'train'))[0]!);
-  const [picture] = readdirSync(file);
-  const job = (count: number) => ({
-    files: Array.from({ length: count }, () => path.join(file, picture!)),
-    training: null,
-    images: new Float32Array(new SharedArrayBuffer(count * 32 * 32 * 3 * 4)),
+/** A loader of two threads. */
+function opened(): ImageLoader {
+  return new ImageLoader({ resolution: 32, normalise: configOf().normalise, resize: 36 }, 2);
+}
+
+/** One picture, so many times. */
+function job(count: number) {
+  const folder = path.join(root, 'train', readdirSync(path.join(root, 'train'))[0]!);
+  const file = path.join(folder, readdirSync(folder)[0]!);
+  const images = new Float32Array(new SharedArrayBuffer(count * 32 * 32 * 3 * 4));
+  return { files: Array.from({ length: count }, () => file), training: null, images };
+}
+
+const itsEnd = /image loader: expected its threads to go on, got the end of one/;
+
+describe('a loader', () => {
+  test('that is closed fails what is under way, and works again after it', async () => {
+    const loader = opened();
+    const failed = expect(loader.load(job(4000))).rejects.toThrow(itsEnd);
+    await sleep(300);
+    await loader.close();
+    await failed;
+    expect(await loader.load(job(2))).toEqual([]);
+    await loader.close();
   });
-  const long = loader.load(job(4000));
-  const failed = expect(long).rejects.toThrow(/image loader: expected its threads to go on, got the end of one/);
-  await sleep(300);
-  await loader.close();
-  await failed;
-  expect(await loader.load(job(2))).toEqual([]);
-  await loader.close();
+
+  test('one of whose threads fails fails what is under way, and works again after it', async () => {
+    const loader = opened();
+    const failed = expect(loader.load(job(4000))).rejects.toThrow();
+    await expect(loader.load({ ...job(2), images: new Float32Array(new SharedArrayBuffer(4)) })).rejects.toThrow();
+    await failed;
+    expect(await loader.load(job(2))).toEqual([]);
+    await loader.close();
+  });
+
+  // Native code that is being loaded would end the process.
+  test('may be closed while its threads begin', async () => {
+    for (let wait = 0; wait < 200; wait += 40) {
+      const loader = opened();
+      const failed = expect(loader.load(job(4000))).rejects.toThrow(itsEnd);
+      await sleep(wait);
+      await loader.close();
+      await failed;
+    }
+  });
 });

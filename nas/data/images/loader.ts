@@ -11,11 +11,16 @@ interface Pending {
   readonly failed: FailedImage[];
   /** Threads that have not answered. */
   waiting: number;
+  /** Leaves out what has not been begun. */
+  readonly stop: () => void;
   readonly resolve: (failed: FailedImage[]) => void;
   readonly reject: (error: Error) => void;
 }
 
 const MOST_THREADS = 16;
+/** Id of a thread that has ended. */
+const GONE = -1;
+const ENDED = 'image loader: expected its threads to go on, got the end of one';
 
 /** `NAS_LOADER_THREADS`, or one fewer than there are cores, 16 at most. Changes how fast images come, never what they are. */
 function loaderThreads(): number {
@@ -55,7 +60,7 @@ export class ImageLoader {
     const id = this.#jobs++;
     try {
       const failed = await new Promise<FailedImage[]>((resolve, reject) => {
-        this.#pending.set(id, { failed: [], waiting: workers.length, resolve, reject });
+        this.#pending.set(id, { failed: [], waiting: workers.length, stop, resolve, reject });
         for (const worker of workers) {
           worker.ref();
           // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread is no window
@@ -71,7 +76,7 @@ export class ImageLoader {
 
   /** Ends the threads. Jobs under way fail. */
   async close(): Promise<void> {
-    await Promise.all(this.#workers.map((worker) => worker.terminate()));
+    await this.#end(new Error(ENDED));
   }
 
   #started(): readonly Worker[] {
@@ -88,25 +93,39 @@ export class ImageLoader {
       if (--pending.waiting === 0) pending.resolve(pending.failed);
     });
     worker.on('error', (error) => this.#fail(worker, error instanceof Error ? error : new Error(String(error))));
-    worker.on('exit', () =>
-      this.#fail(worker, new Error('image loader: expected its threads to go on, got the end of one')),
-    );
+    worker.on('exit', () => this.#fail(worker, new Error(ENDED)));
     return worker;
   }
 
   /** Where one thread ends, all do; the next job starts new ones. */
   #fail(ended: Worker, error: Error): void {
-    const workers = this.#workers;
-    if (!workers.includes(ended)) return;
+    if (this.#workers.includes(ended)) void this.#end(error);
+  }
+
+  async #end(error: Error): Promise<void> {
+    const alive = this.#workers.filter(({ threadId }) => threadId !== GONE);
     this.#workers = [];
-    for (const worker of workers) void worker.terminate();
-    for (const { reject } of this.#pending.values()) reject(error);
+    for (const { stop, reject } of this.#pending.values()) {
+      stop();
+      reject(error);
+    }
+    await Promise.all(alive.map(endOf));
   }
 
   #settle(id: number): void {
     this.#pending.delete(id);
     if (this.#pending.size === 0) for (const worker of this.#workers) worker.unref();
   }
+}
+
+/** Asks a thread to end. One that is terminated while it still loads native code takes the whole process with it. */
+async function endOf(worker: Worker): Promise<void> {
+  worker.ref();
+  await new Promise((resolve) => {
+    worker.once('exit', resolve);
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread is no window
+    worker.postMessage(null);
+  });
 }
 
 // What the thread that wants images and those that make them say to each other.
