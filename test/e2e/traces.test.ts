@@ -1,47 +1,9 @@
-import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import path from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
-import { z } from 'zod';
+import { expect, test } from 'vitest';
 import { nas, RunningNas } from '../support/nas.ts';
+import { collector } from '../support/span-collector.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-
-const Span = z.object({
-  traceId: z.string(),
-  spanId: z.string(),
-  parentSpanId: z.string().optional(),
-  name: z.string(),
-  startTimeUnixNano: z.string().transform(Number),
-  endTimeUnixNano: z.string().transform(Number),
-  status: z.object({ code: z.number(), message: z.string().optional() }),
-});
-type Span = z.infer<typeof Span>;
-const Export = z.object({
-  resourceSpans: z.array(z.object({ scopeSpans: z.array(z.object({ spans: z.array(Span) })) })),
-});
-
-/** What a collector is sent, as OTLP says it: JSON to `/v1/traces`. */
-async function collector(): Promise<{ endpoint: string; spans: Span[] }> {
-  const spans: Span[] = [];
-  const server = createServer((asked, answer) => {
-    const parts: Buffer[] = [];
-    asked.on('data', (part: Buffer) => parts.push(part));
-    asked.on('end', () => {
-      expect(asked).toMatchObject({ method: 'POST', url: '/v1/traces' });
-      const { resourceSpans } = Export.parse(JSON.parse(Buffer.concat(parts).toString()));
-      spans.push(...resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap((one) => one.spans)));
-      answer.writeHead(200, { 'content-type': 'application/json' }).end('{}');
-    });
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  onTestFinished(() => void server.close());
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it listens to a port
-  const { port } = server.address() as AddressInfo;
-  return { endpoint: `http://127.0.0.1:${port}`, spans };
-}
 
 test('a run, its stages, the attempts at them and what they save are one trace', async () => {
   const { endpoint, spans } = await collector();

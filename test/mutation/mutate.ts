@@ -8,7 +8,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { Stryker } from '@stryker-mutator/core';
 import { BELOW, nothingFell } from './changed.ts';
-import { placeOf, readThresholds, writeThresholds } from './thresholds.ts';
+import { areOfWorkflows, placeOf, readThresholds, writeThresholds } from './thresholds.ts';
 import type { Thresholds } from './thresholds.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
@@ -65,7 +65,7 @@ async function changesOf(folder: string, { mutate, tests, sample }: Trial): Prom
   // The tests run in a copy, which has no runtime of its own.
   process.env['NAS_RUNTIME'] ??= path.join(root, '.runtime');
   const name = folder.replaceAll('/', '-');
-  const isOfWorkflows = tests.startsWith('test/workflow/');
+  const isOfWorkflows = areOfWorkflows(tests);
   return await new Stryker({
     mutate: [...mutate],
     testRunner: 'vitest',

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import path from 'node:path';
 
 // A checker of Stryker that lets only some changes through to the tests: as many in a hundred as MUTATION_SAMPLE says, and the
-// same ones every time.
+// same ones every time. In JavaScript, for Stryker's own processes load it.
 
 const DRAWN = 'passed';
 const LEFT_OUT = { status: 'compileError', reason: 'not drawn' };

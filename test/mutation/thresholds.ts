@@ -35,3 +35,8 @@ export function placeOf(file: string, thresholds: Thresholds): string | undefine
   const places = Object.keys(thresholds).toSorted((a, b) => b.length - a.length);
   return places.find((place) => file === place || file.startsWith(`${place}/`));
 }
+
+/** Whether tests look at code of workflows, which is carried out where it is not seen. */
+export function areOfWorkflows(tests: string): boolean {
+  return tests.startsWith('test/workflow/');
+}

@@ -1,10 +1,11 @@
 import { defineConfig } from 'vitest/config';
 import type { Plugin } from 'vitest/config';
+import { areOfWorkflows } from './thresholds.ts';
 
 // What Stryker runs the tests with.
 
 const tests = process.env['MUTATION_TESTS'] ?? 'test/pure/*.test.ts';
-const isOfWorkflows = tests.startsWith('test/workflow/');
+const isOfWorkflows = areOfWorkflows(tests);
 
 // It asks for threads, in which native modules (TensorFlow, koffi) do not live.
 const inForks: Plugin = {

@@ -1,49 +1,14 @@
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { json } from 'node:stream/consumers';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { z } from 'zod';
 import { AttemptSpan, startTracing, tellEndedWork } from '../../activities/spans.ts';
 import type { StageInput } from '../../plan/results.ts';
-
-const Value = z.union([
-  z.object({ stringValue: z.string() }).transform(({ stringValue }) => stringValue),
-  z.object({ intValue: z.number() }).transform(({ intValue }) => intValue),
-]);
-const Span = z.object({
-  traceId: z.string(),
-  spanId: z.string(),
-  parentSpanId: z.string().optional(),
-  name: z.string(),
-  startTimeUnixNano: z.string().transform((text) => Number(text) / 1e6),
-  endTimeUnixNano: z.string().transform((text) => Number(text) / 1e6),
-  attributes: z.array(z.object({ key: z.string(), value: Value })),
-  status: z.object({ code: z.number(), message: z.string().optional() }),
-});
-const Export = z.object({
-  resourceSpans: z.array(z.object({ scopeSpans: z.array(z.object({ spans: z.array(Span) })) })),
-});
+import { collector } from '../support/span-collector.ts';
+import type { Span } from '../support/span-collector.ts';
 
 /** Tells of spans as `tell` does, and gives what a collector of OpenTelemetry got. */
-async function told(tell: () => void, environment: Record<string, string> = {}): Promise<z.infer<typeof Span>[]> {
-  const spans: z.infer<typeof Span>[] = [];
-  const server = createServer((asked, answer) => {
-    void json(asked).then((body) => {
-      const { resourceSpans } = Export.parse(body);
-      spans.push(...resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap((one) => one.spans)));
-      answer.writeHead(200, { 'content-type': 'application/json' }).end('{}');
-    });
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  onTestFinished(() => {
-    server.close();
-    vi.unstubAllEnvs();
-  });
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it listens to a port
-  const { port } = server.address() as AddressInfo;
-  vi.stubEnv('OTEL_EXPORTER_OTLP_ENDPOINT', `http://127.0.0.1:${port}`);
+async function told(tell: () => void, environment: Record<string, string> = {}): Promise<Span[]> {
+  const { endpoint, spans } = await collector();
+  onTestFinished(() => void vi.unstubAllEnvs());
+  vi.stubEnv('OTEL_EXPORTER_OTLP_ENDPOINT', endpoint);
   for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
   const end = await startTracing();
   tell();
@@ -57,8 +22,6 @@ const firstRun = '01a21c74-e6df-79bb-983e-18755df65061';
 const [began, ended] = [Date.parse('2026-01-01T00:00:00Z'), Date.parse('2026-01-01T00:00:02Z')];
 const work = { stage: 'a', began, ended, ending: 'done', attempts: 2, error: null } as const;
 const input: StageInput = { stage: 'a', uses: 'train-supernet', directory: 'run/a', round: 1, with: {}, firstRun };
-const of = (attributes: z.infer<typeof Span>['attributes']) =>
-  Object.fromEntries(attributes.map(({ key, value }) => [key, value]));
 
 test('a run and its stages are spans of one trace, whichever worker tells of them', async () => {
   const [stage, run] = await told(() => {
@@ -68,19 +31,19 @@ test('a run and its stages are spans of one trace, whichever worker tells of the
   expect(run).toMatchObject({
     name: 'run run',
     traceId: firstRun.replaceAll('-', ''),
-    startTimeUnixNano: began,
-    endTimeUnixNano: ended,
+    startTimeUnixNano: 1e6 * began,
+    endTimeUnixNano: 1e6 * ended,
     status: { code: 2, message: 'given up: a' },
   });
   expect(run).not.toHaveProperty('parentSpanId');
-  expect(of(run!.attributes)).toEqual({ 'nas.run': 'run', 'nas.ending': 'failed' });
+  expect(run?.attributes).toEqual({ 'nas.run': 'run', 'nas.ending': 'failed' });
   expect(stage).toMatchObject({
     name: 'stage a',
     traceId: run!.traceId,
     parentSpanId: run!.spanId,
     status: { code: 0 },
   });
-  expect(of(stage!.attributes)).toEqual({
+  expect(stage?.attributes).toEqual({
     'nas.run': 'run',
     'nas.ending': 'done',
     'nas.stage': 'a',
@@ -117,7 +80,7 @@ test('an attempt is a span of its stage, and each save one of the attempt', asyn
   });
   const [first, second, attempt] = spans;
   expect(spans).toHaveLength(3);
-  const times = spans.map((span) => [span.startTimeUnixNano - began, span.endTimeUnixNano - began]);
+  const times = spans.map((span) => [span.startTimeUnixNano / 1e6 - began, span.endTimeUnixNano / 1e6 - began]);
   expect(times).toEqual([
     [2000, 5000],
     [7000, 8000],
@@ -129,10 +92,10 @@ test('an attempt is a span of its stage, and each save one of the attempt', asyn
     [second, 2, 12],
   ] as const) {
     expect(save).toMatchObject({ name: 'save', parentSpanId: attempt!.spanId, status: { code: 0 } });
-    expect(of(save!.attributes)).toEqual({ ...all, 'nas.epoch': epoch, 'nas.step': step });
+    expect(save?.attributes).toEqual({ ...all, 'nas.epoch': epoch, 'nas.step': step });
   }
   expect(attempt).toMatchObject({ name: 'attempt 3', status: { code: 2, message: 'no room' } });
-  expect(of(attempt!.attributes)).toEqual({
+  expect(attempt?.attributes).toEqual({
     ...all,
     'nas.attempt': 3,
     'nas.device': 'gpu:0',

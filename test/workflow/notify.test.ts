@@ -4,7 +4,7 @@ import { beforeEach, expect, test } from 'vitest';
 import { notifyEvents } from '../../plan/notify.ts';
 import type { Notification, NotifyEvent, NotifyInput } from '../../plan/notify.ts';
 import type { Plan } from '../../plan/plan.ts';
-import { orderStage } from '../../runs/steer.ts';
+import { chooseEpoch, orderStage } from '../../runs/steer.ts';
 import type { StageOrder } from '../../runs/steer.ts';
 import { plainActivities } from '../support/plain-activities.ts';
 import { asked, planOf } from '../support/pipeline-server.ts';
@@ -98,7 +98,7 @@ test('of a choice that is asked for people are told where the epochs are and how
     text: `${plan.id}: a waits for the choice of its epoch`,
     next: [`nas status ${plan.id}`, `nas select ${plan.id} a EPOCH`],
   });
-  await run.handle.executeUpdate('selectEpoch', { args: [{ stage: 'a', epoch: 1 }] });
+  await chooseEpoch(server.client, plan.id, { stage: 'a', epoch: 1 });
   await run.handle.result();
   expect(sent).toHaveLength(1);
 });

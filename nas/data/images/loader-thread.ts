@@ -15,7 +15,8 @@ const { resolution, normalise, resize }: LoaderSettings = workerData;
 const transformer = new Transformer(resolution, normalise);
 const values = resolution * resolution * 3;
 
-// One job after the other, in the order they came; null is the last. An error that is of no image or file ends the thread, and so the whole read.
+// One job after the other, in the order they came; null is the last. An error that is of no image or file ends the thread, and so
+// the whole read.
 let last = Promise.resolve();
 port.on('message', (job: LoaderJob | null) => {
   last = last.then(async () => (job === null ? port.close() : port.postMessage(await work(job))));
