@@ -3,7 +3,7 @@
 // better one. --sample tries so many changes in a hundred; without it as many as thresholds.json says, or all.
 // npm run mutate -- --changed [COMMIT]: only the files whose share can have fallen, within some minutes.
 import { execFileSync } from 'node:child_process';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { Stryker } from '@stryker-mutator/core';
@@ -13,22 +13,35 @@ import type { Thresholds } from './thresholds.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 
-/** What is to be changed of a folder: paths, with `:first-last` where only some lines are. */
+/** What is to be changed of a place that has a threshold: paths, with `:first-last` where only some lines are. */
 type Wanted = ReadonlyMap<string, readonly string[]>;
 
-/** The folders and files that are named, or all folders. */
+/** The folders and files that are named, or all. A file with a threshold of its own is measured by that, the rest of a folder together. */
 function named(paths: readonly string[], thresholds: Thresholds): Wanted {
   const wanted = new Map<string, string[]>();
   for (const given of paths.length > 0 ? paths : Object.keys(thresholds)) {
-    const file = path.relative(root, path.resolve(given));
-    const folder = placeOf(file, thresholds);
-    if (folder === undefined || !existsSync(path.join(root, file))) {
+    const name = path.relative(root, path.resolve(given));
+    const files = existsSync(path.join(root, name)) ? codeIn(name) : [];
+    for (const file of files) {
+      const place = placeOf(file, thresholds);
+      if (place !== undefined) wanted.set(place, [...new Set([...(wanted.get(place) ?? []), file])]);
+    }
+    if (!files.some((file) => placeOf(file, thresholds) !== undefined)) {
       throw new Error(`${given}: expected a file or folder below ${Object.keys(thresholds).join(', ')}`);
     }
-    const isFolder = statSync(path.join(root, file)).isDirectory();
-    wanted.set(folder, [...(wanted.get(folder) ?? []), isFolder ? `${file}/**/*.ts` : file]);
   }
   return wanted;
+}
+
+/** The files of code in a folder; of a file itself. */
+function codeIn(name: string): string[] {
+  if (!statSync(path.join(root, name)).isDirectory()) return [name];
+  const within = readdirSync(path.join(root, name), { recursive: true, encoding: 'utf8' });
+  return within.filter((file) => file.endsWith('.ts')).map((file) => path.join(name, file));
+}
+
+function isWhole(place: string, mutate: readonly string[], thresholds: Thresholds): boolean {
+  return codeIn(place).every((file) => placeOf(file, thresholds) !== place || mutate.includes(file));
 }
 
 /** The lines that have changed since a commit. */
@@ -111,6 +124,8 @@ async function measure(
   { isKept, given }: { readonly isKept: boolean; readonly given: number | undefined },
 ): Promise<boolean> {
   let isEnough = true;
+  let noticedInAll = 0;
+  let changesInAll = 0;
   for (const [folder, mutate] of wanted) {
     const { tests, noticed: least, sample = 100 } = thresholds[folder]!;
     const tried = given ?? sample;
@@ -121,17 +136,22 @@ async function measure(
     const share = results.length === 0 ? 100 : (100 * (results.length - survivors.length)) / results.length;
     for (const survivor of survivors) console.log(lineOf(survivor));
     const minutes = ((performance.now() - began) / 60_000).toFixed(1);
-    const drawn = tried < 100 ? `, drawn from ${all.filter(({ status }) => status !== 'Ignored').length},` : '';
+    const changes = all.filter(({ status }) => status !== 'Ignored').length;
+    changesInAll += changes;
+    noticedInAll += (share * changes) / 100;
+    const drawn = tried < 100 ? `, drawn from ${changes},` : '';
     console.log(
       `${folder}: ${share.toFixed(1)} % of ${results.length} changes${drawn} noticed (at least ${least ?? 'not measured'}), ${minutes} min`,
     );
     isEnough &&= least === null || share >= least;
-    const isWhole = mutate.length === 1 && (mutate[0] === folder || mutate[0] === `${folder}/**/*.ts`);
-    if (isKept && isWhole && share > (least ?? 0)) {
+    if (isKept && share > (least ?? 0) && isWhole(folder, mutate, thresholds)) {
       const noticed = Math.floor(10 * share) / 10;
       thresholds[folder] = tried < 100 ? { tests, noticed, sample: tried } : { tests, noticed };
       writeThresholds(root, thresholds);
     }
+  }
+  if (wanted.size > 1) {
+    console.log(`in all: ${((100 * noticedInAll) / changesInAll).toFixed(1)} % of ${changesInAll} changes noticed`);
   }
   return isEnough;
 }

@@ -30,7 +30,7 @@ export class PipelineServer {
     return this.environment.client;
   }
 
-  async open(activities: Activities, extraArgs: string[] = []): Promise<void> {
+  async open(activities: Activities, extraArgs: string[] = [], sinks = workflowSinks): Promise<void> {
     quietRuntime();
     const executable = { type: 'existing-path', path: temporalCli() } as const;
     this.environment = await TestWorkflowEnvironment.createLocal({
@@ -39,7 +39,7 @@ export class PipelineServer {
     this.#stop = await this.work({
       taskQueue: CONTROL_QUEUE,
       ...(await workflowCode()),
-      sinks: workflowSinks,
+      sinks,
       activities,
       shutdownGraceTime: 500,
       // A wish to end reaches an activity with its next heartbeat, which would be held back for seconds.

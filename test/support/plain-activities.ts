@@ -56,8 +56,19 @@ export const plainActivities = {
   async epochs(): Promise<StageResult> {
     return { ...nothing, choices: [choice(0, 0.4), choice(1, 0.6), choice(2, 0.6)] };
   },
-  /** Refuses what `with.refuses` says. */
+  /** As `epochs`, with the first of them chosen by a person long ago. */
+  async 'chosen-before'(): Promise<StageResult> {
+    return { ...(await plainActivities.epochs()), chosen: { epoch: 0, by: 'person', who: 'bob', why: '' } };
+  },
+  /** Was there already. */
+  async reused({ directory }: StageInput): Promise<StageResult> {
+    return { ...result({ value: null }), reused: `other/${directory}` };
+  },
+  /** Refuses what `with.refuses` says, and fails at first where `with.breaks`. */
   async 'select-epoch'({ chosen, directory, with: config }: SelectInput): Promise<StageResult> {
+    if (config['breaks'] === 1 && isFirstCall(directory)) {
+      throw ApplicationFailure.nonRetryable('the disk is full', 'Crashed', 1);
+    }
     if (chosen.epoch === config['refuses']) {
       throw ApplicationFailure.nonRetryable(`expected the supernet of epoch ${chosen.epoch}, got none`, 'BadInput', 1);
     }

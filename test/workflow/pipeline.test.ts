@@ -11,11 +11,6 @@ const server = withPipelineServer({ ...heldActivities, ...plainActivities }, [
   'limit.historyCount.suggestContinueAsNew=150',
 ]);
 
-/** What a refused update is rejected with. */
-function refused(message: string) {
-  return { cause: { message } };
-}
-
 test('stages run after what they need, and independent ones side by side', async () => {
   const run = await server.start(
     planOf(
@@ -69,64 +64,6 @@ test('a stage whose condition does not hold is skipped, and so is what needs it'
   const { outputs } = await run.handle.result();
   expect(await run.states()).toEqual({ skipped: 'skipped', after: 'skipped', anyway: 'done' });
   expect(outputs).toMatchObject({ skipped: null, after: null, anyway: { value: null } });
-});
-
-test('the rule chooses at once: the latest of the best epochs, or the first of them', async () => {
-  const run = await server.start(
-    planOf(
-      { id: 'latest', uses: 'epochs', select: { ...asked, wait: 'none' } },
-      { id: 'first', uses: 'epochs', select: { ...asked, rule: 'max', wait: 'none' } },
-    ),
-  );
-  await run.handle.result();
-  const [interval, tau] = [[0.5, 0.7], 0.6];
-  expect(await run.stage('latest')).toMatchObject({
-    epoch: 2,
-    tau,
-    interval,
-    supernet: expect.stringMatching(/2\.safetensors$/),
-  });
-  expect(await run.stage('first')).toMatchObject({ epoch: 1, outputs: { selected: { by: 'rule', who: 'max' } } });
-});
-
-test('a person chooses by update; an epoch that does not exist is refused and says which do', async () => {
-  const run = await server.start(planOf({ id: 'few-shot', uses: 'epochs', select: asked }));
-  expect((await run.untilStage('few-shot', 'selecting')).choices).toHaveLength(3);
-  const select = (epoch: unknown) =>
-    run.handle.executeUpdate('selectEpoch', { args: [{ stage: 'few-shot', epoch, who: 'ada' }] });
-  const known = 'selectEpoch few-shot: expected an epoch of 0, 1, 2, got';
-  await expect(select(7)).rejects.toMatchObject(refused(`${known} 7`));
-  await expect(select('1')).rejects.toMatchObject(refused(`${known} "1"`));
-  expect(await select(1)).toMatchObject({ epoch: 1, tau: 0.6 });
-  await run.handle.result();
-  expect(await run.stage('few-shot')).toMatchObject({ epoch: 1, outputs: { selected: { by: 'person', who: 'ada' } } });
-});
-
-test('a person chooses by signal; bad signals are noted and harm nothing', async () => {
-  const run = await server.start(planOf({ id: 'few-shot', uses: 'epochs', select: asked }));
-  await run.untilStage('few-shot', 'selecting');
-  const noStage = 'selectEpoch: expected {"stage": "<id>", …}, got';
-  const bad: [unknown, string][] = [
-    [{ stage: 'few-shot', epoch: 9 }, 'selectEpoch few-shot: expected an epoch of 0, 1, 2, got 9'],
-    [{ stage: 'none', epoch: 1 }, 'selectEpoch: expected a stage of few-shot, got "none"'],
-    ['text', `${noStage} "text"`],
-    [3, `${noStage} 3`],
-    [null, `${noStage} null`],
-    [[1], `${noStage} [1]`],
-    [{ epoch: 1 }, `${noStage} {"epoch":1}`],
-  ];
-  for (const [message] of bad) await run.handle.signal('selectEpoch', message);
-  const { notices } = await run.until((status) => status.notices.length === bad.length);
-  expect(notices).toEqual(bad.map(([, reason]) => reason));
-  await run.handle.signal('selectEpoch', { stage: 'few-shot', epoch: 0 });
-  await run.handle.result();
-  expect((await run.stage('few-shot')).epoch).toBe(0);
-});
-
-test('where nobody chooses in time, the rule does', async () => {
-  const run = await server.start(planOf({ id: 'few-shot', uses: 'epochs', select: { ...asked, timeoutMs: 300 } }));
-  await run.handle.result();
-  expect(await run.stage('few-shot')).toMatchObject({ epoch: 2, outputs: { selected: { by: 'rule' } } });
 });
 
 test('pause stops heavy work and starts nothing, resume goes on in a new round', async () => {
