@@ -160,6 +160,10 @@ test('a label that contradicts the folder of its image is refused', async () => 
   expect(await refusalOf({ labels })).toBe(
     'val/dog/val_dog_3.JPEG: expected the class dog of its folder in labels.txt, got cat; correct one of them',
   );
+  text('labels.txt', lines.join('').replaceAll(/^val_dog.*\n/gm, ''));
+  for (let i = 0; i < 6; i++) renameSync(path.join(root, `val/dog/val_dog_${i}.JPEG`), path.join(root, `${i}.JPEG`));
+  expect(await refusalOf({ labels })).toBe('val: expected images of the class dog, got none; add some');
+  for (let i = 0; i < 6; i++) renameSync(path.join(root, `${i}.JPEG`), path.join(root, `val/dog/val_dog_${i}.JPEG`));
   text('labels.txt', lines.join(''));
   await prepare({ labels });
   expect(listed('valid.txt')).toContain('val/dog/val_dog_3.JPEG 1');
