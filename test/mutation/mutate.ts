@@ -8,7 +8,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { Stryker } from '@stryker-mutator/core';
 import { BELOW, nothingFell } from './changed.ts';
-import { areOfWorkflows, placeOf, readThresholds, writeThresholds } from './thresholds.ts';
+import { areElsewhere, placeOf, readThresholds, writeThresholds } from './thresholds.ts';
 import type { Thresholds } from './thresholds.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
@@ -78,16 +78,15 @@ async function changesOf(folder: string, { mutate, tests, sample }: Trial): Prom
   // The tests run in a copy, which has no runtime of its own.
   process.env['NAS_RUNTIME'] ??= path.join(root, '.runtime');
   const name = folder.replaceAll('/', '-');
-  const isOfWorkflows = areOfWorkflows(tests);
+  const isElsewhere = areElsewhere(tests);
   return await new Stryker({
     mutate: [...mutate],
     testRunner: 'vitest',
     plugins: ['@stryker-mutator/vitest-runner', './test/mutation/sample.mjs'],
     checkers: sample < 100 ? ['sample'] : [],
-    // Tests of workflows import none of them.
-    vitest: { configFile: 'test/mutation/vitest.config.ts', related: !isOfWorkflows },
-    // Which tests reach a line of a workflow is not seen from outside of it.
-    coverageAnalysis: isOfWorkflows ? 'off' : 'perTest',
+    // Tests import neither workflows nor what processes do.
+    vitest: { configFile: 'test/mutation/vitest.config.ts', related: !isElsewhere },
+    coverageAnalysis: isElsewhere ? 'off' : 'perTest',
     concurrency: 1,
     // It would be read by the programming interface that TypeScript 7 no longer has.
     tsconfigFile: 'none.json',

@@ -36,7 +36,11 @@ export function placeOf(file: string, thresholds: Thresholds): string | undefine
   return places.find((place) => file === place || file.startsWith(`${place}/`));
 }
 
-/** Whether tests look at code of workflows, which is carried out where it is not seen. */
+/** Whether tests look at code that workflows carry out, or processes of their own: it is not seen there which test reaches what. */
+export function areElsewhere(tests: string): boolean {
+  return areOfWorkflows(tests) || tests.startsWith('test/process/');
+}
+/** Whether tests look at workflows, whose code is carried out in an isolate of its own. */
 export function areOfWorkflows(tests: string): boolean {
   return tests.startsWith('test/workflow/');
 }
