@@ -40,6 +40,7 @@ export function placeOf(file: string, thresholds: Thresholds): string | undefine
 export function areElsewhere(tests: string): boolean {
   return areOfWorkflows(tests) || tests.startsWith('test/process/');
 }
+
 /** Whether tests look at workflows, whose code is carried out in an isolate of its own. */
 export function areOfWorkflows(tests: string): boolean {
   return tests.startsWith('test/workflow/');
