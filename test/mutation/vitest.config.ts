@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 import type { Plugin } from 'vitest/config';
-import { areOfWorkflows } from './thresholds.ts';
+import { areElsewhere, areOfWorkflows } from './thresholds.ts';
 
 // What Stryker runs the tests with.
 
@@ -25,6 +25,7 @@ export default defineConfig({
     setupFiles: [
       'test/mutation/children.ts',
       'test/support/same-seed.ts',
+      ...(areElsewhere(tests) ? ['test/mutation/uncounted.ts'] : []),
       ...(isOfWorkflows ? ['test/mutation/workflows.ts'] : []),
     ],
     // Wrong workflows wait for ever.
