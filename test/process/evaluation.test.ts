@@ -2,7 +2,7 @@ import path from 'node:path';
 import { readdirSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { atomicWrite } from '../../artifacts/files.ts';
 import { readManifest } from '../../artifacts/results.ts';
 import type { EvaluateSubnetsConfig } from '../../nas/evaluation/config.ts';
@@ -11,41 +11,20 @@ import { isEvaluated, parseTable, RankingPart, RankingSet } from '../../nas/eval
 import type { Ranking } from '../../nas/evaluation/ranking.ts';
 import type { TableRow } from '../../nas/evaluation/ranking.ts';
 import { openDataset } from '../../nas/data/open.ts';
-import { Supernet } from '../../nas/supernet/supernet.ts';
-import { saveSupernet } from '../../nas/supernet/weights.ts';
 import { plainStageFiles } from '../support/plain-stage-files.ts';
 import { claimFor, jobOf, startStage } from '../support/stage-process.ts';
 import type { StageProcess } from '../support/stage-process.ts';
-import { newFolder, removeFolder, temporaryFolder } from '../support/temporary-folder.ts';
 import { tinySupernet } from '../support/training-configs.ts';
+import { resultsWithSupernet, supernetOnDisk } from '../support/untrained-supernet.ts';
 
 const { space, dataset } = tinySupernet();
-const SUPERNET = 'run/one-shot/0.5_1.safetensors';
-let weights: Buffer;
-let sha256: string;
-
-beforeAll(() => {
-  const folder = newFolder();
-  const file = path.join(folder, 'net.safetensors');
-  const net = Supernet.build({ space, classes: 10, groups: 1, seed: 1 });
-  ({ sha256 } = saveSupernet(net, file));
-  net.dispose();
-  weights = readFileSync(file);
-  removeFolder(folder);
-});
-
-async function resultsWithSupernet(): Promise<string> {
-  const results = temporaryFolder();
-  await atomicWrite(path.join(results, SUPERNET), weights);
-  return results;
-}
 
 function configOf(changes: Partial<EvaluateSubnetsConfig> = {}): EvaluateSubnetsConfig {
   return {
     space,
     dataset,
     n_classes: 10,
-    supernet: { file: SUPERNET, sha256, epoch: 1, groups: 1 },
+    supernet: supernetOnDisk(),
     subnets: { sample: { count: 24, seed: 1, way: 'random' } },
     budget: null,
     part: 1,

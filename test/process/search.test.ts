@@ -1,32 +1,16 @@
 import path from 'node:path';
 import { readFileSync } from 'node:fs';
-import { beforeAll, expect, test } from 'vitest';
-import { atomicWrite } from '../../artifacts/files.ts';
+import { expect, test } from 'vitest';
 import { readManifest } from '../../artifacts/results.ts';
 import { parseTable, Ranking } from '../../nas/evaluation/ranking.ts';
 import type { SearchSubnetsConfig } from '../../nas/evaluation/search/config.ts';
 import { wilson } from '../../nas/evaluation/search/search.ts';
-import { Supernet } from '../../nas/supernet/supernet.ts';
-import { saveSupernet } from '../../nas/supernet/weights.ts';
 import { jobOf, startStage } from '../support/stage-process.ts';
 import type { StageProcess } from '../support/stage-process.ts';
-import { newFolder, removeFolder, temporaryFolder } from '../support/temporary-folder.ts';
 import { tinySupernet } from '../support/training-configs.ts';
+import { resultsWithSupernet, supernetOnDisk } from '../support/untrained-supernet.ts';
 
 const { space, dataset } = tinySupernet();
-const SUPERNET = 'run/one-shot/0.5_1.safetensors';
-let weights: Buffer;
-let sha256: string;
-
-beforeAll(() => {
-  const folder = newFolder();
-  const file = path.join(folder, 'net.safetensors');
-  const net = Supernet.build({ space, classes: 10, groups: 1, seed: 1 });
-  ({ sha256 } = saveSupernet(net, file));
-  net.dispose();
-  weights = readFileSync(file);
-  removeFolder(folder);
-});
 
 const GENERATIONS = 4;
 
@@ -35,7 +19,7 @@ async function search(results: string, attempt = 1): Promise<StageProcess> {
     space,
     dataset,
     n_classes: 10,
-    supernet: { file: SUPERNET, sha256, epoch: 1, groups: 1 },
+    supernet: supernetOnDisk(),
     limits: { macs: 60_000 },
     way: 'evolution',
     budget: 24 * GENERATIONS,
@@ -51,12 +35,6 @@ async function search(results: string, attempt = 1): Promise<StageProcess> {
     jobOf('search-subnets', results, 'run/search', config, attempt),
     results,
   );
-}
-
-async function resultsWithSupernet(): Promise<string> {
-  const results = temporaryFolder();
-  await atomicWrite(path.join(results, SUPERNET), weights);
-  return results;
 }
 
 async function madeBy(results: string, process: StageProcess): Promise<{ table: string; pareto: string }> {

@@ -1,28 +1,22 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { StandaloneResult } from '../../nas/evaluation/ground-truth.ts';
 import { alone } from '../../nas/supernet/ranks.ts';
 import { expectRanks } from '../../nas/training/shared-test.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import { directory, train } from '../support/training-here.ts';
+import { directory, doHere, textIn, withSlowClock } from '../support/stage-here.ts';
+import type { Done } from '../support/stage-here.ts';
 import { tinyStandalone, tinySupernet } from '../support/training-configs.ts';
 
 // The training stages from their first message to their last; test/process/training-resume.test.ts kills them in every phase.
 
-/** A test of subnets looks every 50 ms whether it is to stop: here, at every step. */
-function withSlowClock(): void {
-  let now = performance.now();
-  vi.spyOn(performance, 'now').mockImplementation(() => (now += 60));
-  onTestFinished(() => void vi.restoreAllMocks());
-}
-
 function resultIn(results: string): StandaloneResult {
-  return StandaloneResult.parse(JSON.parse(readFileSync(path.join(results, directory, 'result.json'), 'utf8')));
+  return StandaloneResult.parse(JSON.parse(textIn(results, 'result.json')));
 }
 
 /** The files that a stage has left, by content. */
-function kept({ manifest: { epochs, checkpoints } }: Awaited<ReturnType<typeof train>>) {
+function kept({ manifest: { epochs, checkpoints } }: Done) {
   return { epochs, checkpoints: checkpoints.map(({ sha256 }) => sha256) };
 }
 
@@ -30,7 +24,7 @@ test('a subnet trained with two seeds has done what it does with each of them al
   const [both, first, second] = await Promise.all(
     [[1, 2], [1], [2]].map(async (seeds) => {
       const results = temporaryFolder();
-      return { ...(await train('train-standalone', results, tinyStandalone({ seeds }))), result: resultIn(results) };
+      return { ...(await doHere('train-standalone', results, tinyStandalone({ seeds }))), result: resultIn(results) };
     }),
   );
   expect(both!.result.runs).toEqual([...first!.result.runs, ...second!.result.runs]);
@@ -57,22 +51,22 @@ test('a subnet trained with two seeds has done what it does with each of them al
 
 /** Trains twice: straight, and stopped at each of the places in turn. */
 async function stoppedAt(
-  kind: Parameters<typeof train>[0],
-  config: Parameters<typeof train>[2],
+  kind: 'train-supernet' | 'train-standalone',
+  config: object,
   places: readonly { readonly phase: string; readonly epoch: number }[],
 ) {
   withSlowClock();
   const [straight, broken] = [temporaryFolder(), temporaryFolder()];
-  const undisturbed = await train(kind, straight, config);
+  const undisturbed = await doHere(kind, straight, config);
   let attempt = 1;
   for (const place of places) {
     const stopAt = (now: { phase: string; epoch: number }): boolean =>
       now.phase === place.phase && now.epoch === place.epoch;
-    const stopped = await train(kind, broken, config, { attempt: attempt++, stopAt });
+    const stopped = await doHere(kind, broken, config, { attempt: attempt++, stopAt });
     expect(stopped.outputs).toBe('stopped');
     expect(stopped.progress.at(-1)?.epoch).toBe(place.epoch);
   }
-  const rest = await train(kind, broken, config, { attempt });
+  const rest = await doHere(kind, broken, config, { attempt });
   expect(rest.log).toEqual(undisturbed.log);
   expect(kept(rest)).toEqual(kept(undisturbed));
   return { straight, broken, undisturbed, rest };
@@ -107,24 +101,24 @@ test('a supernet that is stopped, in a test or in training, goes on to the same 
 test('a supernet whose epochs are there is left as it is, and is trained again where they were all deleted', async () => {
   const results = temporaryFolder();
   const config = tinySupernet();
-  const first = await train('train-supernet', results, config);
+  const first = await doHere('train-supernet', results, config);
   const steps = ({ progress }: typeof first): number => progress.filter(({ phase }) => phase === 'saving').length;
   expect(steps(first)).toBeGreaterThan(5);
-  const again = await train('train-supernet', results, config, { attempt: 2 });
+  const again = await doHere('train-supernet', results, config, { attempt: 2 });
   expect([steps(again), kept(again)]).toEqual([0, kept(first)]);
   rmSync(path.join(results, first.manifest.epochs[0]!.file!));
-  const oneLeft = await train('train-supernet', results, config, { attempt: 3 });
+  const oneLeft = await doHere('train-supernet', results, config, { attempt: 3 });
   expect(steps(oneLeft)).toBe(0);
   rmSync(path.join(results, first.manifest.epochs[1]!.file!));
-  const anew = await train('train-supernet', results, config, { attempt: 4 });
+  const anew = await doHere('train-supernet', results, config, { attempt: 4 });
   expect([steps(anew), kept(anew)]).toEqual([steps(first), kept(first)]);
 });
 
 test('epochs before the last ones that are asked for are trained and not tested', async () => {
   const config = tinySupernet({ epochs: 3 });
-  const all = await train('train-supernet', temporaryFolder(), config);
+  const all = await doHere('train-supernet', temporaryFolder(), config);
   const selection = { ...config.selection, last_epochs: 2 };
-  const last = await train('train-supernet', temporaryFolder(), { ...config, selection });
+  const last = await doHere('train-supernet', temporaryFolder(), { ...config, selection });
   expect(last.manifest.epochs).toEqual(all.manifest.epochs.slice(1));
   const { epoch, loss, train: shares, lr } = all.log[0]!;
   expect(last.log).toEqual([{ epoch, loss, train: shares, lr }, ...all.log.slice(1)]);
@@ -140,7 +134,7 @@ test('how fast an epoch goes is that of its last steps; its log says for how lon
   let steps = 0;
   const onTurn = (): void => void (now += steps++ === 0 ? 20_000 : 100);
   const config = tinySupernet({ epochs: 1, batch_size: 10, checkpoint_every_steps: 1000 });
-  const { progress } = await train('train-supernet', temporaryFolder(), config, { onTurn });
+  const { progress } = await doHere('train-supernet', temporaryFolder(), config, { onTurn });
   const rates = new Map(
     progress.flatMap(({ phase, step, stepsPerSecond }) =>
       phase === 'training' ? [[step, Number(stepsPerSecond!.toFixed(6))]] : [],

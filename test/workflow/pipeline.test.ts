@@ -125,6 +125,32 @@ test('a long run continues as new: what is done, parked and asked stays so', { t
   expect(outputs).toMatchObject({ merge: { value: parts.map(({ part }) => part) }, broken: { round: 2 } });
 });
 
+test('a run continues as new only when none of its work is under way', async () => {
+  const run = await server.start(
+    planOf(
+      { id: 'train', uses: 'held', work: 'heavy', with: { value: 'made' } },
+      { id: 'few-shot', uses: 'epochs', select: asked },
+    ),
+  );
+  const directory = `${run.handle.workflowId}/train`;
+  const { runId: first } = await run.handle.describe();
+  await expect.poll(() => isAtWork(directory), { timeout: 60_000 }).toBe(true);
+  await run.untilStage('few-shot', 'selecting');
+  // Words that nobody understands make the history long.
+  for (let length = 0; length < 200;) {
+    await run.handle.signal('selectEpoch', 'nobody');
+    const { runId, historyLength } = await run.handle.describe();
+    expect(runId).toBe(first);
+    length = historyLength;
+  }
+  await tell(directory, 'finish');
+  await expect.poll(async () => (await run.handle.describe()).runId, { timeout: 60_000 }).not.toBe(first);
+  await run.handle.executeUpdate('selectEpoch', { args: [{ stage: 'few-shot', epoch: 1 }] });
+  const { outputs } = await run.handle.result();
+  expect(outputs).toMatchObject({ train: { value: 'made' } });
+  expect(await run.stage('train')).toMatchObject({ state: 'done', attempts: 1 });
+});
+
 test('a sub-pipeline is a stage: it gets params, and its stages give the outputs', async () => {
   const inner = planOf({ id: 'echo', uses: 'echo', with: { value: '${{ params.word }}' } });
   const run = await server.start(
