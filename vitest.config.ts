@@ -26,7 +26,12 @@ const shared = { isolate: false, setupFiles: ['test/support/own-environment.ts',
 /** Tests compute on the processor wherever they run; npm run test:card computes on the first card, in float32 throughout. */
 const device: Record<string, string> =
   process.env['NAS_CARD'] === '1'
-    ? { NVIDIA_TF32_OVERRIDE: '0', TF_CUDNN_USE_AUTOTUNE: '0', TF_FORCE_GPU_ALLOW_GROWTH: 'true' }
+    ? {
+        NVIDIA_TF32_OVERRIDE: '0',
+        TF_CUDNN_USE_AUTOTUNE: '0',
+        TF_DISABLE_RZ_CHECK: '1',
+        TF_FORCE_GPU_ALLOW_GROWTH: 'true',
+      }
     : { CUDA_VISIBLE_DEVICES: '' };
 /** Some files run at a time: a second thread of TensorFlow would only wait for the others. */
 const threads = { TF_NUM_INTRAOP_THREADS: '1', TF_NUM_INTEROP_THREADS: '1' };

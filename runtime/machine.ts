@@ -51,6 +51,8 @@ export function deviceEnvironment(device: string): Record<string, string> {
     TF_FORCE_GPU_ALLOW_GROWTH: 'true',
     // Trying every kernel of a convolution pays where shapes return; here each net of a step, and each subnet of a ranking, brings new ones.
     TF_CUDNN_USE_AUTOTUNE: '0',
+    // Else TensorFlow waits for the card at every new shape, to see whether kernels that it tried wrote too far: it tries none.
+    TF_DISABLE_RZ_CHECK: '1',
     LD_LIBRARY_PATH: [...libraries(), process.env['LD_LIBRARY_PATH'] ?? ''].filter(Boolean).join(':'),
   };
 }

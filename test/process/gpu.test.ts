@@ -32,12 +32,14 @@ test('cards that are not there, or that libtensorflow cannot use, are refused be
   expect(cpu.stderr).toMatch(/^--gpu: expected libtensorflow for GPUs, .*--device gpu`$/m);
 });
 
-test('a process sees its own card alone, takes memory as it needs it, and cards count as nvidia-smi counts them', () => {
+test('a process sees its own card alone, takes memory as it needs it, tries no kernels, and cards count as nvidia-smi counts them', () => {
   expect(deviceEnvironment('gpu:3')).toMatchObject({
     NAS_DEVICE: 'gpu:3',
     CUDA_VISIBLE_DEVICES: '3',
     CUDA_DEVICE_ORDER: 'PCI_BUS_ID',
     TF_FORCE_GPU_ALLOW_GROWTH: 'true',
+    TF_CUDNN_USE_AUTOTUNE: '0',
+    TF_DISABLE_RZ_CHECK: '1',
   });
   expect(deviceEnvironment('cpu')).toEqual({ NAS_DEVICE: 'cpu', CUDA_VISIBLE_DEVICES: '' });
 });
