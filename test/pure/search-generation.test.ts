@@ -81,6 +81,20 @@ test('of many children those are chosen that a predictor expects most of, for wh
   expect(() => nextGeneration(search, [...broken, ...scored(drawn)])).not.toThrow();
 });
 
+test('more children than one Pareto set holds are taken set after set, each once', () => {
+  const wide = { ...search, population: 60, budget: 120 };
+  const all = scored(nextGeneration(wide, []));
+  const bred = nextGeneration(wide, all);
+  expect(bred).toHaveLength(60);
+  expect(new Set(bred.map(({ subnet }) => JSON.stringify(subnet))).size).toBe(60);
+  const { predict } = fitPredictor(space, all, { seed: 1 });
+  const expected = bred.map((one) => ({ ...one, score: predict(one.subnet) }));
+  const front = paretoFront(expected, 'macs');
+  expect(front.length).toBeLessThan(60);
+  // The dearest first: those of the first set stand before all others.
+  expect(new Set(expected.slice(0, front.length))).toEqual(new Set(front));
+});
+
 test('children too keep within the limits, and none is met twice, where that is hard', () => {
   const narrow = { ...search, limits: { parameters: 1200 }, budget: 90 };
   const all = scored(nextGeneration(narrow, []));
