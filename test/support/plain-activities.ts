@@ -14,7 +14,7 @@ function choice(epoch: number, tau: number): Choice {
   return { epoch, tau, interval: [tau - 0.1, tau + 0.1] };
 }
 
-const calls: { stage: string; at: 'begin' | 'end' }[] = [];
+const calls: { run: string; stage: string; at: 'begin' | 'end' }[] = [];
 const failures = new Map<string, number>();
 const called = new Set<string>();
 
@@ -28,12 +28,15 @@ function isFirstCall(directory: string): boolean {
 export const plainActivities = {
   /** Gives its `with` back, after `ms`, and not before the stage `beside` has begun. */
   async echo(input: StageInput): Promise<StageResult> {
-    calls.push({ stage: input.stage, at: 'begin' });
+    // Other files of tests are in this process, too, and have stages of the same names.
+    const [run = ''] = input.directory.split('/');
+    const { stage } = input;
+    calls.push({ run, stage, at: 'begin' });
     await new Promise((resolve) => setTimeout(resolve, Number(input.with['ms'] ?? 0)));
     const { beside } = input.with;
-    const hasBegun = (): boolean => calls.some(({ stage }) => stage === beside);
+    const hasBegun = (): boolean => calls.some((call) => call.run === run && call.stage === beside);
     if (beside !== undefined) while (!hasBegun()) await sleep(10);
-    calls.push({ stage: input.stage, at: 'end' });
+    calls.push({ run, stage, at: 'end' });
     return result({ value: input.with['value'] ?? null, directory: input.directory, round: input.round });
   },
   /** Fails while `with.fails` says so for its directory. */
@@ -95,7 +98,7 @@ export const plainActivities = {
   },
 };
 
-/** The order in which `echo` began and ended, of the stages of one run. */
-export function callsOf(...stages: string[]): string[] {
-  return calls.filter(({ stage }) => stages.includes(stage)).map(({ stage, at }) => `${at} ${stage}`);
+/** The order in which `echo` began and ended, of the stages of a run. */
+export function callsOf(id: string): string[] {
+  return calls.filter(({ run }) => run === id).map(({ stage, at }) => `${at} ${stage}`);
 }

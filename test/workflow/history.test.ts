@@ -1,5 +1,5 @@
 import { defaultPayloadConverter } from '@temporalio/common';
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { endsForGood } from '../../plan/endings.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { EndedWork } from '../../plan/spans.ts';
@@ -10,14 +10,17 @@ import { withPipelineServer } from '../support/with-pipeline-server.ts';
 
 // What the interpreter asks of the server, as a history has it, and what it tells whoever traces runs.
 
-const told: EndedWork[] = [];
+const told: { readonly run: string; readonly work: EndedWork }[] = [];
 const server = withPipelineServer(plainActivities, [], {
-  spans: { ended: { fn: (_, work: EndedWork) => void told.push(work) } },
+  spans: { ended: { fn: ({ workflowId: run }, work: EndedWork) => void told.push({ run, work }) } },
 });
 
-afterEach(() => {
-  told.length = 0;
-});
+/** What was told of a run, once it is so much. */
+async function toldOf({ handle }: TestRun, count: number): Promise<EndedWork[]> {
+  const works = (): EndedWork[] => told.filter(({ run }) => run === handle.workflowId).map(({ work }) => work);
+  await expect.poll(() => works().length, { timeout: 60_000 }).toBe(count);
+  return works();
+}
 
 const seconds = (count: number): object => ({ seconds: expect.toSatisfy((value) => Number(value) === count) });
 
@@ -131,12 +134,13 @@ test('whoever traces runs is told once of each stage that began and has ended, a
   await expect(run.handle.result()).rejects.toThrow();
   const within = expect.toSatisfy((time: number) => time > before - 1000 && time <= Date.now() + 1000);
   const times = { began: within, ended: within };
-  expect(told).toEqual([
+  const ended = await toldOf(run, 3);
+  expect(ended).toEqual([
     { stage: 'twice', ...times, ending: 'done', attempts: 2, error: null },
     { stage: 'given-up', ...times, ending: 'failed', attempts: 1, error: 'Crashed: failure 1' },
     { stage: null, ...times, ending: 'failed', attempts: 0, error: 'given up: given-up' },
   ]);
-  for (const { began, ended } of told) expect(ended).toBeGreaterThanOrEqual(began);
+  for (const work of ended) expect(work.ended).toBeGreaterThanOrEqual(work.began);
 });
 
 test('a stage whose result was there is told of as reused, and a cancelled run as that', async () => {
@@ -147,7 +151,7 @@ test('a stage whose result was there is told of as reused, and a cancelled run a
   expect(await run.stage('taken')).toMatchObject({ state: 'reused' });
   await run.handle.cancel();
   await expect(run.handle.result()).rejects.toThrow();
-  expect(told).toMatchObject([
+  expect(await toldOf(run, 2)).toMatchObject([
     { stage: 'taken', ending: 'reused' },
     { stage: null, ending: 'cancelled', error: null },
   ]);
