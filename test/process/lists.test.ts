@@ -11,7 +11,7 @@ import { ImageList, PartName } from '../../configs/dataset-schema.ts';
 import type { ImageListConfig } from '../../configs/dataset-schema.ts';
 import { openDataset } from '../../nas/data/open.ts';
 import { FileFault } from '../../plan/endings.ts';
-import { checkLists, pinLists } from '../../nas/data/lists.ts';
+import { checkLists, hasUnpinnedLists, pinLists } from '../../nas/data/lists.ts';
 import { loadPipeline } from '../../pipelines/compile.ts';
 import { fingerprintOf } from '../../pipelines/fingerprint.ts';
 import type { JsonObject } from '../../plan/json.ts';
@@ -70,6 +70,7 @@ const hashesIn = (config: JsonObject): string[] =>
 test('a plan holds the hashes of the lists, so that another list of the same length is another stage', () => {
   const before = planned();
   expect(hashesIn(before)).toHaveLength(6);
+  expect(hasUnpinnedLists(before)).toBe(false);
   expect(fingerprintOf('train-standalone', planned())).toBe(fingerprintOf('train-standalone', before));
   write('train_rest.txt', 'train/a/1.JPEG 0', 'train/b/2.JPEG 1', 'train/a/3.JPEG 0', 'train/b/9 9.JPEG 1');
   expect(fingerprintOf('train-standalone', planned())).not.toBe(fingerprintOf('train-standalone', before));
@@ -79,6 +80,7 @@ test('a plan made where the lists are not has no hashes, and the worker takes th
   vi.stubEnv('NAS_DATA', path.join(data, 'elsewhere'));
   const config = planned();
   expect(hashesIn(config)).toEqual([]);
+  expect(hasUnpinnedLists(config)).toBe(true);
   vi.stubEnv('NAS_DATA', data);
   let times = 0;
   const work = async () => ({ times: ++times });

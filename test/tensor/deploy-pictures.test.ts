@@ -83,6 +83,18 @@ test('a network for grey images sees the brightness of a coloured picture', asyn
   expect(image[400]).toBeCloseTo((0.299 + 0.114 * 0.2 - 0.25) / 0.5, 6);
 });
 
+test('what is no picture is refused by its name, and what cannot be read is a fault', async () => {
+  const file = path.join(root, 'none.png');
+  writeFileSync(file, 'no picture');
+  const transform = { channels: 3 as const, resize: 28, crop: 28, mean: [0, 0, 0], std: [1, 1, 1] };
+  await expect(readPicture(file, transform)).rejects.toThrow(
+    /none\.png: expected a picture that can be decoded, got: .+; give a JPEG or PNG$/,
+  );
+  await expect(readPicture(path.join(root, 'gone.png'), transform)).rejects.toThrow(
+    /gone\.png: expected a file .*ENOENT/,
+  );
+});
+
 test('names of classes are those in class_names.txt, a line each, or none', async () => {
   expect(await classNamesOf(config)).toBeNull();
   const names = path.join(root, 'class_names.txt');
