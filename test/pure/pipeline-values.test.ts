@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { problemsOf } from '../support/pipelines.ts';
+import { planOf, problemsOf } from '../support/pipelines.ts';
 
 /** A pipeline of `command` stages and whatever else is under test. */
 const pipeline = (stages: string, top = ''): string => `name: p\n${top}stages:\n${stages}`;
@@ -195,4 +195,19 @@ stages:
     'p.yml:4:56: stages.b.with.env: expected a map, got 1; correct it',
     'p.yml:4:80: stages.b.retry.attempts: expected at least 1, got 0; correct it',
   ]);
+});
+
+const priorityOf = (text: string) =>
+  planOf(`name: p\n${text}\nstages: { one: { uses: command, with: { run: [touch, x] } } }`).priority;
+
+test('a priority is a level, or a team and its share as well, in the words of Temporal', () => {
+  expect(priorityOf('')).toBeUndefined();
+  expect(priorityOf('priority: 2')).toEqual({ priorityKey: 2 });
+  expect(priorityOf('priority: { level: 5 }')).toEqual({ priorityKey: 5 });
+  expect(priorityOf('priority: { fairness_key: vision }')).toEqual({ fairnessKey: 'vision' });
+  expect(priorityOf('priority: { level: 1, fairness_key: vision, fairness_weight: 2.5 }')).toEqual({
+    priorityKey: 1,
+    fairnessKey: 'vision',
+    fairnessWeight: 2.5,
+  });
 });

@@ -182,3 +182,21 @@ test('scores without training: four passes over the images with each seed, and t
     note: '2 subnets × 3 seeds × 16 images × 4',
   });
 });
+
+test('of many resolutions the largest is that of tests', () => {
+  const more = { ...space, resolutions: [20, 24, 28] };
+  const scored = {
+    space,
+    dataset,
+    n_classes: 10,
+    ground_truth: { file: 'a.json', sha256: 'a'.repeat(64) },
+    seeds: [1],
+    batch_size: 16,
+    threads: 1,
+  };
+  expect(zeroCostCost({ ...scored, space: more }, truth)).toEqual(zeroCostCost(scored, truth));
+  const alone = tinyStandalone();
+  expect(standaloneTrainingCost({ ...alone, space: more })).toEqual(standaloneTrainingCost(alone));
+  const listed = EvaluateSubnetsConfig.parse({ ...whole, subnets: { file: 'a.txt', sha256: 'b'.repeat(64) } });
+  expect(evaluationCost({ ...listed, space: more }, truth)).toEqual(evaluationCost(listed, truth));
+});
