@@ -22,11 +22,12 @@ function named(paths: readonly string[], thresholds: Thresholds): Wanted {
   for (const given of paths.length > 0 ? paths : Object.keys(thresholds)) {
     const name = path.relative(root, path.resolve(given));
     const files = existsSync(path.join(root, name)) ? codeIn(name) : [];
-    for (const file of files) {
+    const placed = files.flatMap((file) => {
       const place = placeOf(file, thresholds);
-      if (place !== undefined) wanted.set(place, [...new Set([...(wanted.get(place) ?? []), file])]);
-    }
-    if (!files.some((file) => placeOf(file, thresholds) !== undefined)) {
+      return place === undefined ? [] : [{ place, file }];
+    });
+    for (const { place, file } of placed) wanted.set(place, [...new Set([...(wanted.get(place) ?? []), file])]);
+    if (placed.length === 0) {
       throw new Error(`${given}: expected a file or folder below ${Object.keys(thresholds).join(', ')}`);
     }
   }

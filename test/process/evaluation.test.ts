@@ -11,41 +11,20 @@ import { isEvaluated, parseTable, RankingPart, RankingSet } from '../../nas/eval
 import type { Ranking } from '../../nas/evaluation/ranking.ts';
 import type { TableRow } from '../../nas/evaluation/ranking.ts';
 import { openDataset } from '../../nas/data/open.ts';
+import { tinyPart } from '../support/evaluation-configs.ts';
 import { plainStageFiles } from '../support/plain-stage-files.ts';
 import { claimFor, jobOf, startStage } from '../support/stage-process.ts';
 import type { StageProcess } from '../support/stage-process.ts';
-import { tinySupernet } from '../support/training-configs.ts';
-import { resultsWithSupernet, supernetOnDisk } from '../support/untrained-supernet.ts';
+import { resultsWithSupernet } from '../support/untrained-supernet.ts';
 
-const { space, dataset } = tinySupernet();
-
-function configOf(changes: Partial<EvaluateSubnetsConfig> = {}): EvaluateSubnetsConfig {
-  return {
-    space,
-    dataset,
-    n_classes: 10,
-    supernet: supernetOnDisk(),
-    subnets: { sample: { count: 24, seed: 1, way: 'random' } },
-    budget: null,
-    part: 1,
-    parts: 2,
-    cut: 'tree',
-    test_set: 1,
-    calibration: { part: 'calibration', batches: 2, batch_size: 60 },
-    batch_size: 100,
-    chunk: 2,
-    precision: 'float32',
-    threads: 1,
-    ...changes,
-  };
-}
+const { dataset } = tinyPart();
 
 async function evaluate(
   results: string,
   changes: Partial<EvaluateSubnetsConfig> = {},
   attempt = 1,
 ): Promise<StageProcess> {
-  const config = configOf(changes);
+  const config = tinyPart(changes);
   const job = jobOf('evaluate-subnets', results, `run/evaluate/${config.part}`, config, attempt);
   return await startStage('nas/evaluation/main.ts', job, results);
 }
@@ -217,7 +196,7 @@ test('an attempt that was overtaken is refused and leaves no table', async () =>
   const results = await resultsWithSupernet();
   const stale = await evaluate(results);
   await afterChunks(results, 1);
-  await claimFor(jobOf('evaluate-subnets', results, 'run/evaluate/1', configOf(), 2));
+  await claimFor(jobOf('evaluate-subnets', results, 'run/evaluate/1', tinyPart(), 2));
   expect(await stale.ended).toMatchObject({ code: 1 });
   expect(stale.messages.at(-1)).toMatchObject({ type: 'failed', ending: 'Fenced' });
   expect(readdirSync(path.join(results, 'run/evaluate/1'))).not.toContain('table.csv');
@@ -225,7 +204,7 @@ test('an attempt that was overtaken is refused and leaves no table', async () =>
 
 test('bad input is told as such', async () => {
   const results = await resultsWithSupernet();
-  const { supernet } = configOf();
+  const { supernet } = tinyPart();
   const refusals: [Partial<EvaluateSubnetsConfig>, RegExp][] = [
     [{ supernet: { ...supernet, sha256: '0'.repeat(64) } }, /0.5_1.safetensors: expected sha256 0000/],
     [{ supernet: { ...supernet, groups: 2 } }, /expected a supernet with groups 2, got groups 1/],

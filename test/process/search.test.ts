@@ -3,33 +3,16 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { readManifest } from '../../artifacts/results.ts';
 import { parseTable, Ranking } from '../../nas/evaluation/ranking.ts';
-import type { SearchSubnetsConfig } from '../../nas/evaluation/search/config.ts';
 import { wilson } from '../../nas/evaluation/search/search.ts';
+import { tinySearch } from '../support/evaluation-configs.ts';
 import { jobOf, startStage } from '../support/stage-process.ts';
 import type { StageProcess } from '../support/stage-process.ts';
-import { tinySupernet } from '../support/training-configs.ts';
-import { resultsWithSupernet, supernetOnDisk } from '../support/untrained-supernet.ts';
-
-const { space, dataset } = tinySupernet();
+import { resultsWithSupernet } from '../support/untrained-supernet.ts';
 
 const GENERATIONS = 4;
 
 async function search(results: string, attempt = 1): Promise<StageProcess> {
-  const config: SearchSubnetsConfig = {
-    space,
-    dataset,
-    n_classes: 10,
-    supernet: supernetOnDisk(),
-    limits: { macs: 60_000 },
-    way: 'evolution',
-    budget: 24 * GENERATIONS,
-    population: 24,
-    seed: 5,
-    calibration: { part: 'calibration', batches: 2, batch_size: 60 },
-    batch_size: 100,
-    precision: 'float32',
-    threads: 1,
-  };
+  const config = tinySearch(24 * GENERATIONS);
   return await startStage(
     'nas/evaluation/main.ts',
     jobOf('search-subnets', results, 'run/search', config, attempt),

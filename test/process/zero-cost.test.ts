@@ -4,27 +4,19 @@ import { expect, test } from 'vitest';
 import { FileReference } from '../../artifacts/references.ts';
 import { kendallTau } from '../../nas/evaluation/correlation.ts';
 import { ZeroCostRecord } from '../../nas/evaluation/zero-cost/config.ts';
-import type { ZeroCostConfig } from '../../nas/evaluation/zero-cost/config.ts';
 import { readGroundTruth } from '../../nas/evaluation/ground-truth.ts';
 import { reportOf } from '../../report/report.ts';
 import type { ReportConfig } from '../../report/report.ts';
+import { tinyZeroCost } from '../support/evaluation-configs.ts';
 import { plainStageFiles } from '../support/plain-stage-files.ts';
 import { jobOf, startStage } from '../support/stage-process.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { tinySupernet } from '../support/training-configs.ts';
 
-const { space, dataset, ground_truth: source } = tinySupernet();
+const { space, ground_truth: source } = tinySupernet();
 
 test('subnets are scored without training, to the same bits again, and a report ranks them by each score', async () => {
-  const config: ZeroCostConfig = {
-    space,
-    dataset,
-    n_classes: 10,
-    ground_truth: source,
-    seeds: [1, 2],
-    batch_size: 16,
-    threads: 1,
-  };
+  const config = tinyZeroCost();
   const run = async (): Promise<{ results: string; scores: FileReference; text: string }> => {
     const results = temporaryFolder();
     const stage = await startStage(

@@ -26,9 +26,9 @@ test('a long line is quoted in part', () => {
 });
 
 test('a path has one hash however it is written, and another path another one', () => {
-  const ways = ['a/b.png', './a/b.png', 'a//b.png', 'c/../a/b.png', '/root/a/b.png', 'a/./b.png'];
+  const ways = ['a/b.png', './a/b.png', 'a//b.png', 'c/../a/b.png', '/pictures/a/b.png', 'a/./b.png'];
   const list = parsed(`${ways.map((way) => `${way} 1\n`).join('')}a/c.png 1\na/.b.png 1\n..a/b.png 1`);
-  const hashes = Array.from({ length: list.size }, (_, line) => list.pathHash(line, '/root'));
+  const hashes = Array.from({ length: list.size }, (_, line) => list.pathHash(line, '/pictures'));
   expect(new Set(hashes.slice(0, ways.length)).size).toBe(1);
   expect(new Set(hashes).size).toBe(4);
   for (const hash of hashes) expect(Number.isSafeInteger(hash) && hash >= 0).toBe(true);

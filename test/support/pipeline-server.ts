@@ -114,6 +114,11 @@ export class TestRun {
   }
 }
 
+/** What a refused update is rejected with. */
+export function refused(message: string) {
+  return { cause: { message } };
+}
+
 /** A `select` that waits for a person. */
 export const asked: Select = { by: 'kendall_tau', rule: 'latest-of-the-best', wait: 'signal', timeoutMs: null };
 

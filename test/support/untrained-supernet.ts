@@ -7,7 +7,7 @@ import { newFolder, removeFolder, temporaryFolder } from './temporary-folder.ts'
 import { tinySupernet } from './training-configs.ts';
 
 /** Where it lies below a results root. */
-export const SUPERNET = 'run/one-shot/0.5_1.safetensors';
+const SUPERNET = 'run/one-shot/0.5_1.safetensors';
 
 let made: { readonly weights: Buffer; readonly sha256: string } | undefined;
 

@@ -2,60 +2,20 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { openDataset } from '../../nas/data/open.ts';
-import type { EvaluateSubnetsConfig } from '../../nas/evaluation/config.ts';
 import { parseTable, Ranking, RankingPart, RankingSet } from '../../nas/evaluation/ranking.ts';
-import type { SearchSubnetsConfig } from '../../nas/evaluation/search/config.ts';
 import { ZeroCostRecord } from '../../nas/evaluation/zero-cost/config.ts';
-import type { ZeroCostConfig } from '../../nas/evaluation/zero-cost/config.ts';
+import { tinyPart, tinySearch, tinyZeroCost } from '../support/evaluation-configs.ts';
 import { directory, doHere, textIn, withSlowClock } from '../support/stage-here.ts';
 import type { Done } from '../support/stage-here.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import { tinySupernet } from '../support/training-configs.ts';
-import { resultsWithSupernet, supernetOnDisk } from '../support/untrained-supernet.ts';
+import { resultsWithSupernet } from '../support/untrained-supernet.ts';
 
 // The stages that evaluate, from their first message to their last; test/process kills them.
 
-const { space, dataset, ground_truth: groundTruth } = tinySupernet();
-const tested = {
-  space,
-  dataset,
-  n_classes: 10,
-  supernet: supernetOnDisk(),
-  calibration: { part: 'calibration', batches: 2, batch_size: 60 },
-  batch_size: 100,
-  precision: 'float32',
-  threads: 1,
-} as const;
-
-const part: EvaluateSubnetsConfig = {
-  ...tested,
-  subnets: { sample: { count: 24, seed: 1, way: 'random' } },
-  budget: null,
-  part: 2,
-  parts: 2,
-  cut: 'tree',
-  test_set: 1,
-  chunk: 5,
-};
-
-const search: SearchSubnetsConfig = {
-  ...tested,
-  limits: { macs: 60_000 },
-  way: 'evolution',
-  budget: 72,
-  population: 24,
-  seed: 5,
-};
-
-const zeroCost: ZeroCostConfig = {
-  space,
-  dataset,
-  n_classes: 10,
-  ground_truth: groundTruth,
-  seeds: [1, 2],
-  batch_size: 16,
-  threads: 1,
-};
+const part = tinyPart({ part: 2, chunk: 5 });
+const { space, dataset, supernet, calibration } = part;
+const search = tinySearch(72);
+const zeroCost = tinyZeroCost();
 
 /** What an output says of a file. */
 const fileOf = (name: string): object => ({
@@ -122,9 +82,9 @@ test('the set of a part says all that parts have to have in common', async () =>
     version: 2,
     space,
     n_classes: 10,
-    supernet: { sha256: tested.supernet.sha256, epoch: 1, groups: 1 },
+    supernet: { sha256: supernet.sha256, epoch: 1, groups: 1 },
     test: { part: 'test', sha256: opened.part('test').sha256 },
-    calibration: { ...tested.calibration, sha256: opened.part('calibration').sha256 },
+    calibration: { ...calibration, sha256: opened.part('calibration').sha256 },
     precision: 'float32',
     parts: 2,
     budget: null,
@@ -251,7 +211,7 @@ test('scores without training are the means over the seeds, and count the subnet
     await scoredWith([1]),
     await scoredWith([2]),
   ];
-  expect(both).toMatchObject({ ground_truth: groundTruth.sha256, seeds: [1, 2], images: 16 });
+  expect(both).toMatchObject({ ground_truth: zeroCost.ground_truth.sha256, seeds: [1, 2], images: 16 });
   for (const name of ['gradient norm', 'log SynFlow', 'NASWOT'] as const) {
     expect(first.scores[name]).not.toEqual(second.scores[name]);
     both.scores[name].forEach((mean, at) =>

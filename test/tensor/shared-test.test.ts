@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { openDataset } from '../../nas/data/open.ts';
 import { testSubnets } from '../../nas/evaluation/evaluate.ts';
 import { randomOf } from '../../nas/space/random.ts';
@@ -8,6 +8,7 @@ import { alone } from '../../nas/supernet/ranks.ts';
 import type { Ranks } from '../../nas/supernet/ranks.ts';
 import { Supernet } from '../../nas/supernet/supernet.ts';
 import { sharedTest } from '../../nas/training/shared-test.ts';
+import { withSlowClock } from '../support/stage-here.ts';
 import { tinySupernet } from '../support/training-configs.ts';
 
 const { space, dataset: of, calibration, selection } = tinySupernet();
@@ -16,12 +17,7 @@ const random = randomOf(5, 'subnets');
 const subnets = Array.from({ length: 5 }, () => subnetOf(space, randomArchitecture(space, random)));
 const images = { calibration, test: selection };
 
-// A test looks every 50 ms whether it is to stop: here, at every step.
-beforeEach(() => {
-  let now = performance.now();
-  vi.spyOn(performance, 'now').mockImplementation(() => (now += 60));
-});
-afterEach(() => void vi.restoreAllMocks());
+beforeEach(withSlowClock);
 
 /** A rank that learns what the others have said, and says to them what it has to say; the sums of training are not asked for. */
 function rankOf(rank: number, rows: number[][]): Ranks {

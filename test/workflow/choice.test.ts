@@ -1,17 +1,12 @@
 import { expect, test } from 'vitest';
 import { plainActivities } from '../support/plain-activities.ts';
-import { asked, planOf } from '../support/pipeline-server.ts';
+import { asked, planOf, refused } from '../support/pipeline-server.ts';
 import type { TestRun } from '../support/pipeline-server.ts';
 import { withPipelineServer } from '../support/with-pipeline-server.ts';
 
 // How the epoch that a stage passes on is chosen: by a rule, or by people.
 
 const server = withPipelineServer(plainActivities);
-
-/** What a refused update is rejected with. */
-function refused(message: string) {
-  return { cause: { message } };
-}
 
 async function select({ handle }: TestRun, message: object): Promise<unknown> {
   return await handle.executeUpdate<unknown, [object]>('selectEpoch', { args: [message] });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { CONTROL_QUEUE, PIPELINE } from '../../plan/names.ts';
-import { asked, planOf, TestRun } from '../support/pipeline-server.ts';
+import { asked, planOf, refused, TestRun } from '../support/pipeline-server.ts';
 import { plainActivities } from '../support/plain-activities.ts';
 import { withPipelineServer } from '../support/with-pipeline-server.ts';
 import { startRun } from '../../workers/server.ts';
@@ -16,11 +16,6 @@ function answer(run: TestRun, update: 'retryStage' | 'skipStage', stage: string)
 async function hasFailedTasks({ handle }: TestRun): Promise<boolean> {
   const { events } = await handle.fetchHistory();
   return events?.some((event) => event.workflowTaskFailedEventAttributes != null) === true;
-}
-
-/** What a refused update is rejected with. */
-function refused(message: string) {
-  return { cause: { message } };
 }
 
 test('a failed cell parks alone, and retried with other values the stage goes on', async () => {
