@@ -72,7 +72,10 @@ async function* prefetched(
   const stop = new AbortController();
   try {
     for (const slice of slices) {
-      ahead.push(readBatch(dataset, part, slice, draw, stop.signal));
+      const batch = readBatch(dataset, part, slice, draw, stop.signal);
+      // A failure is thrown when its turn comes, which may be long after it.
+      batch.catch(() => undefined);
+      ahead.push(batch);
       if (ahead.length > PREFETCH) yield await ahead.shift()!;
     }
     while (ahead.length > 0) yield await ahead.shift()!;

@@ -1,5 +1,6 @@
+import { setTimeout } from 'node:timers/promises';
 import * as fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { plainBatches, stepsPerEpoch, trainingBatches } from '../../nas/data/batches.ts';
 import type { Batch, TrainingOrder } from '../../nas/data/batches.ts';
 import type { Dataset, Draw, Part } from '../../nas/data/dataset.ts';
@@ -133,4 +134,28 @@ test('two batches are read ahead of the one in use, and none any more where nobo
   await batches.return(undefined);
   expect(signals).toHaveLength(4);
   expect(signals.every(({ aborted }) => aborted)).toBe(true);
+});
+
+test('a batch that cannot be read fails when its turn comes, however early that was known', async () => {
+  const lost: unknown[] = [];
+  const onLost = (reason: unknown): void => void lost.push(reason);
+  process.on('unhandledRejection', onLost);
+  onTestFinished(() => void process.off('unhandledRejection', onLost));
+  const part = partOf(12, new Set());
+  const failing: Part = {
+    ...part,
+    async read(positions, draw, target) {
+      if (positions[0] === 8) throw new Error('no such image');
+      // The first comes late, the next while it is in use.
+      await setTimeout(20);
+      return await part.read(positions, draw, target);
+    },
+  };
+  const batches = plainBatches(datasetOf(failing), failing, { batchSize: 4 });
+  for (const first of [0, 4]) {
+    expect((await batches.next()).value?.indices[0]).toBe(first);
+    await setTimeout(20);
+  }
+  expect(lost).toEqual([]);
+  await expect(batches.next()).rejects.toThrow('no such image');
 });
