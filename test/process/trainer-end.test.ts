@@ -1,43 +1,178 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { ActivityCancellationDetails } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { expect, test } from 'vitest';
-import { PhaseClock } from '../../activities/progress.ts';
+import { PhaseClock, StallWatch } from '../../activities/progress.ts';
 import { runTrainer } from '../../activities/trainer.ts';
 import { openStore } from '../../artifacts/results.ts';
 import { HeldStage } from '../../artifacts/stage.ts';
-import { JsonMap } from '../../artifacts/json.ts';
+import { Job } from '../../nas/process/protocol.ts';
+import type { Progress } from '../../nas/process/protocol.ts';
 import type { JsonObject } from '../../plan/json.ts';
 import { claim, directory, tokenOf } from '../support/stage-claim.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import { tinySupernet } from '../support/training-configs.ts';
 
-/** What becomes of a stage whose process ends with that code after it has said that it is done; at once, or when asked to stop. */
-async function endOf(code: number, isAsked = false): Promise<JsonObject> {
+// How a stage ends whose process says what the test lays down, and ends as it does.
+
+const place = { epoch: 0, epochs: 2, step: 3, steps: 7 };
+const progress: Progress = { version: 1, type: 'progress', phase: 'training', ...place };
+const done = { version: 1, type: 'done', outputs: { made: 'all of it' } };
+const stopped = { version: 1, type: 'stopped' };
+const failed = { version: 1, type: 'failed', ending: 'NaNLoss', message: 'epoch 0, step 3: the loss is NaN' };
+
+interface Script {
+  /** What it says first, by rank. */
+  readonly says: readonly (readonly object[])[];
+  /** It waits to be asked to stop, and says this then. */
+  readonly asked?: readonly object[];
+  /** It ends with, by rank; for ever at work where null. */
+  readonly code: readonly (number | null)[];
+}
+
+interface Ended {
+  readonly outputs: JsonObject | null;
+  readonly error: unknown;
+  readonly reports: readonly unknown[];
+  readonly phases: PhaseClock;
+  readonly text: (name: string) => string;
+  readonly stage: HeldStage;
+}
+
+/** Runs the script on as many devices as it has ends; it is asked to stop after its first word if it waits for that. */
+async function run({ says, asked, code }: Script, watch?: StallWatch): Promise<Ended> {
   const environment = new MockActivityEnvironment();
-  const config = JsonMap.parse(JSON.parse(JSON.stringify(tinySupernet({ seed: code, epochs: isAsked ? 2 : 1 }))));
+  const config = JSON.parse(JSON.stringify({ threads: 1, says, waits: asked !== undefined, asked: asked ?? [], code }));
   const stage = await HeldStage.claim(openStore(temporaryFolder()), directory, tokenOf(), claim);
-  const asked = new ActivityCancellationDetails({ cancelRequested: true });
+  const cancelled = new ActivityCancellationDetails({ cancelRequested: true });
+  const folder = await stage.store.workFolder(directory);
+  const reports: unknown[] = [];
   const attempt = {
     input: { stage: 'one-shot', uses: 'train-supernet', directory, round: 1, with: config },
     runs: { as: 'process', entry: 'unused' } as const,
     stage,
-    folder: await stage.store.workFolder(directory),
-    devices: ['cpu'],
+    folder,
+    devices: code.map((_, rank) => (code.length === 1 ? 'cpu' : `gpu:${rank}`)),
     phases: new PhaseClock(),
-    report: () => {
-      if (isAsked) environment.cancel('CANCELLED', asked);
+    report: (said: unknown) => {
+      reports.push(said);
+      if (asked !== undefined) environment.cancel('CANCELLED', cancelled);
     },
   };
-  return await environment.run<[], JsonObject, () => Promise<JsonObject>>(() =>
-    runTrainer(attempt, 'test/support/done-process.ts'),
-  );
+  let ended = Promise.resolve<{ outputs: JsonObject | null; error: unknown }>({ outputs: null, error: null });
+  // Cancelled, `run` ends before the function does.
+  const activity = async (): Promise<void> => {
+    ended = runTrainer(attempt, 'test/support/scripted-process.ts', watch).then(
+      (outputs) => ({ outputs, error: null }),
+      (error: unknown) => ({ outputs: null, error }),
+    );
+    await ended;
+  };
+  await environment.run(activity).catch(() => undefined);
+  const text = (name: string): string => readFileSync(path.join(folder, name), 'utf8');
+  return { ...(await ended), reports, phases: attempt.phases, text, stage };
 }
 
 test('a stage is done where its process says so and ends well, also if it was asked to stop in that moment', async () => {
-  expect(await endOf(0)).toEqual({ made: 'all of it' });
-  expect(await endOf(0, true)).toEqual({ made: 'all of it' });
+  const at = await run({ says: [[progress, done]], code: [0] });
+  expect(at).toMatchObject({ outputs: { made: 'all of it' }, error: null, reports: [progress] });
+  expect(Object.keys(at.phases.seconds()!)).toEqual(['training']);
+  expect((await run({ says: [[progress]], asked: [done], code: [0] })).outputs).toEqual({ made: 'all of it' });
 });
 
-test('what a process has promised does not count where it ends badly', async () => {
-  await expect(endOf(3)).rejects.toMatchObject({ ending: 'Crashed' });
+test('a process gets its whole order as a file, and what it prints is kept', async () => {
+  const { text, stage } = await run({ says: [[progress, done]], code: [0] });
+  const job = Job.parse(JSON.parse(text('job.json')));
+  expect(job).toEqual({
+    version: 1,
+    kind: 'train-supernet',
+    token: stage.token,
+    results: stage.root,
+    directory,
+    fingerprint: claim.fingerprint,
+    threads: 1,
+    with: expect.objectContaining({ code: [0] }),
+  });
+  expect(text('trainer.log')).toMatch(/^--- .*scripted-process.*\n\{"rank":0,"addresses":"","device":"cpu"\}\n$/);
+});
+
+test.each([
+  [
+    'ends badly',
+    { says: [[progress, done]], code: [3] },
+    'Crashed',
+    /exit code 3, it was at training, epoch 0, step 3 of 7, .*; its last output is in quick\/one-shot\/trainer\.log$/,
+  ],
+  ['says nothing and ends well', { says: [[]], code: [0] }, 'Crashed', /exit code 0, it had not said what it was at, /],
+  ['says what went wrong', { says: [[progress, failed]], code: [1] }, 'NaNLoss', /^epoch 0, step 3: the loss is NaN$/],
+  [
+    'says what nobody understands',
+    { says: [[progress, { odd: 1 }]], code: [null] },
+    'Crashed',
+    /^expected messages of the protocol, got /,
+  ],
+  [
+    'was asked to stop by somebody else',
+    { says: [[stopped]], code: [0] },
+    'Interrupted',
+    /^paused or reset by an operator; a checkpoint is written$/,
+  ],
+  [
+    'stops as asked',
+    { says: [[progress]], asked: [stopped], code: [0] },
+    'Interrupted',
+    /^stopped as asked; a checkpoint is written$/,
+  ],
+  [
+    'ends when asked to stop',
+    { says: [[progress]], asked: [], code: [0] },
+    'Interrupted',
+    /^stopped as asked; the next attempt goes on at the last checkpoint$/,
+  ],
+  [
+    'fails when asked to stop',
+    { says: [[progress]], asked: [failed], code: [1] },
+    'Interrupted',
+    /^stopped as asked; the next/,
+  ],
+] as const)('a process that %s ends its attempt as that', async (_, script, ending, message) => {
+  const { outputs, error } = await run(script);
+  expect(outputs).toBeNull();
+  expect(error).toMatchObject({ ending, message: expect.stringMatching(message) });
+});
+
+test('a process that gets no further is ended', async () => {
+  const watch = new StallWatch(performance.now() - 3_600_000);
+  const { error } = await run({ says: [[]], code: [null] }, watch);
+  expect(error).toMatchObject({
+    ending: 'Stalled',
+    message: 'the process lives but makes no step; the next attempt goes on at the last checkpoint',
+  });
+});
+
+test('processes that work together know each other, each has its device and its log, and the first one speaks for all', async () => {
+  const { outputs, text } = await run({ says: [[progress, done], [progress]], code: [0, 0] });
+  expect(outputs).toEqual({ made: 'all of it' });
+  const [first, second] = ['trainer.log', 'trainer.1.log'].map((name) => JSON.parse(text(name).split('\n')[1]!));
+  expect(first.addresses).toMatch(/^127\.0\.0\.1:\d+,127\.0\.0\.1:\d+$/);
+  expect([first, second]).toEqual([
+    { rank: 0, addresses: first.addresses, device: 'gpu:0' },
+    { rank: 1, addresses: first.addresses, device: 'gpu:1' },
+  ]);
+});
+
+test('where one of several processes ends badly all of them end, and it says why', async () => {
+  const alone = await run({
+    says: [
+      [progress, done],
+      [progress, failed],
+    ],
+    code: [null, 1],
+  });
+  expect(alone.error).toMatchObject({ ending: 'NaNLoss', message: failed.message });
+  const silent = await run({ says: [[progress, done], []], code: [null, 5] });
+  expect(silent.error).toMatchObject({
+    ending: 'Crashed',
+    message: expect.stringMatching(/exit code 5, .*; its last output is in quick\/one-shot\/trainer\.1\.log$/),
+  });
 });
