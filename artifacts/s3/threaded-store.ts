@@ -38,6 +38,8 @@ export class ThreadedStore implements ArtifactStore {
   readonly #keeping = new Map<StoredFile, Promise<void>>();
   readonly #pending = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
   #calls = 0;
+  /** Why the thread is gone; null while it is there. */
+  #gone: KnownError | null = null;
 
   constructor(root: string) {
     this.root = root;
@@ -163,6 +165,7 @@ export class ThreadedStore implements ArtifactStore {
   }
 
   #call<M extends Method>(method: M, ...given: Parameters<Calls[M]>): Promise<Awaited<ReturnType<Calls[M]>>> {
+    if (this.#gone !== null) return Promise.reject(this.#gone);
     const id = ++this.#calls;
     // Its process must not end before the answer is there.
     this.#thread.ref();
@@ -188,7 +191,8 @@ export class ThreadedStore implements ArtifactStore {
       'Crashed',
       `${this.root}: expected answers of the store's thread, got ${String(reason)}`,
     );
-    for (const { reject } of this.#pending.values()) reject(error);
+    this.#gone ??= error;
+    for (const { reject } of this.#pending.values()) reject(this.#gone);
     this.#pending.clear();
   }
 }
