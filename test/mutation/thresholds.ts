@@ -45,3 +45,8 @@ export function areElsewhere(tests: string): boolean {
 export function areOfWorkflows(tests: string): boolean {
   return tests.startsWith('test/workflow/');
 }
+
+/** Whether tests ask a gateway of S3, as those of `npm run test:s3` do. */
+export function askGateway(tests: string): boolean {
+  return /[/{,]s3\//.test(tests);
+}
