@@ -12,6 +12,8 @@ import type { Ranking } from '../../nas/evaluation/ranking.ts';
 import type { TableRow } from '../../nas/evaluation/ranking.ts';
 import { openDataset } from '../../nas/data/open.ts';
 import { tinyPart } from '../support/evaluation-configs.ts';
+import { holdIn } from '../support/held-stage.ts';
+import type { Hold } from '../support/held-stage.ts';
 import { plainStageFiles } from '../support/plain-stage-files.ts';
 import { claimFor, jobOf, startStage } from '../support/stage-process.ts';
 import type { StageProcess } from '../support/stage-process.ts';
@@ -23,10 +25,11 @@ async function evaluate(
   results: string,
   changes: Partial<EvaluateSubnetsConfig> = {},
   attempt = 1,
+  environment: Hold['environment'] = {},
 ): Promise<StageProcess> {
   const config = tinyPart(changes);
   const job = jobOf('evaluate-subnets', results, `run/evaluate/${config.part}`, config, attempt);
-  return await startStage('nas/evaluation/main.ts', job, results);
+  return await startStage('nas/evaluation/main.ts', job, results, environment);
 }
 
 async function partOf(process: StageProcess): Promise<RankingPart> {
@@ -50,8 +53,16 @@ async function merged(results: string, parts: RankingPart[]): Promise<{ ranking:
   return { ranking, rows: parseTable(readFileSync(path.join(results, file), 'utf8'), file) };
 }
 
-async function afterChunks(results: string, count: number): Promise<void> {
-  while (((await readManifest(results, 'run/evaluate/1'))?.chunks.length ?? 0) < count) await sleep(5);
+/** A first attempt at part 1 that has recorded so many chunks, and goes on with the next one when it is released. */
+async function heldAfter(
+  chunks: number,
+  results: string,
+  changes: Partial<EvaluateSubnetsConfig> = {},
+): Promise<StageProcess & Pick<Hold, 'release'>> {
+  const { environment, release } = await holdIn('run/evaluate/1', 'saving', chunks);
+  const stage = await evaluate(results, changes, 1, environment);
+  while (((await readManifest(results, 'run/evaluate/1'))?.chunks.length ?? 0) < chunks) await sleep(5);
+  return { ...stage, release };
 }
 
 interface Evaluated {
@@ -131,8 +142,7 @@ test('within a budget the parts evaluate that many, and the ranking predicts the
 
 test('killed, it goes on at its last recorded chunk, to the same bytes', async () => {
   const results = await resultsWithSupernet();
-  const first = await evaluate(results);
-  await afterChunks(results, 2);
+  const first = await heldAfter(2, results);
   first.child.kill('SIGKILL');
   await first.ended;
   const { chunks } = (await readManifest(results, 'run/evaluate/1'))!;
@@ -165,8 +175,7 @@ test('raced, it says what each accuracy rests on, and killed it goes on to the s
   }
 
   const results = await resultsWithSupernet();
-  const first = await evaluate(results, race);
-  await afterChunks(results, 5);
+  const first = await heldAfter(5, results, race);
   first.child.kill('SIGKILL');
   await first.ended;
   await partOf(await evaluate(results, race, 2));
@@ -179,9 +188,9 @@ function byId(a: TableRow, b: TableRow): number {
 
 test('asked to stop, it says so, and the next attempt redoes a damaged chunk', async () => {
   const results = await resultsWithSupernet();
-  const first = await evaluate(results);
-  await afterChunks(results, 2);
+  const first = await heldAfter(2, results);
   first.child.kill('SIGTERM');
+  await first.release();
   expect(await first.ended).toMatchObject({ code: 0, signal: null });
   expect(first.messages.at(-1)).toMatchObject({ type: 'stopped' });
   const { chunks } = (await readManifest(results, 'run/evaluate/1'))!;
@@ -194,9 +203,9 @@ test('asked to stop, it says so, and the next attempt redoes a damaged chunk', a
 
 test('an attempt that was overtaken is refused and leaves no table', async () => {
   const results = await resultsWithSupernet();
-  const stale = await evaluate(results);
-  await afterChunks(results, 1);
+  const stale = await heldAfter(1, results);
   await claimFor(jobOf('evaluate-subnets', results, 'run/evaluate/1', tinyPart(), 2));
+  await stale.release();
   expect(await stale.ended).toMatchObject({ code: 1 });
   expect(stale.messages.at(-1)).toMatchObject({ type: 'failed', ending: 'Fenced' });
   expect(readdirSync(path.join(results, 'run/evaluate/1'))).not.toContain('table.csv');

@@ -5,18 +5,21 @@ import { readManifest } from '../../artifacts/results.ts';
 import { parseTable, Ranking } from '../../nas/evaluation/ranking.ts';
 import { wilson } from '../../nas/evaluation/search/search.ts';
 import { tinySearch } from '../support/evaluation-configs.ts';
+import { holdIn } from '../support/held-stage.ts';
+import type { Hold } from '../support/held-stage.ts';
 import { jobOf, startStage } from '../support/stage-process.ts';
 import type { StageProcess } from '../support/stage-process.ts';
 import { resultsWithSupernet } from '../support/untrained-supernet.ts';
 
 const GENERATIONS = 4;
 
-async function search(results: string, attempt = 1): Promise<StageProcess> {
+async function search(results: string, attempt = 1, environment: Hold['environment'] = {}): Promise<StageProcess> {
   const config = tinySearch(24 * GENERATIONS);
   return await startStage(
     'nas/evaluation/main.ts',
     jobOf('search-subnets', results, 'run/search', config, attempt),
     results,
+    environment,
   );
 }
 
@@ -31,9 +34,11 @@ async function madeBy(results: string, process: StageProcess): Promise<{ table: 
 test('a search that is stopped between generations goes on to the same bits, and tests its Pareto set on other images', async () => {
   const [straight, stopped] = [await resultsWithSupernet(), await resultsWithSupernet()];
   const whole = await madeBy(straight, await search(straight));
-  const first = await search(stopped);
+  const { environment, release } = await holdIn('run/search', 'saving');
+  const first = await search(stopped, 1, environment);
   await first.when((message) => message.type === 'progress' && message.phase === 'saving');
   first.child.kill('SIGTERM');
+  await release();
   await first.when(({ type }) => type === 'stopped');
   const manifest = await readManifest(stopped, 'run/search');
   expect(manifest!.chunks.length).toBeLessThan(GENERATIONS);
