@@ -10,10 +10,13 @@ import {
   mayHoldStages,
   PathError,
   placeOf,
+  projectFile,
+  projectRoots,
   rankOfLog,
   referenceTo,
   resultsRoot,
   rootBelow,
+  shippedFile,
 } from '../../artifacts/paths.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -94,4 +97,11 @@ test('results lie where NAS_RESULTS says, a folder or a bucket, and below that',
   expect(rootBelow('/data', 'check')).toBe('/data/check');
   expect(rootBelow('s3://bucket/a//?region=x', 'check')).toBe('s3://bucket/a/check?region=x');
   expect(rootBelow('s3://bucket', 'check')).toBe('s3://bucket/check');
+});
+
+test("a file of the project is a person's own, or else the one that comes with the code", () => {
+  expect(path.relative(path.join(import.meta.dirname, '../..'), shippedFile('configs/a.yml'))).toBe('configs/a.yml');
+  expect(projectRoots).toContain(path.dirname(shippedFile('package.json')));
+  expect(projectFile('package.json')).toBe(shippedFile('package.json'));
+  expect(projectFile('pipelines/none.yml')).toBe(path.join(projectRoots[0]!, 'pipelines/none.yml'));
 });

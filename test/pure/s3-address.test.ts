@@ -29,6 +29,10 @@ test.each([
     `NAS_RESULTS: expected endpoint, region and pathStyle, got endpoint: expected an address such as https://host:port; write it as ${USUAL}`,
   ],
   [
+    's3://a?endpoint=httpx://host',
+    `NAS_RESULTS: expected endpoint, region and pathStyle, got endpoint: expected an address such as https://host:port; write it as ${USUAL}`,
+  ],
+  [
     's3://a?endpoint=xhttp://host',
     `NAS_RESULTS: expected endpoint, region and pathStyle, got endpoint: expected an address such as https://host:port; write it as ${USUAL}`,
   ],
