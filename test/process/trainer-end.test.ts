@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { ActivityCancellationDetails } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
@@ -40,8 +41,11 @@ interface Ended {
 }
 
 /** Runs the script on as many devices as it has ends; it is asked to stop after its first word if it waits for that. */
-async function run({ says, asked, code }: Script, watch?: StallWatch): Promise<Ended> {
-  const environment = new MockActivityEnvironment();
+async function run(
+  { says, asked, code }: Script,
+  watch?: StallWatch,
+  environment = new MockActivityEnvironment(),
+): Promise<Ended> {
   const config = JSON.parse(JSON.stringify({ threads: 1, says, waits: asked !== undefined, asked: asked ?? [], code }));
   const stage = await HeldStage.claim(openStore(temporaryFolder()), directory, tokenOf(), claim);
   const cancelled = new ActivityCancellationDetails({ cancelRequested: true });
@@ -93,7 +97,12 @@ test('a process gets its whole order as a file, and what it prints is kept', asy
     threads: 1,
     with: expect.objectContaining({ code: [0] }),
   });
-  expect(text('trainer.log')).toMatch(/^--- .*scripted-process.*\n\{"rank":0,"addresses":"","device":"cpu"\}\n$/);
+  const [begin, said, end] = text('trainer.log').split('\n');
+  expect([begin, end]).toEqual([expect.stringMatching(/^--- \d{4}-\S+Z .*scripted-process/), '']);
+  // One thread for each processor makes images.
+  const pool = process.env['UV_THREADPOOL_SIZE'] ?? String(Math.max(availableParallelism(), 4));
+  const given = { rank: 0, addresses: '', device: 'cpu', pool, results: stage.root, stage: directory };
+  expect(JSON.parse(said!)).toEqual(given);
 });
 
 test.each([
@@ -155,7 +164,7 @@ test('processes that work together know each other, each has its device and its 
   expect(outputs).toEqual({ made: 'all of it' });
   const [first, second] = ['trainer.log', 'trainer.1.log'].map((name) => JSON.parse(text(name).split('\n')[1]!));
   expect(first.addresses).toMatch(/^127\.0\.0\.1:\d+,127\.0\.0\.1:\d+$/);
-  expect([first, second]).toEqual([
+  expect([first, second]).toMatchObject([
     { rank: 0, addresses: first.addresses, device: 'gpu:0' },
     { rank: 1, addresses: first.addresses, device: 'gpu:1' },
   ]);
@@ -175,4 +184,11 @@ test('where one of several processes ends badly all of them end, and it says why
     ending: 'Crashed',
     message: expect.stringMatching(/exit code 5, .*; its last output is in quick\/one-shot\/trainer\.1\.log$/),
   });
+});
+
+test('an attempt that is cancelled before its process has begun stops it all the same', async () => {
+  const environment = new MockActivityEnvironment();
+  environment.cancel('CANCELLED', new ActivityCancellationDetails({ cancelRequested: true }));
+  const { error } = await run({ says: [[]], asked: [], code: [0] }, undefined, environment);
+  expect(error).toMatchObject({ by: 'cancel', ending: 'Interrupted' });
 });

@@ -22,7 +22,8 @@ async function say(message: unknown): Promise<void> {
 }
 
 const stop = once(process, 'SIGTERM');
-console.log(JSON.stringify({ rank: ours, addresses, device: process.env['NAS_DEVICE'] }));
+const { NAS_DEVICE: device, UV_THREADPOOL_SIZE: pool, NAS_RESULTS: results, NAS_STAGE: stage } = process.env;
+console.log(JSON.stringify({ rank: ours, addresses, device, pool, results, stage }));
 for (const message of says[ours] ?? []) await say(message);
 const alive = setInterval(() => undefined, 1000);
 if (waits) await stop;
