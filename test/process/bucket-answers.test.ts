@@ -1,0 +1,152 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { parseS3Address } from '../../artifacts/s3/address.ts';
+import { Bucket } from '../../artifacts/s3/bucket.ts';
+import { recall } from '../../artifacts/s3/finished.ts';
+
+// What is made of answers that a small bucket never gives: pages, and objects that are gone.
+
+interface Answer {
+  readonly status?: number;
+  readonly body?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+interface Asked {
+  readonly method: string;
+  readonly path: string;
+  readonly query: Readonly<Record<string, string>>;
+  readonly headers: IncomingMessage['headers'];
+}
+
+/** A bucket `b` with the prefix `p/` whose answers the test gives. */
+async function answering(answer: (asked: Asked) => Answer): Promise<{ bucket: Bucket; asked: Asked[] }> {
+  vi.stubEnv('AWS_ACCESS_KEY_ID', 'key');
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'secret');
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const all: Asked[] = [];
+  const reply = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    await text(request);
+    const url = new URL(request.url ?? '', 'http://host');
+    const { method = '', headers } = request;
+    const asked = { method, path: url.pathname, query: Object.fromEntries(url.searchParams), headers };
+    all.push(asked);
+    const { status = 200, body = '', headers: more = {} } = answer(asked);
+    response.writeHead(status, { 'content-type': 'application/xml', ...more }).end(body);
+  };
+  const server = createServer((request, response) => void reply(request, response));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => void server.close());
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it listens to a port
+  const { port } = server.address() as AddressInfo;
+  return { bucket: new Bucket(parseS3Address(`s3://b/p?endpoint=http://127.0.0.1:${port}&pathStyle=1`)), asked: all };
+}
+
+const error = (code: string, status = 404): Answer => ({ status, body: `<Error><Code>${code}</Code></Error>` });
+const object = (key: string, bytes: number): string =>
+  `<Contents><Key>p/${key}</Key><Size>${bytes}</Size><LastModified>2026-01-01T00:00:00Z</LastModified></Contents>`;
+
+test('a listing goes on for as long as there are pages', async () => {
+  const { bucket, asked } = await answering(({ query }) => {
+    const isLast = query['continuation-token'] === 'next one';
+    const next = isLast ? '' : '<NextContinuationToken>next one</NextContinuationToken>';
+    const found = isLast ? object('runs/c', 3) : object('runs/a', 1) + object('runs/b', 2);
+    return { body: `<ListBucketResult><IsTruncated>${!isLast}</IsTruncated>${next}${found}</ListBucketResult>` };
+  });
+  const found = [];
+  for await (const one of bucket.list('runs/')) found.push(one);
+  const changed = new Date('2026-01-01T00:00:00Z');
+  expect(found).toEqual([
+    { key: 'runs/a', bytes: 1, changed },
+    { key: 'runs/b', bytes: 2, changed },
+    { key: 'runs/c', bytes: 3, changed },
+  ]);
+  expect(asked.map(({ path, query }) => [path, query['prefix']])).toEqual([
+    ['/b/', 'p/runs/'],
+    ['/b/', 'p/runs/'],
+  ]);
+});
+
+test('uploads that were begun are listed with what has arrived, page after page, and one that ended meanwhile has nothing', async () => {
+  const upload = (key: string, id: string): string =>
+    `<Upload><Key>p/${key}</Key><UploadId>${id}</UploadId><Initiated>2026-01-01T00:00:00Z</Initiated></Upload>`;
+  const { bucket } = await answering(({ path, query }) => {
+    if (path === '/b/p/files/a') {
+      return { body: '<ListPartsResult><Part><Size>5</Size></Part><Part><Size>7</Size></Part></ListPartsResult>' };
+    }
+    if (path !== '/b/') return error('NoSuchUpload');
+    const isLast = query['key-marker'] === 'p/files/a' && query['upload-id-marker'] === '1';
+    const body = isLast
+      ? `<IsTruncated>false</IsTruncated>${upload('files/b', '2')}`
+      : `<IsTruncated>true</IsTruncated><NextKeyMarker>p/files/a</NextKeyMarker><NextUploadIdMarker>1</NextUploadIdMarker>${upload('files/a', '1')}`;
+    return { body: `<ListMultipartUploadsResult>${body}</ListMultipartUploadsResult>` };
+  });
+  const begun = new Date('2026-01-01T00:00:00Z');
+  expect(await bucket.uploads()).toEqual([
+    { key: 'files/a', id: '1', begun, bytes: 12 },
+    { key: 'files/b', id: '2', begun, bytes: 0 },
+  ]);
+});
+
+test('an object that is not there is an answer, a bucket that is not is an error', async () => {
+  const { bucket } = await answering(() => error('NoSuchKey'));
+  expect([await bucket.read('a'), await bucket.stream('a', 0), await bucket.look('a')]).toEqual([null, null, null]);
+  await bucket.remove(['a', 'b']);
+  await bucket.abort('a', '1');
+  const { bucket: none } = await answering(() => error('NoSuchBucket'));
+  for (const ask of [() => none.read('a'), () => none.stream('a', 0)]) {
+    await expect(ask()).rejects.toThrow(
+      's3://b/p/a: expected to be let in, got 404 NoSuchBucket; make the bucket first',
+    );
+  }
+});
+
+test('an object is read with its tag, and not again where it still has that', async () => {
+  const { bucket, asked } = await answering(({ headers }) =>
+    headers['if-none-match'] === '"1"' ? { status: 304 } : { body: 'text', headers: { etag: '"1"' } },
+  );
+  expect(await bucket.read('a')).toEqual({ text: 'text', tag: '"1"' });
+  expect(await bucket.read('a', '"1"')).toBe('unchanged');
+  expect(asked.map(({ path, headers }) => [path, headers['if-none-match']])).toEqual([
+    ['/b/p/a', undefined],
+    ['/b/p/a', '"1"'],
+  ]);
+});
+
+test('whatever a bucket refuses is told by the key that was asked for', async () => {
+  const { bucket } = await answering(() => error('AccessDenied', 403));
+  const refused = (key: string): string =>
+    `s3://b/p/${key}: expected to be let in, got 403 AccessDenied; give these keys`;
+  await expect(bucket.read('a')).rejects.toThrow(refused('a'));
+  await expect(bucket.stream('a', 0)).rejects.toThrow(refused('a'));
+  await expect(bucket.list('runs/').next()).rejects.toThrow(refused('runs/'));
+  await expect(bucket.remove(['a'])).rejects.toThrow(refused('a'));
+  await expect(bucket.uploads()).rejects.toThrow(refused(''));
+  await expect(bucket.abort('a', '1')).rejects.toThrow(refused('a'));
+  await expect(bucket.renew('a')).rejects.toThrow(refused('a'));
+  await expect(bucket.write('a', 'text')).rejects.toThrow(refused('a'));
+  await expect(bucket.look('a')).rejects.toThrow('s3://b/p/a: expected ');
+});
+
+test('a few fingerprints are looked up one by one, many by reading the whole index', async () => {
+  const { bucket, asked } = await answering(({ query }) => ({
+    body: `<ListBucketResult>${['1f/b/two', '1f/a/one']
+      .filter((key) => `p/index/${key}`.startsWith(query['prefix']!))
+      .map((key) => object(`index/${key}`, 1))
+      .join('')}</ListBucketResult>`,
+  }));
+  expect(await recall(bucket, ['1f', '2'])).toEqual([['a/one', 'b/two'], []]);
+  expect(asked.map(({ query }) => query['prefix']).toSorted()).toEqual(['p/index/1f/', 'p/index/2/']);
+  asked.length = 0;
+  const many = Array.from({ length: 33 }, (_, at) => at.toString(16));
+  expect((await recall(bucket, many))[0x1f]).toEqual(['a/one', 'b/two']);
+  expect(asked).toHaveLength(16);
+  asked.length = 0;
+  await recall(bucket, many.slice(1));
+  expect(asked).toHaveLength(32);
+});
