@@ -51,6 +51,11 @@ const error = (code: string, status = 404): Answer => ({ status, body: `<Error><
 const object = (key: string, bytes: number): string =>
   `<Contents><Key>p/${key}</Key><Size>${bytes}</Size><LastModified>2026-01-01T00:00:00Z</LastModified></Contents>`;
 
+const upload = (key: string, id: string): string =>
+  `<Upload><Key>p/${key}</Key><UploadId>${id}</UploadId><Initiated>2026-01-01T00:00:00Z</Initiated></Upload>`;
+const refused = (key: string): string =>
+  `s3://b/p/${key}: expected to be let in, got 403 AccessDenied; give these keys`;
+
 test('a listing goes on for as long as there are pages', async () => {
   const { bucket, asked } = await answering(({ query }) => {
     const isLast = query['continuation-token'] === 'next one';
@@ -73,8 +78,6 @@ test('a listing goes on for as long as there are pages', async () => {
 });
 
 test('uploads that were begun are listed with what has arrived, page after page, and one that ended meanwhile has nothing', async () => {
-  const upload = (key: string, id: string): string =>
-    `<Upload><Key>p/${key}</Key><UploadId>${id}</UploadId><Initiated>2026-01-01T00:00:00Z</Initiated></Upload>`;
   const { bucket } = await answering(({ path, query }) => {
     if (path === '/b/p/files/a') {
       return { body: '<ListPartsResult><Part><Size>5</Size></Part><Part><Size>7</Size></Part></ListPartsResult>' };
@@ -120,8 +123,6 @@ test('an object is read with its tag, and not again where it still has that', as
 
 test('whatever a bucket refuses is told by the key that was asked for', async () => {
   const { bucket } = await answering(() => error('AccessDenied', 403));
-  const refused = (key: string): string =>
-    `s3://b/p/${key}: expected to be let in, got 403 AccessDenied; give these keys`;
   await expect(bucket.read('a')).rejects.toThrow(refused('a'));
   await expect(bucket.stream('a', 0)).rejects.toThrow(refused('a'));
   await expect(bucket.list('runs/').next()).rejects.toThrow(refused('runs/'));
@@ -141,7 +142,7 @@ test('a few fingerprints are looked up one by one, many by reading the whole ind
       .join('')}</ListBucketResult>`,
   }));
   expect(await recall(bucket, ['1f', '2'])).toEqual([['a/one', 'b/two'], []]);
-  expect(asked.map(({ query }) => query['prefix']).toSorted()).toEqual(['p/index/1f/', 'p/index/2/']);
+  expect(new Set(asked.map(({ query }) => query['prefix']))).toEqual(new Set(['p/index/1f/', 'p/index/2/']));
   asked.length = 0;
   const many = Array.from({ length: 33 }, (_, at) => at.toString(16));
   expect((await recall(bucket, many))[0x1f]).toEqual(['a/one', 'b/two']);
