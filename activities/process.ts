@@ -64,10 +64,12 @@ export const GRACE_MS = 60_000;
 export async function superviseProcess(program: Program, supervision: Supervision): Promise<ProcessEnd> {
   const { results, directory } = program;
   const mark = randomUUID();
-  endProcesses((environment) => {
-    const other = environment.get('NAS_ATTEMPT') ?? mark;
-    return environment.get('NAS_RESULTS') === results && environment.get('NAS_STAGE') === directory && other !== mark;
-  });
+  endProcesses(
+    (environment) =>
+      environment.get('NAS_RESULTS') === results &&
+      environment.get('NAS_STAGE') === directory &&
+      environment.get('NAS_ATTEMPT') !== mark,
+  );
   const logs = await Promise.all(program.processes.map(async ({ log }) => await open(log, 'a')));
   try {
     for (const log of logs) await log.write(`--- ${new Date().toISOString()} ${program.file}\n`);

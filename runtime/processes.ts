@@ -49,12 +49,13 @@ function processes(): MarkedProcess[] {
 }
 
 /**
- * Ends every process with SIGKILL whose environment fits, however far it has gone from whoever started it, until none
- * is left: one may start another while the list is read.
+ * Ends every process with SIGKILL that an attempt at a stage has started and whose environment fits, however far it has gone from
+ * whoever started it, until none is left: one may start another while the list is read. Whatever `fits` says, no other process is ended.
  */
 export function endProcesses(fits: (environment: ReadonlyMap<string, string>) => boolean): void {
   for (let round = 0; round < 20; round++) {
-    const found = processes().filter(({ pid, environment }) => fits(environment) && isAlive(pid));
+    const ofAttempts = processes().filter(({ environment }) => environment.has('NAS_ATTEMPT'));
+    const found = ofAttempts.filter(({ pid, environment }) => fits(environment) && isAlive(pid));
     if (found.length === 0) return;
     for (const { pid } of found) {
       try {

@@ -2,6 +2,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ActivityCancellationDetails } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
+import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import { expect, test } from 'vitest';
@@ -9,7 +10,7 @@ import { z } from 'zod';
 import { superviseProcess } from '../../activities/process.ts';
 import type { ProcessEnd, Supervision } from '../../activities/process.ts';
 import { programFile } from '../../runtime/layout.ts';
-import { isAlive } from '../../runtime/processes.ts';
+import { endProcesses, isAlive } from '../../runtime/processes.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 interface Watched {
@@ -99,4 +100,15 @@ test('a stalled process is killed though it lives', async () => {
   const { end, stall } = await begin('polite');
   stall();
   expect(await end).toMatchObject({ signal: 'SIGKILL', interruption: 'stalled' });
+});
+
+test('nothing is ever ended that no attempt has started, whatever is asked for', async () => {
+  const mine = randomUUID();
+  const started = [{ NAS_ATTEMPT: 'one' }, {}].map((more) =>
+    spawn('sleep', ['60'], { stdio: 'ignore', env: { ...process.env, TEST_MARK: mine, ...more } }),
+  );
+  await Promise.all(started.map(async (child) => await once(child, 'spawn')));
+  endProcesses((environment) => environment.get('TEST_MARK') === mine);
+  expect(started.map(({ pid }) => isAlive(pid!))).toEqual([false, true]);
+  started[1]!.kill();
 });
