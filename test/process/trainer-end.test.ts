@@ -25,6 +25,8 @@ const failed = { version: 1, type: 'failed', ending: 'NaNLoss', message: 'epoch 
 interface Script {
   /** What it says first, by rank. */
   readonly says: readonly (readonly object[])[];
+  /** Then it is at work for so many milliseconds. */
+  readonly lasts?: number;
   /** It waits to be asked to stop, and says this then. */
   readonly asked?: readonly object[];
   /** It ends with, by rank; for ever at work where null. */
@@ -42,11 +44,13 @@ interface Ended {
 
 /** Runs the script on as many devices as it has ends; it is asked to stop after its first word if it waits for that. */
 async function run(
-  { says, asked, code }: Script,
+  { says, lasts = 0, asked, code }: Script,
   watch?: StallWatch,
   environment = new MockActivityEnvironment(),
 ): Promise<Ended> {
-  const config = JSON.parse(JSON.stringify({ threads: 1, says, waits: asked !== undefined, asked: asked ?? [], code }));
+  const config = JSON.parse(
+    JSON.stringify({ threads: 1, says, lasts, waits: asked !== undefined, asked: asked ?? [], code }),
+  );
   const stage = await HeldStage.claim(openStore(temporaryFolder()), directory, tokenOf(), claim);
   const cancelled = new ActivityCancellationDetails({ cancelRequested: true });
   const folder = await stage.store.workFolder(directory);
@@ -160,7 +164,8 @@ test('a process that gets no further is ended', async () => {
 });
 
 test('processes that work together know each other, each has its device and its log, and the first one speaks for all', async () => {
-  const { outputs, text } = await run({ says: [[progress, done], [progress]], code: [0, 0] });
+  // Long enough to be looked at.
+  const { outputs, text } = await run({ says: [[progress, done], [progress]], lasts: 2500, code: [0, 0] });
   expect(outputs).toEqual({ made: 'all of it' });
   const [first, second] = ['trainer.log', 'trainer.1.log'].map((name) => JSON.parse(text(name).split('\n')[1]!));
   expect(first.addresses).toMatch(/^127\.0\.0\.1:\d+,127\.0\.0\.1:\d+$/);
