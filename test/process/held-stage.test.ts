@@ -1,6 +1,8 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
+import { sha256Of } from '../../artifacts/files.ts';
 import { FolderStore } from '../../artifacts/folder-store.ts';
 import { allFilesOf } from '../../artifacts/manifest.ts';
 import { amend, HeldStage, replaced } from '../../artifacts/stage.ts';
@@ -139,6 +141,15 @@ test('further files stand beside those of the result, and one that is put again 
   expect(stage.root).toBe(store.root);
 });
 
+test('a file that a program has written at its place is named there as it is', async () => {
+  const stage = await claimed();
+  writeFileSync(inStage('out.txt'), 'made');
+  const [out] = await stage.commit([{ file: `${directory}/out.txt`, isInPlace: true }]);
+  expect(out).toMatchObject({ sha256: sha256Of('made'), bytes: 4 });
+  expect(readFileSync(inStage('out.txt'), 'utf8')).toBe('made');
+  expect(await isWhole(store, directory)).toBe(true);
+});
+
 test('late commits count as made at once, and of checkpoints that follow each other fast only the newest are written', async () => {
   const { token } = await claimed();
   const stage = await HeldStage.take(store, directory, token, { isLate: true });
@@ -151,6 +162,10 @@ test('late commits count as made at once, and of checkpoints that follow each ot
     expect(stage.manifest.checkpoints.map((one) => one.step)).toEqual([step]);
   }
   expect(stage.bytesLeft).toBeGreaterThan(0);
+  while (stage.bytesLeft > 0) {
+    expect(stage.manifest.checkpoints.map((one) => one.step)).toEqual([6]);
+    await setImmediate();
+  }
   // A change without files waits for them.
   await stage.change(noted('after all'));
   expect([stage.bytesLeft, stage.manifest.notices]).toEqual([0, ['after all']]);
