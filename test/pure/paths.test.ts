@@ -59,17 +59,26 @@ test('a path of what is not there yet is below the results, and is named by it a
 test('manifests and logs are known by their names, and by no others', () => {
   expect([0, 1, 12].map(manifestName)).toEqual(['manifest.json', 'manifest.1.json', 'manifest.12.json']);
   const manifests = [
-    'manifest.12.json',
+    'manifest.7.json',
+    'manifest.120.json',
     'manifest.json',
     'manifest.0.json',
     'manifest.01.json',
     'amanifest.1.json',
     'manifest.1.jsona',
   ];
-  expect(manifests.map(manifestNumber)).toEqual([12, 0, 0, 0, 0, 0]);
+  expect(manifests.map(manifestNumber)).toEqual([7, 120, 0, 0, 0, 0, 0]);
   expect([0, 1, 12].map(logName)).toEqual(['trainer.log', 'trainer.1.log', 'trainer.12.log']);
-  const logs = ['trainer.log', 'trainer.12.log', 'trainer.0.log', 'trainer.01.log', 'atrainer.1.log', 'trainer.1.loga'];
-  expect(logs.map(rankOfLog)).toEqual([0, 12, null, null, null, null]);
+  const logs = [
+    'trainer.log',
+    'trainer.7.log',
+    'trainer.120.log',
+    'trainer.0.log',
+    'trainer.01.log',
+    'atrainer.1.log',
+    'trainer.1.loga',
+  ];
+  expect(logs.map(rankOfLog)).toEqual([0, 7, 120, null, null, null, null]);
 });
 
 test('stages are looked for in no folder that a stage keeps its own files in', () => {
