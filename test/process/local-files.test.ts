@@ -87,6 +87,18 @@ test('a new file waits to be sent; on disk it can be read here, and dropped it i
   await local.dropWaiting(directory);
   expect([existsSync(made.waitsAt!), await local.cached(made.sha256)]).toEqual([false, expect.any(String)]);
   await local.keep({ ...made, waitsAt: null });
+  // Two of the same bytes, one after the other, with nothing to drop in between.
+  for (const name of ['b', 'c'])
+    await local.keep(await local.make(directory, { file: `${directory}/${name}`, content: 'text' }));
+  expect(readFileSync((await local.cached(made.sha256))!, 'utf8')).toBe('text');
+});
+
+test('what is not there is dropped without a word', async () => {
+  const local = new LocalFiles('s3://a');
+  await local.dropWaiting(directory);
+  await local.dropWork(directory);
+  await local.remove();
+  expect(readdirSync(cache)).toEqual([]);
 });
 
 test('what a program has written is copied, for it may go on writing, and missed where it is not there', async () => {
@@ -104,6 +116,7 @@ test('what a program has written is copied, for it may go on writing, and missed
 
 test('each store has files of its own here, and they go with it', async () => {
   const [one, other] = [new LocalFiles('s3://a'), new LocalFiles('s3://b')];
+  for (let time = 0; time < 2; time++) await one.probe();
   await entered(one, 'a', 1, 0);
   const theirs = await entered(other, 'a', 1, 0);
   await one.remove();
