@@ -286,4 +286,6 @@ test('late commits return at once, are seen by the attempt, and arrive together,
   await HeldStage.claim(other, directory, tokenOf({ attempt: 2 }), claim);
   await stage.commit([{ file: `${directory}/late`, content: 'late' }]);
   await expect(stage.flush()).rejects.toThrow(/one-shot: expected the token of .*attempt 1, got that of .*attempt 2/);
+  // Its bytes are on their way to the disk; the folder goes with the test.
+  expect(await store.hashOf({ file: `${directory}/late`, sha256: sha256Of('late') })).toBe(sha256Of('late'));
 });
