@@ -187,11 +187,10 @@ export class ThreadedStore implements ArtifactStore {
   }
 
   #fail(reason: unknown): void {
-    const error = new KnownError(
+    this.#gone ??= new KnownError(
       'Crashed',
       `${this.root}: expected answers of the store's thread, got ${String(reason)}`,
     );
-    this.#gone ??= error;
     for (const { reject } of this.#pending.values()) reject(this.#gone);
     this.#pending.clear();
   }

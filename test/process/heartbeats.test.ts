@@ -3,6 +3,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { interruptionOf, withHeartbeats } from '../../activities/attempt.ts';
 import { BadInput } from '../../plan/endings.ts';
+import { settledIn } from '../support/settled-in.ts';
 
 /** All heartbeats that were sent when the work begins, after its first report, and after each of the times; and when it is long over. */
 async function beats(limit: { heartbeatTimeoutMs?: number }, times: readonly number[]): Promise<unknown[][]> {
@@ -43,18 +44,12 @@ test('go out four times as often as they may fail to come', async () => {
   expect(counts).toEqual([1, 2, 2, 3, 4, 4]);
 });
 
-/** How the work ends also where its activity is cancelled: there `run` ends before it. */
 async function endOf(environment: MockActivityEnvironment, error: Error): Promise<unknown> {
   const body = async (): Promise<never> => {
     throw error;
   };
-  let end: Promise<unknown> = Promise.resolve();
-  const activity = async (): Promise<void> => {
-    end = withHeartbeats(body).catch((thrown: unknown) => thrown);
-    await end;
-  };
-  await environment.run(activity).catch(() => undefined);
-  return await end;
+  const end = await settledIn(environment, () => withHeartbeats(body));
+  return end.status === 'rejected' ? end.reason : end;
 }
 
 test('work that was aborted is told for what the server wants, where it wants something', async () => {

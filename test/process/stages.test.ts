@@ -10,6 +10,7 @@ import type { JsonObject } from '../../plan/json.ts';
 import type { StageInput, StageResult } from '../../plan/results.ts';
 import { collector } from '../support/span-collector.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { series } from '../support/metric-series.ts';
 
 // What a worker makes of the catalogue of kinds, and what it tells those who watch it.
 
@@ -35,12 +36,6 @@ async function run(config: JsonObject, activity = command!, uses = 'command'): P
   const input: StageInput = { stage: 'a', uses, directory: 'test/a', round: 1, with: config, firstRun };
   const environment = new MockActivityEnvironment({ currentAttemptScheduledTimestampMs: Date.now() - 5000 });
   return await environment.run<[StageInput], StageResult, typeof activity>(activity, input);
-}
-
-/** What Prometheus reads of one name: a line a series, without the name. */
-async function series(name: string): Promise<string[]> {
-  const lines = (await registry.getSingleMetricAsString(name)).split('\n');
-  return lines.filter((line) => !line.startsWith('#')).map((line) => line.slice(name.length));
 }
 
 test('attempts are counted and traced by how they ended, with their device and how long they waited', async () => {

@@ -11,6 +11,7 @@ import { HeldStage } from '../../artifacts/stage.ts';
 import { Job } from '../../nas/process/protocol.ts';
 import type { Progress } from '../../nas/process/protocol.ts';
 import type { JsonObject } from '../../plan/json.ts';
+import { settledIn } from '../support/settled-in.ts';
 import { claim, directory, tokenOf } from '../support/stage-claim.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -67,18 +68,11 @@ async function run(
       if (asked !== undefined) environment.cancel('CANCELLED', cancelled);
     },
   };
-  let ended = Promise.resolve<{ outputs: JsonObject | null; error: unknown }>({ outputs: null, error: null });
-  // Cancelled, `run` ends before the function does.
-  const activity = async (): Promise<void> => {
-    ended = runTrainer(attempt, 'test/support/scripted-process.ts', watch).then(
-      (outputs) => ({ outputs, error: null }),
-      (error: unknown) => ({ outputs: null, error }),
-    );
-    await ended;
-  };
-  await environment.run(activity).catch(() => undefined);
+  const end = await settledIn(environment, () => runTrainer(attempt, 'test/support/scripted-process.ts', watch));
+  const ended =
+    end.status === 'fulfilled' ? { outputs: end.value, error: null } : { outputs: null, error: end.reason as unknown };
   const text = (name: string): string => readFileSync(path.join(folder, name), 'utf8');
-  return { ...(await ended), reports, phases: attempt.phases, text, stage };
+  return { ...ended, reports, phases: attempt.phases, text, stage };
 }
 
 test('a stage is done where its process says so and ends well, also if it was asked to stop in that moment', async () => {

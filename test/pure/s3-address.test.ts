@@ -20,22 +20,14 @@ test('an address names a bucket, what every key begins with, and where it is', (
 });
 
 const USUAL = 's3://bucket/prefix?endpoint=https://host&region=name&pathStyle=1';
+const WRONG_ENDPOINT = `NAS_RESULTS: expected endpoint, region and pathStyle, got endpoint: expected an address such as https://host:port; write it as ${USUAL}`;
 
 test.each([
   ['s3://', `NAS_RESULTS: expected ${USUAL}, got s3://; correct it`],
   ['s3:// a', `NAS_RESULTS: expected ${USUAL}, got one that cannot be read; correct it`],
-  [
-    's3://a?endpoint=ftp://host',
-    `NAS_RESULTS: expected endpoint, region and pathStyle, got endpoint: expected an address such as https://host:port; write it as ${USUAL}`,
-  ],
-  [
-    's3://a?endpoint=httpx://host',
-    `NAS_RESULTS: expected endpoint, region and pathStyle, got endpoint: expected an address such as https://host:port; write it as ${USUAL}`,
-  ],
-  [
-    's3://a?endpoint=xhttp://host',
-    `NAS_RESULTS: expected endpoint, region and pathStyle, got endpoint: expected an address such as https://host:port; write it as ${USUAL}`,
-  ],
+  ['s3://a?endpoint=ftp://host', WRONG_ENDPOINT],
+  ['s3://a?endpoint=httpx://host', WRONG_ENDPOINT],
+  ['s3://a?endpoint=xhttp://host', WRONG_ENDPOINT],
   [
     's3://a?pathStyle=yes&secret=x&key=y',
     `NAS_RESULTS: expected endpoint, region and pathStyle, got pathStyle: expected 0 or 1; also secret, key; write it as ${USUAL}`,

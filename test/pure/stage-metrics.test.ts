@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { registry, StageMetrics } from '../../activities/metrics.ts';
 import { kinds } from '../../pipelines/kinds/catalogue.ts';
 import type { StageInput } from '../../plan/results.ts';
+import { series } from '../support/metric-series.ts';
 
 const training = kinds.get('train-supernet')!;
 const input: StageInput = {
@@ -21,12 +22,6 @@ afterEach(() => {
   vi.useRealTimers();
   registry.resetMetrics();
 });
-
-/** What Prometheus reads of one name: a line a series, without the name. */
-async function series(name: string): Promise<string[]> {
-  const lines = (await registry.getSingleMetricAsString(name)).split('\n');
-  return lines.filter((line) => !line.startsWith('#')).map((line) => line.slice(name.length));
-}
 
 const labels = '{run="run",stage="few-shot-2",kind="train-supernet"}';
 
