@@ -1,12 +1,11 @@
-import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { parseS3Address } from '../../artifacts/s3/address.ts';
 import { Bucket } from '../../artifacts/s3/bucket.ts';
 import { recall } from '../../artifacts/s3/finished.ts';
+import { portOf } from '../support/listening.ts';
 
 // What is made of answers that a small bucket never gives: pages, and objects that are gone.
 
@@ -39,11 +38,7 @@ async function answering(answer: (asked: Asked) => Answer): Promise<{ bucket: Bu
     response.writeHead(status, { 'content-type': 'application/xml', ...more }).end(body);
   };
   const server = createServer((request, response) => void reply(request, response));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  onTestFinished(() => void server.close());
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it listens to a port
-  const { port } = server.address() as AddressInfo;
+  const port = await portOf(server);
   return { bucket: new Bucket(parseS3Address(`s3://b/p?endpoint=http://127.0.0.1:${port}&pathStyle=1`)), asked: all };
 }
 

@@ -1,16 +1,16 @@
 import path from 'node:path';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import type { IncomingHttpHeaders, Server as HttpServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingHttpHeaders } from 'node:http';
 import { text as textFrom } from 'node:stream/consumers';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { SMTPServer } from 'smtp-server';
-import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { inWords, notifier } from '../../activities/notify.ts';
 import { unlimited } from '../../activities/permissions.ts';
 import type { Channel, Notification } from '../../plan/notify.ts';
 import { freePort } from '../../runtime/free-port.ts';
+import { portOf } from '../support/listening.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const notification: Notification = { event: 'done', run: 'r', pipeline: 'p', stage: null, text: 'r: done', next: [] };
@@ -65,15 +65,6 @@ test('a program that cannot be started is told from one that fails', async () =>
     /^notify: .* start one with --allow-command .*, then it is told by itself\n/,
   );
 });
-
-/** The port at which it listens until the test ends. */
-async function portOf(server: HttpServer | SMTPServer): Promise<number> {
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(() => void server.close(() => undefined));
-  const listening = 'server' in server ? server.server : server;
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it listens to a port
-  return (listening.address() as AddressInfo).port;
-}
 
 test('a webhook is posted what happened as JSON, with a text that chats show whole; a refusal is told by its status', async () => {
   const posts: { method: string | undefined; headers: IncomingHttpHeaders; body: unknown }[] = [];
