@@ -128,9 +128,12 @@ function newestManifest(place: string, entries: readonly Dirent[]): Record<strin
 }
 
 function textOf(file: string): string | null {
-  const size = statSync(file, { throwIfNoEntry: false })?.size;
-  if (size === undefined) return null;
-  return size > LARGEST_MANIFEST ? '' : readFileSync(file, 'utf8');
+  try {
+    return statSync(file).size > LARGEST_MANIFEST ? '' : readFileSync(file, 'utf8');
+  } catch (error) {
+    if (isNoFile(error)) return null;
+    throw error;
+  }
 }
 
 function parsed(text: string): Record<string, unknown> | null {

@@ -58,11 +58,14 @@ export class FolderKeeper {
     const written = temporaryName(file);
     try {
       mkdirSync(this.#place, { recursive: true });
-      writeFileSync(written, JSON.stringify(kept));
-      renameSync(written, file);
+      try {
+        writeFileSync(written, JSON.stringify(kept));
+        renameSync(written, file);
+      } finally {
+        rmSync(written, { force: true });
+      }
     } catch {
       // Where nothing can be kept, everything is read again the next time.
-      rmSync(written, { force: true });
     }
   }
 

@@ -18,7 +18,7 @@ const inForks: Plugin = {
 export default defineConfig({
   plugins: [inForks],
   test: {
-    globalSetup: tests.startsWith('test/pure/') ? [] : ['runtime/compile.mjs'],
+    globalSetup: ['runtime/compile.mjs'],
     include: [tests],
     runner: 'test/mutation/runner.ts',
     // The same values every time, so that a share that falls has a reason.

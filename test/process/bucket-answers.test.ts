@@ -1,48 +1,18 @@
-import { createServer } from 'node:http';
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { text } from 'node:stream/consumers';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { parseS3Address } from '../../artifacts/s3/address.ts';
-import { Bucket } from '../../artifacts/s3/bucket.ts';
+import { Bucket, pause } from '../../artifacts/s3/bucket.ts';
 import { recall } from '../../artifacts/s3/finished.ts';
-import { portOf } from '../support/listening.ts';
+import { probeBucket } from '../../artifacts/s3/probe.ts';
+import { refusal, scriptedBucket } from '../support/scripted-bucket.ts';
+import type { Answer, Asked } from '../support/scripted-bucket.ts';
 
 // What is made of answers that a small bucket never gives: pages, and objects that are gone.
 
-interface Answer {
-  readonly status?: number;
-  readonly body?: string;
-  readonly headers?: Readonly<Record<string, string>>;
-}
-
-interface Asked {
-  readonly method: string;
-  readonly path: string;
-  readonly query: Readonly<Record<string, string>>;
-  readonly headers: IncomingMessage['headers'];
-}
-
-/** A bucket `b` with the prefix `p/` whose answers the test gives. */
 async function answering(answer: (asked: Asked) => Answer): Promise<{ bucket: Bucket; asked: Asked[] }> {
-  vi.stubEnv('AWS_ACCESS_KEY_ID', 'key');
-  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'secret');
-  onTestFinished(() => void vi.unstubAllEnvs());
-  const all: Asked[] = [];
-  const reply = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    await text(request);
-    const url = new URL(request.url ?? '', 'http://host');
-    const { method = '', headers } = request;
-    const asked = { method, path: url.pathname, query: Object.fromEntries(url.searchParams), headers };
-    all.push(asked);
-    const { status = 200, body = '', headers: more = {} } = answer(asked);
-    response.writeHead(status, { 'content-type': 'application/xml', ...more }).end(body);
-  };
-  const server = createServer((request, response) => void reply(request, response));
-  const port = await portOf(server);
-  return { bucket: new Bucket(parseS3Address(`s3://b/p?endpoint=http://127.0.0.1:${port}&pathStyle=1`)), asked: all };
+  const { root, asked } = await scriptedBucket(answer);
+  return { bucket: new Bucket(parseS3Address(root)), asked };
 }
 
-const error = (code: string, status = 404): Answer => ({ status, body: `<Error><Code>${code}</Code></Error>` });
 const object = (key: string, bytes: number): string =>
   `<Contents><Key>p/${key}</Key><Size>${bytes}</Size><LastModified>2026-01-01T00:00:00Z</LastModified></Contents>`;
 
@@ -77,7 +47,7 @@ test('uploads that were begun are listed with what has arrived, page after page,
     if (path === '/b/p/files/a') {
       return { body: '<ListPartsResult><Part><Size>5</Size></Part><Part><Size>7</Size></Part></ListPartsResult>' };
     }
-    if (path !== '/b/') return error('NoSuchUpload');
+    if (path !== '/b/') return refusal('NoSuchUpload', 404);
     const isLast = query['key-marker'] === 'p/files/a' && query['upload-id-marker'] === '1';
     const body = isLast
       ? `<IsTruncated>false</IsTruncated>${upload('files/b', '2')}`
@@ -92,11 +62,11 @@ test('uploads that were begun are listed with what has arrived, page after page,
 });
 
 test('an object that is not there is an answer, a bucket that is not is an error', async () => {
-  const { bucket } = await answering(() => error('NoSuchKey'));
+  const { bucket } = await answering(() => refusal('NoSuchKey', 404));
   expect([await bucket.read('a'), await bucket.stream('a', 0), await bucket.look('a')]).toEqual([null, null, null]);
   await bucket.remove(['a', 'b']);
   await bucket.abort('a', '1');
-  const { bucket: none } = await answering(() => error('NoSuchBucket'));
+  const { bucket: none } = await answering(() => refusal('NoSuchBucket', 404));
   for (const ask of [() => none.read('a'), () => none.stream('a', 0)]) {
     await expect(ask()).rejects.toThrow(
       's3://b/p/a: expected to be let in, got 404 NoSuchBucket; make the bucket first',
@@ -117,7 +87,7 @@ test('an object is read with its tag, and not again where it still has that', as
 });
 
 test('whatever a bucket refuses is told by the key that was asked for', async () => {
-  const { bucket } = await answering(() => error('AccessDenied', 403));
+  const { bucket } = await answering(() => refusal('AccessDenied', 403));
   await expect(bucket.read('a')).rejects.toThrow(refused('a'));
   await expect(bucket.stream('a', 0)).rejects.toThrow(refused('a'));
   await expect(bucket.list('runs/').next()).rejects.toThrow(refused('runs/'));
@@ -145,4 +115,42 @@ test('a few fingerprints are looked up one by one, many by reading the whole ind
   asked.length = 0;
   await recall(bucket, many.slice(1));
   expect(asked).toHaveLength(32);
+});
+
+test('a list of uploads that promises more and does not say where has an end', async () => {
+  const { bucket, asked } = await answering(({ path }) => ({
+    body:
+      path === '/b/'
+        ? `<ListMultipartUploadsResult><IsTruncated>true</IsTruncated>${upload('files/a', '1')}</ListMultipartUploadsResult>`
+        : '<ListPartsResult/>',
+  }));
+  expect((await bucket.uploads()).map(({ key }) => key)).toEqual(['files/a']);
+  expect(asked).toHaveLength(2);
+});
+
+test('keys that may not write are refused before anything starts, whatever they may read', async () => {
+  const { bucket } = await answering(({ method }) =>
+    method === 'PUT' ? refusal('AccessDenied', 403) : { body: '<ListBucketResult/>' },
+  );
+  await expect(probeBucket(bucket)).rejects.toMatchObject({
+    ending: 'BadInput',
+    message: expect.stringMatching(
+      /^s3:\/\/b\/p\/probe\/\w+: expected to be let in, got 403 AccessDenied; give these keys/,
+    ),
+  });
+});
+
+async function waits(tried: number): Promise<number> {
+  const began = performance.now();
+  await pause(tried);
+  return performance.now() - began;
+}
+
+test('what failed once is asked again within a moment, and never more than some seconds later', async () => {
+  // With room for a busy machine: it is 20 to 60 ms, and 2.5 to 7.5 s however often it was tried.
+  const [first, last] = await Promise.all([waits(1), waits(100)]);
+  expect(first).toBeGreaterThan(19);
+  expect(first).toBeLessThan(2000);
+  expect(last).toBeGreaterThan(2400);
+  expect(last).toBeLessThan(20_000);
 });

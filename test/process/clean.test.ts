@@ -161,11 +161,11 @@ describe.each(implementations)('in %s', (_, open) => {
     expect(await spareIn(store, nothing)).toEqual([]);
     expect(await isWhole(store, 'open/one-shot')).toBe(true);
     if (!(store instanceof S3Store)) return;
-    // Nothing is left but what the stage and its manifest are.
+    // Nothing is left but what the stage, its log and its manifest are.
     const named = allFilesOf((await store.read('open/one-shot'))!);
     const keys: string[] = [];
     for await (const { key } of store.bucket.list('')) keys.push(key);
-    expect(keys.length).toBe(new Set(named.map(({ sha256 }) => sha256)).size + 1);
+    expect(keys.length).toBe(new Set(named.map(({ sha256 }) => sha256)).size + 2);
     expect(await store.bucket.uploads()).toEqual([]);
   });
 });
@@ -177,6 +177,7 @@ async function leaveBehind(store: ArtifactStore): Promise<void> {
   const { bucket } = store;
   await bucket.write(`files/${sha256Of('never named')}`, 'never named');
   await bucket.write(`runs/open/one-shot/checkpoints/9-9.bin.${sha256Of('x')}`, 'x');
+  await bucket.write('runs/open/one-shot/trainer.log', 'said');
   await bucket.write('probe/0123', 'racer');
   await bucket.write('verify-resume-0123/straight/runs/kills/one-shot/manifest.json', '{}');
   const { sdk, client } = await bucket.connected();

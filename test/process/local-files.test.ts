@@ -1,10 +1,8 @@
 import { existsSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { setTimeout } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { sha256Of } from '../../artifacts/files.ts';
 import { cacheLimit, LocalFiles } from '../../artifacts/s3/local-files.ts';
-import { ThreadedStore } from '../../artifacts/s3/threaded-store.ts';
 import { directory } from '../support/stage-claim.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -130,15 +128,4 @@ test('a cache where nothing can be written is refused before anything starts', a
   );
   vi.stubEnv('NAS_CACHE_GB', 'much');
   await expect(new LocalFiles('s3://a').probe()).rejects.toThrow('NAS_CACHE_GB: expected gigabytes');
-});
-
-test('a store whose thread is gone says so, whenever it is asked', { timeout: 20_000 }, async () => {
-  const store = new ThreadedStore('s3://');
-  for (const ms of [0, 0, 500]) {
-    await setTimeout(ms);
-    await expect(store.read(directory)).rejects.toMatchObject({
-      ending: 'Crashed',
-      message: expect.stringMatching(/^s3:\/\/: expected answers of the store's thread, got /),
-    });
-  }
 });

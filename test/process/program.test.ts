@@ -1,10 +1,10 @@
-import { fork } from 'node:child_process';
+import { fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { ActivityCancellationDetails } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { DevicePool } from '../../activities/device-pool.ts';
 import { unlimited } from '../../activities/permissions.ts';
 import { heavyActivities } from '../../activities/stages.ts';
@@ -122,20 +122,24 @@ describe('a program', () => {
   });
 });
 
-test('when the worker is gone a program ends with all that it has started', async () => {
+test('when the worker is gone a program ends with all that it has started, and no process of another attempt', async () => {
   const folder = temporaryFolder();
   const order = path.join(folder, 'job.json');
-  // The first leaves the group, the second stays in it.
-  const script = 'setsid sleep 600 & echo $! > far; sleep 600 & echo $! > near; wait';
+  // The first leaves the group, the second stays in it and has no variable.
+  const script = 'setsid sleep 600 & echo $! > far; env -i sleep 600 & echo $! > near; wait';
   writeFileSync(order, JSON.stringify({ run: shell(script) }));
   const env = { ...process.env, NAS_STAGE: directory, NAS_ATTEMPT: `attempt of ${folder}` };
+  const other = spawn('sleep', ['600'], { env: { ...env, NAS_ATTEMPT: `another attempt of ${folder}` } });
+  onTestFinished(() => void other.kill());
   const guard = fork(programFile('activities/program-guard.ts'), [order], { detached: true, env });
   const pid = (name: string): number => Number(readFileSync(path.join(folder, name), 'utf8'));
   const lives = (): boolean[] => ['far', 'near'].map((name) => isAlive(pid(name)));
   await vi.waitFor(() => expect(pid('near')).toBeGreaterThan(0), 30_000);
   expect(lives()).toEqual([true, true]);
+  expect(readFileSync(`/proc/${guard.pid}/cmdline`, 'utf8')).toContain(directory);
   const exit = once(guard, 'exit');
   guard.disconnect();
   expect(await exit).toEqual([null, 'SIGKILL']);
   await vi.waitFor(() => expect(lives()).toEqual([false, false]), 30_000);
+  expect([other.exitCode, other.signalCode]).toEqual([null, null]);
 });

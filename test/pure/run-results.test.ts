@@ -1,9 +1,9 @@
 import path from 'node:path';
 import { linkSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { catalogue } from '../../artifacts/catalogue.ts';
 import { manifestName } from '../../artifacts/paths.ts';
-import { rememberResults, resultsByRun } from '../../artifacts/run-results.ts';
+import { rememberResults, rememberSoon, resultsByRun } from '../../artifacts/run-results.ts';
 import type { RunResults } from '../../artifacts/run-results.ts';
 import { finishedManifest } from '../support/manifests.ts';
 import { syntheticRun } from '../support/synthetic-run.ts';
@@ -45,6 +45,8 @@ function putRun(root: string, run: string, at: number): void {
   put('1/2/3/4/5/6/manifest.1.json', running);
   put('cut-off/manifest.1.json', '{');
   put('of-a-newer-release/manifest.1.json', { ...running, version: 9 });
+  put('without-start/manifest.1.json', { ...running, attempts: [{ ended: null }] });
+  put('without-end/manifest.1.json', { ...running, attempts: [{ started: '2020-01-01T00:00:00Z', ended: 5 }] });
   put('supernet-1/0.9_0.safetensors', 'weights'.repeat(at));
   linkSync(path.join(root, run, 'supernet-1/0.9_0.safetensors'), path.join(root, run, 'supernet-1/chosen'));
 }
@@ -54,6 +56,9 @@ test.each([2, 33])('%i runs are seen in one pass as manifest by manifest and fil
   const runs = Array.from({ length: count }, (_, at) => `run-${at}`);
   for (const [at, run] of runs.entries()) putRun(root, run, at);
   mkdirSync(path.join(root, 'empty'));
+  // No runs: what tools keep beside them.
+  putRun(root, '.trash', 1);
+  writeFileSync(path.join(root, 'notes.txt'), 'mine');
   const found = await resultsByRun(root, temporaryFolder());
   expect([...found.keys()].toSorted()).toEqual(runs.toSorted());
   for (const run of runs) expect(found.get(run), run).toEqual(await plainResults(root, run));
@@ -75,6 +80,10 @@ const changes: Readonly<Record<string, (run: string) => void>> = {
       path.join(run, 'evaluate/1', manifestName(11)),
       JSON.stringify({ ...finishedManifest('unused'), state: 'running' }),
     ),
+  'a checkpoint is saved': (run) => {
+    mkdirSync(path.join(run, 'supernet-1/checkpoints'), { recursive: true });
+    writeFileSync(path.join(run, 'supernet-1/checkpoints/0-9.safetensors'), 'saved');
+  },
   'a stage is removed': (run) => rmSync(path.join(run, 'evaluate/1'), { recursive: true }),
   'folders of stages are removed': (run) => rmSync(path.join(run, 'evaluate'), { recursive: true }),
   'a stage is renamed': (run) => renameSync(path.join(run, 'supernet-1'), path.join(run, 'supernet-9')),
@@ -98,16 +107,20 @@ test.each(Object.entries(changes))('where %s, a run is seen again as anew', asyn
   expect((await resultsByRun(root, cache)).get('run')).toEqual(await plainResults(root, 'run'));
 });
 
+/** The files in which something of a run is kept. */
+function keptIn(cache: string): string[] {
+  const names = readdirSync(cache, { recursive: true, encoding: 'utf8' });
+  return names.filter((name) => name.endsWith('json')).toSorted();
+}
+
 test('what is kept of a run goes with it', async () => {
   const [root, cache] = [temporaryFolder(), temporaryFolder()];
   putRun(root, 'run', 1);
   await rememberResults(root, 'run', cache);
-  const kept = (): string[] =>
-    readdirSync(cache, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('json'));
-  expect(kept()).toHaveLength(1);
+  expect(keptIn(cache)).toHaveLength(1);
   rmSync(path.join(root, 'run'), { recursive: true });
   expect(await resultsByRun(root, cache)).toEqual(new Map());
-  expect(kept()).toEqual([]);
+  expect(keptIn(cache)).toEqual([]);
 });
 
 test('a manifest with a larger number than before counts the next time', async () => {
@@ -117,4 +130,35 @@ test('a manifest with a larger number than before counts the next time', async (
   const later = { ...finishedManifest('unused'), state: 'running' };
   writeFileSync(path.join(root, 'run/supernet-1', manifestName(2)), JSON.stringify(later));
   expect((await resultsByRun(root, cache)).get('run')).toMatchObject({ stages: { begun: 1, done: 0 } });
+});
+
+test('where no run was started there are none', async () => {
+  const root = path.join(temporaryFolder(), 'not-yet');
+  expect(await resultsByRun(root, temporaryFolder())).toEqual(new Map());
+});
+
+test('what has not changed is not written again', async () => {
+  const [root, cache] = [temporaryFolder(), temporaryFolder()];
+  putRun(root, 'run', 1);
+  settle(path.join(root, 'run'));
+  const first = await resultsByRun(root, cache);
+  const [file = ''] = keptIn(cache);
+  const { ino } = statSync(path.join(cache, file));
+  expect(await resultsByRun(root, cache)).toEqual(first);
+  expect(statSync(path.join(cache, file)).ino).toBe(ino);
+});
+
+test('a run in which something has just happened is looked at once it is still, however often that is asked for', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const [root, cache] = [temporaryFolder(), temporaryFolder()];
+  for (const run of ['one', 'two']) putRun(root, run, 1);
+  for (const run of ['one', 'one', 'two', 'one']) rememberSoon(root, run, cache);
+  expect(vi.getTimerCount()).toBe(2);
+  vi.advanceTimersByTime(2900);
+  expect(keptIn(cache)).toEqual([]);
+  vi.advanceTimersByTime(100);
+  await vi.waitFor(() => expect(keptIn(cache).map((file) => path.basename(file))).toEqual(['one.json', 'two.json']));
+  rememberSoon(root, 'one', cache);
+  expect(vi.getTimerCount()).toBe(1);
 });

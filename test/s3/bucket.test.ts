@@ -232,8 +232,12 @@ test('logs of all ranks are read elsewhere, and gone on with there', async () =>
     writeFileSync(path.join(folder, log), `${log}\n`);
   writeFileSync(path.join(folder, 'trainer.json'), '{}');
   await here.keepLogs(directory);
+  // No log, whatever it is called.
+  await here.bucket.write(`runs/${directory}/trainer.json`, '{}');
   const there = elsewhere(name);
   const logs = await there.logs(directory);
+  const names = ['trainer.1.log', 'trainer.10.log', 'trainer.log'];
+  expect(readdirSync(path.dirname(logs[0]!)).toSorted()).toEqual(names);
   expect(logs.map((log) => [path.basename(log), readFileSync(log, 'utf8')])).toEqual([
     ['trainer.log', 'trainer.log\n'],
     ['trainer.1.log', 'trainer.1.log\n'],
@@ -241,6 +245,7 @@ test('logs of all ranks are read elsewhere, and gone on with there', async () =>
   ]);
   appendFileSync(logs[1]!, 'of another machine\n');
   await there.keepLogs(directory);
+  expect(readdirSync(path.dirname(logs[0]!)).toSorted()).toEqual(names);
   const [, second] = await here.logs(directory);
   expect(readFileSync(second!, 'utf8')).toBe('trainer.1.log\nof another machine\n');
 });
