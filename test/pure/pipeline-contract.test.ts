@@ -37,10 +37,39 @@ describe('a fingerprint', () => {
   });
 });
 
-test('every kind that works heavily has finite attempts and a limit of time', () => {
-  for (const kind of kinds.values()) {
-    expect(kind.retry.maximumAttempts).toBeLessThanOrEqual(5);
-    expect(kind.timeout.heartbeatMs !== null).toBe(kind.work === 'heavy');
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const DAY = 24 * 60 * MINUTE;
+
+test('heavy work may take a month and is missed within half a minute, light work takes minutes, and both are tried a few times', () => {
+  const heavyRetry = { maximumAttempts: 5, initialIntervalMs: 5 * SECOND, backoffCoefficient: 2 };
+  const lightRetry = { maximumAttempts: 3, initialIntervalMs: 2 * SECOND, backoffCoefficient: 2 };
+  const heavy = ['gpu', 30 * DAY, 30 * SECOND, heavyRetry];
+  const light = ['control', 10 * MINUTE, null, lightRetry];
+  const found = [...kinds.values()].map(({ name, queue, timeout, retry }) => [
+    name,
+    [queue, timeout.startToCloseMs, timeout.heartbeatMs, retry],
+  ]);
+  expect(Object.fromEntries(found)).toEqual({
+    'train-supernet': heavy,
+    'train-standalone': heavy,
+    'evaluate-subnets': heavy,
+    'search-subnets': heavy,
+    'zero-cost-scores': heavy,
+    // A program has a day, a pipeline as long as its longest stage.
+    command: ['gpu', DAY, 30 * SECOND, heavyRetry],
+    pipeline: ['control', 30 * DAY, null, lightRetry],
+    'merge-results': light,
+    report: light,
+    'ground-truth-table': light,
+  });
+});
+
+test('heavy work may stall as well, and a training may have a loss that is no number', () => {
+  const any = ['BadInput', 'Fenced', 'OutOfMemory', 'Crashed', 'Interrupted', 'WorkerShutdown'];
+  for (const { name, work, endings } of kinds.values()) {
+    const trains = name.startsWith('train-');
+    expect(endings, name).toEqual([...any, ...(work === 'heavy' ? ['Stalled'] : []), ...(trains ? ['NaNLoss'] : [])]);
   }
 });
 

@@ -130,6 +130,16 @@ stages:
     );
   });
 
+  test('is told by the plan: of each key the last flag, in the order of the keys', () => {
+    expect(planOf(text).set).toBeUndefined();
+    const flags = ['word=b', 'stages.one.with.env.A=c', ' word = d', 'stages.one.with.env={}'];
+    expect(planOf(text, { set: flags }).set).toEqual([
+      'stages.one.with.env={}',
+      'stages.one.with.env.A=c',
+      ' word = d',
+    ]);
+  });
+
   test('keeps an arch code a text, and takes nothing for the empty text', () => {
     const code = '1252233313000000223212122253130000000000006515000000';
     expect(planOf(text, { set: [`word=${code}`] }).params).toEqual({ word: code });

@@ -128,6 +128,33 @@ describe('values that are out of place', () => {
       'p.yml:3:33: stages.a.matrix.x: expected different values, got one twice; remove it',
     ],
     [
+      'a matrix of what only the run knows',
+      pipeline(
+        '  a: { uses: command, with: { run: [x], outputs: { y: y } } }\n  b: { uses: command, needs: a, matrix: { x: ["${{ stages.a.files.y.file }}"] }, with: { run: [x] } }',
+      ),
+      'p.yml:4:43: stages.b.matrix.x: expected values that are known before the run, got a reference; write them out, or use ${{ params.… }}',
+    ],
+    [
+      'a range that goes down',
+      pipeline('  a: { uses: command, matrix: { x: 3..2 }, with: { run: [x] } }'),
+      'p.yml:3:36: stages.a.matrix.x: expected a range of 1..1000 values, got "3..2"; write it as first..last',
+    ],
+    [
+      'a reference into a value that has no parts',
+      pipeline('  a: { uses: command, matrix: { x: 1..2 }, with: { run: ["${{ matrix.x.y }}"] } }'),
+      'p.yml:3:58: stages.a.with.run.0: expected a value that is there, got ${{ matrix.x.y }}: there is no "y"; correct the reference',
+    ],
+    [
+      'the second of several config files that is not there',
+      pipeline('  a: { uses: command, with: { run: [x] } }', 'config: [common.yml, commno.yml]\n'),
+      'p.yml:2:22: config.1: expected a file, got none at "configs/commno.yml"; correct the path',
+    ],
+    [
+      'one word of a list that is no value',
+      pipeline('  a: { uses: command, with: { run: [x, .inf, y] } }'),
+      'p.yml:3:40: stages.a.with.run.1: expected a number that can be kept exactly, got Infinity; put it in quotes if it is a text',
+    ],
+    [
       'a stage id with a slash',
       pipeline('  a/b: { uses: command, with: { run: [x] } }'),
       'p.yml:3:3: stages.a/b: expected letters, digits, _ and -, the first no -, got a map; correct it',
