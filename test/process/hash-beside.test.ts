@@ -1,6 +1,7 @@
 import { appendFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import type { Worker } from 'node:worker_threads';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { sha256Of } from '../../artifacts/files.ts';
 import { HashBeside } from '../../artifacts/s3/hash-beside.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -38,8 +39,17 @@ test('a file that ends before it should has none', async () => {
   });
 });
 
-test('a hash that nobody waits for is given up without a word', async () => {
-  const { beside } = hashed('four');
-  beside.grown(9);
-  await beside.end();
+test('a hash that nobody waits for is given up without a word, and its thread ends', async () => {
+  const threads: Worker[] = [];
+  const noted = (thread: Worker): void => void threads.push(thread);
+  process.on('worker', noted);
+  onTestFinished(() => void process.off('worker', noted));
+  // One that goes well, and one that fails.
+  for (const bytes of [2, 9]) {
+    const { beside } = hashed('four');
+    beside.grown(bytes);
+    await vi.waitFor(() => expect(threads).toHaveLength(1));
+    await beside.end();
+    expect(threads.pop()!.threadId).toBe(-1);
+  }
 });
