@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { z } from 'zod';
 import { temporaryName } from './files.ts';
 
 /** What a list needs of a stage; times in ms since 1970. */
@@ -80,6 +81,7 @@ export class FolderKeeper {
 
 /** Counts the forms of what is kept: another release's is not read. */
 const FORM = 1;
+const OfThisForm = z.looseObject({ form: z.literal(FORM) });
 
 interface Kept {
   readonly form: typeof FORM;
@@ -88,5 +90,5 @@ interface Kept {
 
 // Its form alone: to check all of it takes longer than to look at the folders again.
 function isKept(value: unknown): value is Kept {
-  return typeof value === 'object' && value !== null && 'form' in value && value.form === FORM;
+  return OfThisForm.safeParse(value).success;
 }

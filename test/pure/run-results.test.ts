@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { linkSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { catalogue } from '../../artifacts/catalogue.ts';
 import { manifestName } from '../../artifacts/paths.ts';
@@ -41,6 +42,7 @@ function putRun(root: string, run: string, at: number): void {
   put('supernet-1/older/abc/manifest.json', running);
   put('supernet-1/.pending/manifest.77.json', running);
   put('supernet-1/checkpoints/manifest.json', running);
+  put('evaluate/1/chunks/0.json', 'scores');
   put('1/2/3/4/manifest.1.json', running);
   put('1/2/3/4/5/6/manifest.1.json', running);
   put('cut-off/manifest.1.json', '{');
@@ -80,10 +82,8 @@ const changes: Readonly<Record<string, (run: string) => void>> = {
       path.join(run, 'evaluate/1', manifestName(11)),
       JSON.stringify({ ...finishedManifest('unused'), state: 'running' }),
     ),
-  'a checkpoint is saved': (run) => {
-    mkdirSync(path.join(run, 'supernet-1/checkpoints'), { recursive: true });
-    writeFileSync(path.join(run, 'supernet-1/checkpoints/0-9.safetensors'), 'saved');
-  },
+  'a folder of a stage alone gets another file': (run) =>
+    writeFileSync(path.join(run, 'evaluate/1/chunks/1.json'), 'more scores'),
   'a stage is removed': (run) => rmSync(path.join(run, 'evaluate/1'), { recursive: true }),
   'folders of stages are removed': (run) => rmSync(path.join(run, 'evaluate'), { recursive: true }),
   'a stage is renamed': (run) => renameSync(path.join(run, 'supernet-1'), path.join(run, 'supernet-9')),
@@ -132,6 +132,14 @@ test('a manifest with a larger number than before counts the next time', async (
   expect((await resultsByRun(root, cache)).get('run')).toMatchObject({ stages: { begun: 1, done: 0 } });
 });
 
+test('a run in which nothing has begun has no times', async () => {
+  const root = temporaryFolder();
+  mkdirSync(path.join(root, 'run/one'), { recursive: true });
+  writeFileSync(path.join(root, 'run/one/manifest.1.json'), JSON.stringify(finishedManifest('unused')));
+  const results = { stages: { begun: 1, done: 1 }, startedAt: null, endedAt: null, bestTau: null };
+  expect((await resultsByRun(root, temporaryFolder())).get('run')).toMatchObject(results);
+});
+
 test('where no run was started there are none', async () => {
   const root = path.join(temporaryFolder(), 'not-yet');
   expect(await resultsByRun(root, temporaryFolder())).toEqual(new Map());
@@ -144,6 +152,8 @@ test('what has not changed is not written again', async () => {
   const first = await resultsByRun(root, cache);
   const [file = ''] = keptIn(cache);
   const { ino } = statSync(path.join(cache, file));
+  // So that no other file gets its number.
+  linkSync(path.join(cache, file), path.join(cache, 'beside'));
   expect(await resultsByRun(root, cache)).toEqual(first);
   expect(statSync(path.join(cache, file)).ino).toBe(ino);
 });
@@ -155,7 +165,8 @@ test('a run in which something has just happened is looked at once it is still, 
   for (const run of ['one', 'two']) putRun(root, run, 1);
   for (const run of ['one', 'one', 'two', 'one']) rememberSoon(root, run, cache);
   expect(vi.getTimerCount()).toBe(2);
-  vi.advanceTimersByTime(2900);
+  await vi.advanceTimersByTimeAsync(2900);
+  await setImmediate();
   expect(keptIn(cache)).toEqual([]);
   vi.advanceTimersByTime(100);
   await vi.waitFor(() => expect(keptIn(cache).map((file) => path.basename(file))).toEqual(['one.json', 'two.json']));
