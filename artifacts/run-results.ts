@@ -73,9 +73,10 @@ async function resultsIn(
 }
 
 function keepable({ manifest, ...folder }: SeenFolder): KeptFolder {
-  const stage = manifest === undefined ? folder.stage : inShort(manifest);
+  // Where only something below has changed, the stage is the one that was kept.
+  const stage = manifest && inShort(manifest);
   const below = Object.entries(folder.below).map(([name, one]) => [name, keepable(one)]);
-  return { ...folder, ...(stage === undefined ? {} : { stage }), below: Object.fromEntries(below) };
+  return { ...folder, ...(stage && { stage }), below: Object.fromEntries(below) };
 }
 
 /** What a list needs of a manifest. To check all of it takes longer than to read it. */
