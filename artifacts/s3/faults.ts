@@ -41,12 +41,18 @@ const remedies: Readonly<Record<string, string>> = {
 export function faultOf({ bucket, prefix }: S3Address, key: string, error: unknown): KnownError {
   if (error instanceof KnownError) return error;
   const status = statusOf(error);
-  const isRegion = error instanceof Error && error.message.startsWith('Region is missing');
-  const name = isRegion ? 'Region' : error instanceof Error ? error.name : 'an unknown error';
+  const name = nameOf(error, status);
   const code = error instanceof Error && 'code' in error ? ` ${String(error.code)}` : '';
   const said = status === null ? `no answer (${name}${code})` : `${status} ${name}`;
   const where = `s3://${bucket}/${prefix}${key}`;
   const remedy = remedies[name];
   if (remedy !== undefined) return new BadInput(`${where}: expected to be let in, got ${said}; ${remedy}`);
   return new S3Fault(`${where}: expected the bucket to do it, got ${said}; it is tried again`, status);
+}
+
+function nameOf(error: unknown, status: number | null): string {
+  if (!(error instanceof Error)) return 'an unknown error';
+  if (error.message.startsWith('Region is missing')) return 'Region';
+  // The answer to HEAD has no body that could name it.
+  return status === 403 && error.name === 'Unknown' ? 'Forbidden' : error.name;
 }

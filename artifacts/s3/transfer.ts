@@ -80,7 +80,8 @@ async function uploadParts(bucket: Bucket, key: string, size: number, readAt: Re
     await client.send(new sdk.CompleteMultipartUploadCommand(done));
   } catch (error) {
     // The answer may be lost, and another attempt may have finished the same upload.
-    if ((await bucket.look(key))?.bytes !== size) throw faultOf(bucket.address, key, error);
+    const there = await bucket.look(key).catch(() => null);
+    if (there?.bytes !== size) throw faultOf(bucket.address, key, error);
   }
 }
 

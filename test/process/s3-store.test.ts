@@ -76,6 +76,24 @@ test('where another one was faster nothing is changed, and what it wrote is seen
   expect(writesIn(asked)).toHaveLength(1);
 });
 
+test('what is set aside has no checkpoints, which go', async () => {
+  const { store, asked } = await storeOf(() => ({ headers: { etag: '"1"' } }));
+  const checkpoint = { epoch: 0, step: 1, file: `${directory}/checkpoints/0-1.safetensors`, sha256: '0'.repeat(64) };
+  await store.setAside(directory, { ...seen, checkpoints: [checkpoint] });
+  expect(asked.map(({ method, path }) => [method, path])).toEqual([
+    ['PUT', `/b/p/runs/${directory}/older/${seen.fingerprint.slice(0, 12)}-1/manifest.json`],
+  ]);
+  expect(JSON.parse(asked[0]!.body)).toEqual(seen);
+});
+
+test('a file that is not in the bucket is missed by its name', async () => {
+  const { store } = await storeOf(() => refusal('NoSuchKey', 404));
+  await expect(store.fetch({ file: `${directory}/a.csv`, sha256: '0'.repeat(64) })).rejects.toMatchObject({
+    ending: 'BadInput',
+    message: `${directory}/a.csv: expected it in the bucket, got no such file; run the stage that makes it again`,
+  });
+});
+
 test('a file is fetched once, and then neither fetched nor hashed again', async () => {
   const { store, asked } = await storeOf(() => ({ body: 'a,b\n' }));
   const file = { file: `${directory}/a.csv`, sha256: sha256Of('a,b\n') };

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { sha256Of } from '../../artifacts/files.ts';
@@ -155,11 +155,35 @@ test('an upload whose end was not answered counts where the object is there with
   });
 });
 
-test('a file that goes whole goes in one request, with its sum', async () => {
+test('a file of less than 256 MiB goes in one request, with its sum', async () => {
   const { bucket, asked } = await answering(() => ({ headers: { etag: '"1"' } }));
   const file = path.join(temporaryFolder(), 'file');
-  writeFileSync(file, 'said');
-  await upload(bucket, 'files/a', file, sha256Of('said'));
-  expect(asked.map(({ method, path: of, body }) => [method, of, body])).toEqual([['PUT', '/b/p/files/a', 'said']]);
-  expect(asked[0]!.headers['x-amz-checksum-sha256']).toBe(Buffer.from(sha256Of('said'), 'hex').toString('base64'));
+  const text = 'said'.repeat(5 * 1024 * 1024);
+  writeFileSync(file, text);
+  await upload(bucket, 'files/a', file, sha256Of(text));
+  expect(asked.map(({ method, path: of, body }) => [method, of, body === text])).toEqual([
+    ['PUT', '/b/p/files/a', true],
+  ]);
+  expect(asked[0]!.headers['x-amz-checksum-sha256']).toBe(Buffer.from(sha256Of(text), 'hex').toString('base64'));
 });
+
+test('no file stays open, however its transfer ends', async () => {
+  const { bucket } = await answering(({ method }) => (method === 'PUT' ? {} : refusal('AccessDenied', 403)));
+  const folder = temporaryFolder();
+  const file = path.join(folder, 'file');
+  writeFileSync(file, 'said');
+  await upload(bucket, 'files/a', file);
+  await expect(upload(bucket, 'files/a', file, undefined, 0)).rejects.toThrow('AccessDenied');
+  await expect(download(bucket, 'files/a', path.join(folder, 'incoming'))).rejects.toThrow('AccessDenied');
+  const open = readdirSync('/proc/self/fd').map((of) => readlinkIfThere(`/proc/self/fd/${of}`));
+  expect(open.filter((place) => place.startsWith(folder))).toEqual([]);
+});
+
+/** Where a link leads; nowhere, where it has gone meanwhile. */
+function readlinkIfThere(link: string): string {
+  try {
+    return readlinkSync(link);
+  } catch {
+    return '';
+  }
+}

@@ -24,6 +24,17 @@ test.each([
   expect(fault.ending).toBe('BadInput');
 });
 
+test('a refusal without a name is told as one, and parks; other errors without a name may pass', () => {
+  expect(faultOf(address, 'a', said('Unknown', 403))).toMatchObject({
+    ending: 'BadInput',
+    message: expect.stringMatching(/got 403 Forbidden; give these keys the permissions that docs\/store\.md lists$/),
+  });
+  expect(faultOf(address, 'a', said('Unknown', 500))).toMatchObject({
+    ending: 'Crashed',
+    message: 's3://results/team/a: expected the bucket to do it, got 500 Unknown; it is tried again',
+  });
+});
+
 test('keys or a region that nobody has named are asked for', () => {
   expect(faultOf(address, 'a', said('CredentialsProviderError', null)).message).toMatch(
     /got no answer \(CredentialsProviderError\); set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, /,

@@ -248,6 +248,10 @@ test('logs of all ranks are read elsewhere, and gone on with there', async () =>
   expect(readdirSync(path.dirname(logs[0]!)).toSorted()).toEqual(names);
   const [, second] = await here.logs(directory);
   expect(readFileSync(second!, 'utf8')).toBe('trainer.1.log\nof another machine\n');
+  // What is said here is not lost for an older one that lies there.
+  appendFileSync(second!, 'of this machine\n');
+  await here.logs(directory);
+  expect(readFileSync(second!, 'utf8')).toBe('trainer.1.log\nof another machine\nof this machine\n');
 });
 
 test('a store that is removed leaves nothing, here and there, and nothing of its neighbours goes', async () => {
