@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { nearest } from '../../pipelines/problems.ts';
 import { problemsOf } from '../support/pipelines.ts';
 
 /** A pipeline of `command` stages and whatever else is under test. */
@@ -51,6 +52,13 @@ describe('a file that is no pipeline', () => {
     const bomb = ['a: &a [x, x]', ...Array.from({ length: 40 }, (_, i) => `b${i}: &b${i} [*a, *a]`)].join('\n');
     expect(problemsOf(bomb)[0]).toContain('got an anchor or alias');
   });
+});
+
+test('of many names that a wrong one could have meant forty are told', () => {
+  const names = Array.from({ length: 41 }, (_, at) => `name-${at}`);
+  expect(nearest('else', names)).toBe(`; known: ${names.slice(0, 40).join(', ')}`);
+  expect(nearest('nam-40', names)).toBe('; did you mean name-40?');
+  expect(nearest('else', [])).toBe('; there is none');
 });
 
 describe('names that nothing answers to', () => {
