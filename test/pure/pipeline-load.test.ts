@@ -55,11 +55,6 @@ stages:
     expect(after.directory).toBe('after/${{ matrix.part }}-${{ matrix.half }}');
   });
 
-  test('has one cell for a range that ends where it begins', () => {
-    const one = 'name: p\nstages:\n  a: { uses: command, matrix: { n: 3..3 }, with: { run: [x] } }\n';
-    expect(stageOf(planOf(one), 'a').matrix).toEqual([{ n: 3 }]);
-  });
-
   test('has what the stage says over what its kind says', () => {
     const { retry, timeout, queue, if: condition } = stageOf(plan(), 'after');
     expect(retry).toEqual({ maximumAttempts: 7, initialIntervalMs: 60_000, backoffCoefficient: 2 });

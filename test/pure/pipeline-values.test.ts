@@ -207,6 +207,11 @@ describe('values that are out of place', () => {
   });
 });
 
+test('a range may end where it begins', () => {
+  const text = pipeline('  a: { uses: command, matrix: { n: 3..3 }, with: { run: ["${{ matrix.n }}"] } }');
+  expect(planOf(text).stages[0]?.matrix).toEqual([{ n: 3 }]);
+});
+
 test('everything that is wrong is told at once, in the order of the file', () => {
   const text = `name: a/b
 stages:
