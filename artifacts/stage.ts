@@ -70,17 +70,18 @@ export class HeldStage implements StageFiles {
       const holder = found?.token ?? null;
       if (holder !== null && compareTokens(token, holder) < 0) throw new FencedError(directory, token, holder);
     };
-    let wasDone = false;
     let manifest = await changed(store, directory, (found) => {
       refuse(found);
-      wasDone = found?.state === 'done';
-      return withToken(found === null ? emptyManifest(token, claim) : { ...found, state: 'running' }, token, claim);
+      if (found === null) return withToken(emptyManifest(token, claim), token, claim);
+      // Other work stays what it is until it is set aside: whoever is killed before that has changed nothing but the token.
+      const isOther = found.fingerprint !== claim.fingerprint;
+      return withToken({ ...found, state: isOther ? found.state : 'running' }, token, claim);
     });
     await store.complete(directory, manifest);
     await store.sweep(directory);
     if (manifest.fingerprint !== claim.fingerprint) {
       const { attempts } = manifest;
-      const notice = wasDone ? null : (claim.goesOn?.(manifest) ?? null);
+      const notice = manifest.state === 'done' ? null : (claim.goesOn?.(manifest) ?? null);
       if (notice === null) await store.setAside(directory, manifest);
       else console.warn(`${directory}: ${notice}`);
       manifest = await changed(store, directory, (found) => {

@@ -48,6 +48,20 @@ test('work under way is gone on with under another config where the claim says w
   expect(readdirSync(inStage('older'))).toHaveLength(2);
 });
 
+test('finished work of another config is set aside, though the first to find it was killed before', async () => {
+  const done = await claimed();
+  await done.end({ ending: 'done', phases: null }, { state: 'done', outputs: {} });
+  const killed = vi.spyOn(store, 'setAside').mockRejectedValueOnce(new Error('killed'));
+  const goesOn = { ...other, goesOn: () => 'more epochs' };
+  await expect(claimed(2, goesOn)).rejects.toThrow('killed');
+  expect(await store.read(directory)).toMatchObject({ state: 'done', fingerprint: claim.fingerprint });
+  const { manifest } = await claimed(3, goesOn);
+  expect(manifest).toMatchObject({ state: 'running', fingerprint: other.fingerprint, begunAs: null, notices: [] });
+  expect(killed).toHaveBeenCalledTimes(2);
+  const [name = ''] = readdirSync(inStage('older'));
+  expect(JSON.parse(readFileSync(inStage('older', name, 'manifest.json'), 'utf8')).state).toBe('done');
+});
+
 test('a claim that begins anew says where its run came from', async () => {
   const origin = { pipeline: 'p.yml', params: {}, set: [] };
   await claimed();
