@@ -76,6 +76,14 @@ test('where another one was faster nothing is changed, and what it wrote is seen
   expect(writesIn(asked)).toHaveLength(1);
 });
 
+test('where another one was the first there is one try', async () => {
+  const { store, asked } = await storeOf(({ method }) =>
+    method === 'PUT' ? refusal('PreconditionFailed', 412) : { body: JSON.stringify(seen), headers: { etag: '"1"' } },
+  );
+  expect(await store.swap(directory, null, next)).toBeNull();
+  expect(writesIn(asked).map(({ headers }) => headers['if-none-match'])).toEqual(['*']);
+});
+
 test('what is set aside has no checkpoints, which go', async () => {
   const { store, asked } = await storeOf(() => ({ headers: { etag: '"1"' } }));
   const checkpoint = { epoch: 0, step: 1, file: `${directory}/checkpoints/0-1.safetensors`, sha256: '0'.repeat(64) };
