@@ -225,17 +225,28 @@ export function withoutProxy(address: string | undefined): { channelArgs?: { 'gr
   return LOOPBACK.test(address ?? '') ? { channelArgs: { 'grpc.enable_http_proxy': 0 } } : {};
 }
 
-/** Ends the server of a folder, if one runs: asks, and kills it if that takes too long. */
+/**
+ * Ends the server of a folder, if one runs: asks, and kills it if that takes too long.
+ * @throws ServerError where the process that is noted there is no server
+ */
 export async function endServer(home: string): Promise<void> {
+  const { serverLock, database, state } = serverFiles(home);
   for (const [signal, patienceMs] of [
     ['SIGTERM', 10_000],
     ['SIGKILL', 5000],
   ] as const) {
     const server = findServer(home);
     if (server === null) return;
+    const command = commandOf(server.pid);
+    // Its number may be another process's by now.
+    if (command !== '' && !command.includes(path.basename(database))) {
+      throw new ServerError(
+        `${state}: expected the number of a Temporal server, got ${server.pid}, which is none; end the process that holds ${serverLock}`,
+      );
+    }
     process.kill(server.pid, signal);
     const deadline = Date.now() + patienceMs;
-    while (isLocked(serverFiles(home).serverLock) && Date.now() < deadline) await sleep(50);
+    while (isLocked(serverLock) && Date.now() < deadline) await sleep(50);
   }
 }
 

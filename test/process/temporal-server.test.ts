@@ -1,13 +1,13 @@
 import path from 'node:path';
-import { fork } from 'node:child_process';
+import { fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { afterAll, afterEach, expect, onTestFinished, test, vi } from 'vitest';
 import { isLocked } from '../../runtime/file-lock.ts';
 import { keepServer } from '../../runtime/server-keeper.ts';
-import { findServer, serverFiles } from '../../runtime/temporal-server.ts';
+import { endServer, findServer, serverFiles } from '../../runtime/temporal-server.ts';
 import { sharedFolder, temporaryFolder } from '../support/temporary-folder.ts';
 import { connectClient, embeddedServer } from '../../workers/server.ts';
 import { programFile } from '../../runtime/layout.ts';
@@ -84,6 +84,23 @@ test('where the process in charge was killed, the next one takes its server over
   expect(findServer(home)).toEqual(server);
   await keeper.stop();
   expect(isLocked(serverFiles(home).serverLock)).toBe(false);
+});
+
+test('a process that is no server is not ended, whatever the folder says', async () => {
+  const home = temporaryFolder();
+  const keeper = await kept(home);
+  const server = findServer(home)!;
+  const other = spawn('sleep', ['600']);
+  onTestFinished(() => void other.kill());
+  const { state } = serverFiles(home);
+  const said = readFileSync(state, 'utf8');
+  writeFileSync(state, said.replace(`${server.pid}`, `${other.pid}`));
+  await expect(endServer(home)).rejects.toThrow(
+    `${state}: expected the number of a Temporal server, got ${other.pid}, which is none; end the process that holds `,
+  );
+  writeFileSync(state, said);
+  await keeper.stop();
+  expect([isLocked(serverFiles(home).serverLock), other.exitCode, other.signalCode]).toEqual([false, null, null]);
 });
 
 test('what keeps a server from starting is one sentence with its remedy', async () => {

@@ -83,6 +83,16 @@ test('a file with other bytes anywhere in the chain is named, with exit code 1',
   expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining('nobody: expected a result file') });
 });
 
+test('a single file with other bytes is enough for exit code 1', async () => {
+  const root = await chain();
+  const file = path.join(root, 'r/ranking/result');
+  expect((await nas(['explain', file], { NAS_RESULTS: root })).code).toBe(0);
+  writeFileSync(file, 'edited');
+  const { code, stdout } = await nas(['explain', file], { NAS_RESULTS: root });
+  expect(code).toBe(1);
+  expect(stdout).toContain('4 files checked, 1 not what it was');
+});
+
 test('what was taken over is found by its bytes when the run it came from is gone', async () => {
   const root = await chain();
   mkdirSync(path.join(root, 's'));
