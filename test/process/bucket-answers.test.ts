@@ -1,17 +1,10 @@
 import { expect, test } from 'vitest';
-import { parseS3Address } from '../../artifacts/s3/address.ts';
-import { Bucket, pause } from '../../artifacts/s3/bucket.ts';
+import { pause } from '../../artifacts/s3/bucket.ts';
 import { recall } from '../../artifacts/s3/finished.ts';
 import { probeBucket } from '../../artifacts/s3/probe.ts';
 import { refusal, scriptedBucket } from '../support/scripted-bucket.ts';
-import type { Answer, Asked } from '../support/scripted-bucket.ts';
 
 // What is made of answers that a small bucket never gives: pages, and objects that are gone.
-
-async function answering(answer: (asked: Asked) => Answer): Promise<{ bucket: Bucket; asked: Asked[] }> {
-  const { root, asked } = await scriptedBucket(answer);
-  return { bucket: new Bucket(parseS3Address(root)), asked };
-}
 
 const object = (key: string, bytes: number): string =>
   `<Contents><Key>p/${key}</Key><Size>${bytes}</Size><LastModified>2026-01-01T00:00:00Z</LastModified></Contents>`;
@@ -22,7 +15,7 @@ const refused = (key: string): string =>
   `s3://b/p/${key}: expected to be let in, got 403 AccessDenied; give these keys`;
 
 test('a listing goes on for as long as there are pages', async () => {
-  const { bucket, asked } = await answering(({ query }) => {
+  const { bucket, asked } = await scriptedBucket(({ query }) => {
     const isLast = query['continuation-token'] === 'next one';
     const next = isLast ? '' : '<NextContinuationToken>next one</NextContinuationToken>';
     const found = isLast ? object('runs/c', 3) : object('runs/a', 1) + object('runs/b', 2);
@@ -43,7 +36,7 @@ test('a listing goes on for as long as there are pages', async () => {
 });
 
 test('uploads that were begun are listed with what has arrived, page after page, and one that ended meanwhile has nothing', async () => {
-  const { bucket } = await answering(({ path, query }) => {
+  const { bucket } = await scriptedBucket(({ path, query }) => {
     if (path === '/b/p/files/a') {
       return { body: '<ListPartsResult><Part><Size>5</Size></Part><Part><Size>7</Size></Part></ListPartsResult>' };
     }
@@ -62,11 +55,11 @@ test('uploads that were begun are listed with what has arrived, page after page,
 });
 
 test('an object that is not there is an answer, a bucket that is not is an error', async () => {
-  const { bucket } = await answering(() => refusal('NoSuchKey', 404));
+  const { bucket } = await scriptedBucket(() => refusal('NoSuchKey', 404));
   expect([await bucket.read('a'), await bucket.stream('a', 0), await bucket.look('a')]).toEqual([null, null, null]);
   await bucket.remove(['a', 'b']);
   await bucket.abort('a', '1');
-  const { bucket: none } = await answering(() => refusal('NoSuchBucket', 404));
+  const { bucket: none } = await scriptedBucket(() => refusal('NoSuchBucket', 404));
   for (const ask of [() => none.read('a'), () => none.stream('a', 0)]) {
     await expect(ask()).rejects.toThrow(
       's3://b/p/a: expected to be let in, got 404 NoSuchBucket; make the bucket first',
@@ -75,7 +68,7 @@ test('an object that is not there is an answer, a bucket that is not is an error
 });
 
 test('an object is read with its tag, and not again where it still has that', async () => {
-  const { bucket, asked } = await answering(({ headers }) =>
+  const { bucket, asked } = await scriptedBucket(({ headers }) =>
     headers['if-none-match'] === '"1"' ? { status: 304 } : { body: 'text', headers: { etag: '"1"' } },
   );
   expect(await bucket.read('a')).toEqual({ text: 'text', tag: '"1"' });
@@ -87,7 +80,7 @@ test('an object is read with its tag, and not again where it still has that', as
 });
 
 test('whatever a bucket refuses is told by the key that was asked for', async () => {
-  const { bucket } = await answering(() => refusal('AccessDenied', 403));
+  const { bucket } = await scriptedBucket(() => refusal('AccessDenied', 403));
   await expect(bucket.read('a')).rejects.toThrow(refused('a'));
   await expect(bucket.stream('a', 0)).rejects.toThrow(refused('a'));
   await expect(bucket.list('runs/').next()).rejects.toThrow(refused('runs/'));
@@ -102,7 +95,7 @@ test('whatever a bucket refuses is told by the key that was asked for', async ()
 });
 
 test('a few fingerprints are looked up one by one, many by reading the whole index', async () => {
-  const { bucket, asked } = await answering(({ query }) => ({
+  const { bucket, asked } = await scriptedBucket(({ query }) => ({
     body: `<ListBucketResult>${['1f/b/two', '1f/a/one']
       .filter((key) => `p/index/${key}`.startsWith(query['prefix']!))
       .map((key) => object(`index/${key}`, 1))
@@ -120,7 +113,7 @@ test('a few fingerprints are looked up one by one, many by reading the whole ind
 });
 
 test('a list of uploads that promises more and does not say where has an end', async () => {
-  const { bucket, asked } = await answering(({ path }) => ({
+  const { bucket, asked } = await scriptedBucket(({ path }) => ({
     body:
       path === '/b/'
         ? `<ListMultipartUploadsResult><IsTruncated>true</IsTruncated>${upload('files/a', '1')}</ListMultipartUploadsResult>`
@@ -131,7 +124,7 @@ test('a list of uploads that promises more and does not say where has an end', a
 });
 
 test('keys that may not write are refused before anything starts, whatever they may read', async () => {
-  const { bucket } = await answering(({ method }) =>
+  const { bucket } = await scriptedBucket(({ method }) =>
     method === 'PUT' ? refusal('AccessDenied', 403) : { body: '<ListBucketResult/>' },
   );
   await expect(probeBucket(bucket)).rejects.toMatchObject({

@@ -1,10 +1,10 @@
 import { appendFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import type { Worker } from 'node:worker_threads';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { sha256Of } from '../../artifacts/files.ts';
 import { HashBeside } from '../../artifacts/s3/hash-beside.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { threadsBegun } from '../support/threads-begun.ts';
 
 /** A file that begins with these bytes, and what hashes it. */
 function hashed(bytes: Buffer | string): { file: string; beside: HashBeside } {
@@ -40,16 +40,13 @@ test('a file that ends before it should has none', async () => {
 });
 
 test('a hash that nobody waits for is given up without a word, and its thread ends', async () => {
-  const threads: Worker[] = [];
-  const noted = (thread: Worker): void => void threads.push(thread);
-  process.on('worker', noted);
-  onTestFinished(() => void process.off('worker', noted));
+  const threads = threadsBegun();
   // One that goes well, and one that fails.
-  for (const bytes of [2, 9]) {
+  for (const [at, bytes] of [2, 9].entries()) {
     const { beside } = hashed('four');
     beside.grown(bytes);
-    await vi.waitFor(() => expect(threads).toHaveLength(1));
+    await vi.waitFor(() => expect(threads).toHaveLength(at + 1));
     await beside.end();
-    expect(threads.pop()!.threadId).toBe(-1);
+    expect(threads[at]!.threadId).toBe(-1);
   }
 });

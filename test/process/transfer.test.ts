@@ -1,27 +1,20 @@
 import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { sha256Of } from '../../artifacts/files.ts';
-import { parseS3Address } from '../../artifacts/s3/address.ts';
-import { Bucket } from '../../artifacts/s3/bucket.ts';
 import { download, upload } from '../../artifacts/s3/transfer.ts';
 import { refusal, scriptedBucket } from '../support/scripted-bucket.ts';
-import type { Answer, Asked } from '../support/scripted-bucket.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { threadsBegun } from '../support/threads-begun.ts';
 
 // Files to and from a bucket whose answers the test gives.
-
-async function answering(answer: (asked: Asked) => Answer): Promise<{ bucket: Bucket; asked: Asked[] }> {
-  const { root, asked } = await scriptedBucket(answer);
-  return { bucket: new Bucket(parseS3Address(root)), asked };
-}
 
 /** What arrives is written in pieces of that size. */
 const PIECE = 4 * 1024 * 1024;
 
 test('a file whose connection breaks is asked for from where it broke', async () => {
   const bytes = Buffer.alloc(2 * PIECE + 9, 'abc');
-  const { bucket, asked } = await answering(({ headers }) => {
+  const { bucket, asked } = await scriptedBucket(({ headers }) => {
     const from = Number(/\d+/.exec(headers.range ?? '0')?.[0]);
     const left = bytes.subarray(from);
     return {
@@ -39,7 +32,7 @@ test('a file whose connection breaks is asked for from where it broke', async ()
 
 test('a file whose last byte has come before its connection broke is whole', async () => {
   const bytes = Buffer.alloc(PIECE, 'abc');
-  const { bucket } = await answering(({ headers }) =>
+  const { bucket } = await scriptedBucket(({ headers }) =>
     headers.range === undefined
       ? { headers: { 'content-length': String(PIECE + 1) }, body: bytes, breaks: true }
       : refusal('InvalidRange', 416),
@@ -48,13 +41,13 @@ test('a file whose last byte has come before its connection broke is whole', asy
 });
 
 test('a file whose connection always breaks is given up after five tries, one that is refused at once', async () => {
-  const { bucket, asked } = await answering(() => ({ headers: { 'content-length': '9' }, breaks: true }));
+  const { bucket, asked } = await scriptedBucket(() => ({ headers: { 'content-length': '9' }, breaks: true }));
   await expect(download(bucket, 'files/a', path.join(temporaryFolder(), 'file'))).rejects.toMatchObject({
     ending: 'Crashed',
     message: expect.stringMatching(/^s3:\/\/b\/p\/files\/a: expected the bucket to do it, got no answer/),
   });
   expect(asked).toHaveLength(5);
-  const { bucket: closed, asked: once } = await answering(() => refusal('AccessDenied', 403));
+  const { bucket: closed, asked: once } = await scriptedBucket(() => refusal('AccessDenied', 403));
   await expect(download(closed, 'files/a', path.join(temporaryFolder(), 'file'))).rejects.toMatchObject({
     ending: 'BadInput',
   });
@@ -62,7 +55,7 @@ test('a file whose connection always breaks is given up after five tries, one th
 });
 
 test('an object that is not there is no file, and a file that is there already is not written over', async () => {
-  const { bucket } = await answering(() => refusal('NoSuchKey', 404));
+  const { bucket } = await scriptedBucket(() => refusal('NoSuchKey', 404));
   const file = path.join(temporaryFolder(), 'file');
   expect(await download(bucket, 'files/a', file)).toBeNull();
   writeFileSync(file, 'mine');
@@ -75,13 +68,10 @@ test.each([
   [16 * 1024 * 1024 + 1, 1],
 ])('the hash of %i bytes is computed by %i threads beside', async (size, threads) => {
   const bytes = Buffer.alloc(size, 'x');
-  const { bucket } = await answering(() => ({ body: bytes }));
-  let begun = 0;
-  const noted = (): void => void begun++;
-  process.on('worker', noted);
-  onTestFinished(() => void process.off('worker', noted));
+  const { bucket } = await scriptedBucket(() => ({ body: bytes }));
+  const begun = threadsBegun();
   expect(await download(bucket, 'files/a', path.join(temporaryFolder(), 'file'))).toBe(sha256Of(bytes));
-  expect(begun).toBe(threads);
+  expect(begun).toHaveLength(threads);
 });
 
 const part = (number: number, bytes: Buffer): string =>
@@ -109,7 +99,7 @@ test('of an upload that was begun only the parts are sent that have not arrived 
     ([of, id, day]) =>
       `<Upload><Key>${of}</Key><UploadId>${id}</UploadId><Initiated>${day}T00:00:00Z</Initiated></Upload>`,
   );
-  const { bucket, asked } = await answering(({ method, query }) => {
+  const { bucket, asked } = await scriptedBucket(({ method, query }) => {
     if (method === 'PUT') return { headers: { etag: `"new ${query['partNumber']}"` } };
     if (method === 'POST') return { body: '<CompleteMultipartUploadResult/>' };
     if ('uploads' in query)
@@ -138,7 +128,7 @@ test('an upload whose end was not answered counts where the object is there with
   const { file } = threeParts();
   const size = readFileSync(file).length;
   const ending = async (there: number): Promise<void> => {
-    const { bucket } = await answering(({ method, query }) => {
+    const { bucket } = await scriptedBucket(({ method, query }) => {
       if (method === 'HEAD') return { headers: { 'content-length': String(there) } };
       if (method === 'GET') return { body: '<ListMultipartUploadsResult/>' };
       if (method === 'PUT') return { headers: { etag: '"1"' } };
@@ -156,7 +146,7 @@ test('an upload whose end was not answered counts where the object is there with
 });
 
 test('a file of less than 256 MiB goes in one request, with its sum', async () => {
-  const { bucket, asked } = await answering(() => ({ headers: { etag: '"1"' } }));
+  const { bucket, asked } = await scriptedBucket(() => ({ headers: { etag: '"1"' } }));
   const file = path.join(temporaryFolder(), 'file');
   const text = 'said'.repeat(5 * 1024 * 1024);
   writeFileSync(file, text);
@@ -168,7 +158,7 @@ test('a file of less than 256 MiB goes in one request, with its sum', async () =
 });
 
 test('no file stays open, however its transfer ends', async () => {
-  const { bucket } = await answering(({ method }) => (method === 'PUT' ? {} : refusal('AccessDenied', 403)));
+  const { bucket } = await scriptedBucket(({ method }) => (method === 'PUT' ? {} : refusal('AccessDenied', 403)));
   const folder = temporaryFolder();
   const file = path.join(folder, 'file');
   writeFileSync(file, 'said');

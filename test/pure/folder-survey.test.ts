@@ -6,6 +6,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { SETTLED_MS, surveyed, surveyRuns } from '../../artifacts/folder-survey.ts';
 import type { SeenFolder } from '../../artifacts/folder-survey.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { threadsBegun } from '../support/threads-begun.ts';
 
 /** Puts files into a new results root, by their names in it. */
 function rootWith(files: Readonly<Record<string, string>>): string {
@@ -103,13 +104,10 @@ test.each([
     const kept = new Map([0, 7, count + 2].map((at) => [names[at]!, seen(root, names[at]!)]));
     for (const name of kept.keys()) settle(path.join(root, name));
     const settled = new Map([...kept.keys()].map((name) => [name, seen(root, name)]));
-    let begun = 0;
-    const noted = (): void => void begun++;
-    process.on('worker', noted);
-    onTestFinished(() => void process.off('worker', noted));
+    const begun = threadsBegun();
     const runs = names.map((run) => ({ run, kept: settled.get(run) ?? null }));
     const found = await surveyRuns({ root, runs, keys: [] });
-    expect(begun).toBe(threads);
+    expect(begun).toHaveLength(threads);
     expect(found.map(({ bytes }) => bytes)).toEqual(names.map((_, at) => at));
     for (const [at, { kept: before }] of runs.entries()) if (before !== null) expect(found[at]).toBe(before);
   },

@@ -2,6 +2,8 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { onTestFinished, vi } from 'vitest';
+import { parseS3Address } from '../../artifacts/s3/address.ts';
+import { Bucket } from '../../artifacts/s3/bucket.ts';
 import { portOf } from './listening.ts';
 
 export interface Answer {
@@ -20,8 +22,16 @@ export interface Asked {
   readonly body: string;
 }
 
-/** A bucket `b` with the prefix `p/` whose answers the test gives; and what it has been asked. */
-export async function scriptedBucket(answer: (asked: Asked) => Answer): Promise<{ root: string; asked: Asked[] }> {
+interface ScriptedBucket {
+  /** As results in it are named. */
+  readonly root: string;
+  readonly bucket: Bucket;
+  /** All that it has been asked, in order. */
+  readonly asked: Asked[];
+}
+
+/** A bucket `b` with the prefix `p/` whose answers the test gives. */
+export async function scriptedBucket(answer: (asked: Asked) => Answer): Promise<ScriptedBucket> {
   vi.stubEnv('AWS_ACCESS_KEY_ID', 'key');
   vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'secret');
   onTestFinished(() => void vi.unstubAllEnvs());
@@ -40,7 +50,8 @@ export async function scriptedBucket(answer: (asked: Asked) => Answer): Promise<
   };
   const server = createServer((request, response) => void reply(request, response));
   const port = await portOf(server);
-  return { root: `s3://b/p?endpoint=http://127.0.0.1:${port}&pathStyle=1`, asked: all };
+  const root = `s3://b/p?endpoint=http://127.0.0.1:${port}&pathStyle=1`;
+  return { root, bucket: new Bucket(parseS3Address(root)), asked: all };
 }
 
 /** An answer that is an error by that name. */
