@@ -12,7 +12,8 @@ const modules = path.join(folder, 'node_modules');
 const project = path.join(folder, 'project');
 
 beforeAll(() => {
-  execFileSync('npm', ['pack', '--silent', '--pack-destination', folder], { cwd: projectRoot });
+  execFileSync(process.execPath, ['build.mjs'], { cwd: projectRoot });
+  execFileSync('npm', ['pack', '--silent', '--ignore-scripts', '--pack-destination', folder], { cwd: projectRoot });
   const tarball = readdirSync(folder).find((name) => name.endsWith('.tgz')) ?? '';
   mkdirSync(modules);
   execFileSync('tar', ['xzf', path.join(folder, tarball), '-C', modules, '--transform', 's/^package/fewshot-nas/']);
