@@ -102,6 +102,17 @@ test('files are measured whose code, tests or threshold have changed, and no oth
   expect(isFine).toBe(true);
 });
 
+test('files whose tests take long are measured last', () => {
+  const checkout = Checkout.ofFiles('plan/a.ts', 'plan/b.ts', 'plan/c.ts');
+  const shares = {
+    'plan/a.ts': entry(80, 'test/process/a.test.ts'),
+    'plan/b.ts': entry(80, 'test/pure/b.test.ts'),
+    'plan/c.ts': entry(80, 'test/pure/c.test.ts'),
+  };
+  checkout.commit({}, shares);
+  expect(checkout.guard().measured).toEqual(['plan/b.ts', 'plan/c.ts', 'plan/a.ts']);
+});
+
 test('a file below its threshold is no success, whatever the others are', () => {
   const checkout = Checkout.ofFiles('plan/a.ts', 'plan/falls.ts', 'plan/z.ts');
   checkout.commit({ 'plan/a.ts': 'new', 'plan/falls.ts': 'new', 'plan/z.ts': 'new' });
