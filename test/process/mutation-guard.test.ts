@@ -19,7 +19,7 @@ case $1 in
 esac
 `;
 
-const entry = (noticed: number | null, tests = 'test/none.test.ts'): object => ({ tests, noticed });
+const entry = (noticed: number | null, tests = 'test/pure/none.test.ts'): object => ({ tests, noticed });
 
 /** A checkout of one commit. */
 class Checkout {
