@@ -119,11 +119,14 @@ test('the manifest of a stage that is at work is seen whenever one looks', async
   const work = `
     const { renameSync, rmSync, writeFileSync } = require('node:fs');
     const { workerData: folder, parentPort } = require('node:worker_threads');
+    const clock = new Int32Array(new SharedArrayBuffer(4));
     parentPort.postMessage('begun');
     for (let at = 2; ; at++) {
       writeFileSync(folder + '/next', '{"state":"running"}');
       renameSync(folder + '/next', folder + '/manifest.' + at + '.json');
       rmSync(folder + '/manifest.' + (at - 1) + '.json');
+      // Much faster than any stage, and slow enough to be seen at all.
+      Atomics.wait(clock, 0, 0, 1);
     }`;
   const stage = new Worker(work, { eval: true, workerData: path.join(root, 'run') });
   onTestFinished(async () => void (await stage.terminate()));
