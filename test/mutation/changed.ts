@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { parseThresholds, placeOf, readThresholds, THRESHOLDS } from './thresholds.ts';
+import { arePure, parseThresholds, placeOf, readThresholds, THRESHOLDS } from './thresholds.ts';
 import type { Thresholds } from './thresholds.ts';
 
 /** How a measurement ends that finds less than the threshold: not with 1, as Node does whatever goes wrong. */
@@ -116,11 +116,6 @@ function filesToMeasure(
       const isNew = before !== undefined && (before[place]?.noticed !== noticed || before[place].tests !== tests);
       return isNew || changed.some((file) => file === place || path.matchesGlob(file, tests));
     })
-    .toSorted(([, a], [, b]) => slowness(a.tests) - slowness(b.tests))
+    .toSorted(([, a], [, b]) => Number(arePure(b.tests)) - Number(arePure(a.tests)))
     .map(([place]) => place);
-}
-
-/** Pure tests are done in tenths of a second; time that others take would be missing for many of them. */
-function slowness(tests: string): number {
-  return tests.startsWith('test/pure/') ? 0 : 1;
 }

@@ -36,6 +36,11 @@ export function placeOf(file: string, thresholds: Thresholds): string | undefine
   return places.find((place) => file === place || file.startsWith(`${place}/`));
 }
 
+/** Whether tests are all pure: done in tenths of a second, and safe in threads. */
+export function arePure(tests: string): boolean {
+  return tests.startsWith('test/pure/');
+}
+
 /** Whether tests look at code that workflows carry out, or processes of their own: it is not seen there which test reaches what. */
 export function areElsewhere(tests: string): boolean {
   return areOfWorkflows(tests) || tests.startsWith('test/process/');

@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 import type { Plugin } from 'vitest/config';
-import { areElsewhere, areOfWorkflows } from './thresholds.ts';
+import { areElsewhere, areOfWorkflows, arePure } from './thresholds.ts';
 
 // What Stryker runs the tests with.
 
@@ -11,7 +11,7 @@ const isOfWorkflows = areOfWorkflows(tests);
 const inForks: Plugin = {
   name: 'in forks',
   configureVitest({ project }) {
-    if (!tests.startsWith('test/pure/')) project.config.pool = 'forks';
+    if (!arePure(tests)) project.config.pool = 'forks';
   },
 };
 

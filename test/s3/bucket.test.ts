@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { appendFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import path from 'node:path';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { sha256Of } from '../../artifacts/files.ts';
 import { rootBelow } from '../../artifacts/paths.ts';
 import { openStoreAside, removeStore } from '../../artifacts/results.ts';
@@ -12,18 +12,13 @@ import { parseS3Address } from '../../artifacts/s3/address.ts';
 import { S3Store } from '../../artifacts/s3/s3-store.ts';
 import { upload } from '../../artifacts/s3/transfer.ts';
 import { HeldStage } from '../../artifacts/stage.ts';
-import { breakingProxy, Gateway, keys, lossyProxy } from '../support/gateway.ts';
+import { breakingProxy, gatewayOfFile, lossyProxy } from '../support/gateway.ts';
 import { claim, directory, tokenOf } from '../support/stage-claim.ts';
 import { noted } from '../support/stores.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { programFile } from '../../runtime/layout.ts';
 
-let gateway: Gateway;
-beforeAll(async () => {
-  Object.assign(process.env, keys);
-  gateway = await Gateway.start();
-});
-afterAll(async () => await gateway.remove());
+const gateway = await gatewayOfFile();
 
 let prefixes = 0;
 function root(port?: number): string {

@@ -1,18 +1,13 @@
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { Bucket } from '../../artifacts/s3/bucket.ts';
 import { parseS3Address } from '../../artifacts/s3/address.ts';
-import { Gateway, keys, lossyProxy } from '../support/gateway.ts';
+import { gatewayOfFile, lossyProxy } from '../support/gateway.ts';
 import { nas } from '../support/nas.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 // npm run test:s3-kills: some six minutes on two cores.
 
-let gateway: Gateway;
-beforeAll(async () => {
-  Object.assign(process.env, keys);
-  gateway = await Gateway.start();
-});
-afterAll(async () => await gateway.remove());
+const gateway = await gatewayOfFile();
 
 const GATEWAY_KILLS = 10;
 const EVERY_MS = 8_000;

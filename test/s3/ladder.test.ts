@@ -1,20 +1,15 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { catalogue } from '../../artifacts/catalogue.ts';
 import { compareResults } from '../../cli/verify/compare.ts';
 import { findServer } from '../../runtime/temporal-server.ts';
-import { Gateway, keys, lossyProxy } from '../support/gateway.ts';
+import { gatewayOfFile, keys, lossyProxy } from '../support/gateway.ts';
 import { nas, RunningNas } from '../support/nas.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
-let gateway: Gateway;
-beforeAll(async () => {
-  Object.assign(process.env, keys);
-  gateway = await Gateway.start();
-});
-afterAll(async () => await gateway.remove());
+const gateway = await gatewayOfFile();
 
 test(
   'two workers that share a bucket and nothing else, one of them losing answers, make the same bits as one with a folder',

@@ -1,22 +1,17 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { MockActivityEnvironment } from '@temporalio/testing';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { DevicePool } from '../../activities/device-pool.ts';
 import { unlimited } from '../../activities/permissions.ts';
 import { heavyActivities } from '../../activities/stages.ts';
 import { openStore } from '../../artifacts/results.ts';
 import type { JsonObject } from '../../plan/json.ts';
 import type { StageInput, StageResult } from '../../plan/results.ts';
-import { Gateway, keys } from '../support/gateway.ts';
+import { gatewayOfFile } from '../support/gateway.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
-let gateway: Gateway;
-beforeAll(async () => {
-  Object.assign(process.env, keys);
-  gateway = await Gateway.start();
-});
-afterAll(async () => await gateway.remove());
+const gateway = await gatewayOfFile();
 
 const command = heavyActivities(new DevicePool(['cpu']), unlimited)['command']!;
 

@@ -1,17 +1,12 @@
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { resultsByRun } from '../../artifacts/run-results.ts';
 import { S3Store } from '../../artifacts/s3/s3-store.ts';
 import { HeldStage } from '../../artifacts/stage.ts';
-import { Gateway, keys } from '../support/gateway.ts';
+import { gatewayOfFile } from '../support/gateway.ts';
 import { claim, tokenOf } from '../support/stage-claim.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
-let gateway: Gateway;
-beforeAll(async () => {
-  Object.assign(process.env, keys);
-  gateway = await Gateway.start();
-});
-afterAll(async () => await gateway.remove());
+const gateway = await gatewayOfFile();
 
 test('what runs in a bucket come to is told by their manifests and the sizes of their files', async () => {
   vi.stubEnv('NAS_CACHE', temporaryFolder());

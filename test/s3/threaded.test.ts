@@ -1,21 +1,16 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { sha256Of } from '../../artifacts/files.ts';
 import { S3Store } from '../../artifacts/s3/s3-store.ts';
 import { ThreadedStore } from '../../artifacts/s3/threaded-store.ts';
 import { HeldStage } from '../../artifacts/stage.ts';
 import { BadInput } from '../../plan/endings.ts';
-import { Gateway, keys } from '../support/gateway.ts';
+import { gatewayOfFile } from '../support/gateway.ts';
 import { claim, directory, tokenOf } from '../support/stage-claim.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
-let gateway: Gateway;
-beforeAll(async () => {
-  Object.assign(process.env, keys);
-  gateway = await Gateway.start();
-});
-afterAll(async () => await gateway.remove());
+const gateway = await gatewayOfFile();
 
 test('a store with a thread of its own does all that the store does', async () => {
   vi.stubEnv('NAS_CACHE', temporaryFolder());

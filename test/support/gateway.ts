@@ -8,6 +8,7 @@ import type { Server as TcpServer } from 'node:net';
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll } from 'vitest';
 import { freePort } from '../../runtime/free-port.ts';
 import { newFolder, removeFolder } from './temporary-folder.ts';
 
@@ -72,6 +73,14 @@ async function answers(port: number): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+/** A gateway for all tests of a file, which are let in; it ends with them. */
+export async function gatewayOfFile(): Promise<Gateway> {
+  Object.assign(process.env, keys);
+  const gateway = await Gateway.start();
+  afterAll(async () => await gateway.remove());
+  return gateway;
 }
 
 /**
