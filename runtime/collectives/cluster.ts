@@ -16,8 +16,8 @@ export interface Cluster {
 }
 
 const JOB = 'worker';
-/** A rank that is silent for so long ends the sums of all others. */
-const HEARTBEAT_MS = 10_000;
+/** A rank that is silent for so long ends the sums of all others. A machine that is halted for seconds has not lost one. */
+const HEARTBEAT_MS = 30_000;
 /** How long the first rank waits for the last: processes start, and a busy machine starts them slowly. */
 const REGISTER_MS = 120_000;
 

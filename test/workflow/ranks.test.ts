@@ -133,7 +133,7 @@ test('a stage of two ranks ends in the same bits, whichever rank is killed, halt
   const further = [
     { harm: send(0, 'SIGKILL'), withinMs: 10_000, ending: 'Crashed' },
     // Noticed by its heartbeat.
-    { harm: send(1, 'SIGSTOP'), withinMs: 40_000, ending: 'Crashed' },
+    { harm: send(1, 'SIGSTOP'), withinMs: 60_000, ending: 'Crashed' },
   ];
   const harms = [killed, ...(isLong ? further : []), outOfMemory];
   for (const { harm, withinMs } of harms) {
@@ -151,6 +151,24 @@ test('a stage of two ranks ends in the same bits, whichever rank is killed, halt
   expect(stageProcesses(process.pid, broken.id)).toEqual([]);
   expect(readFileSync(path.join(root, broken.id, 'one-shot/trainer.1.log'), 'utf8')).toContain('main.js');
 }, 240_000);
+
+test.runIf(isLong)(
+  'ranks whose machine is halted for a while go on as if nothing had been',
+  async () => {
+    const ours = await undisturbed();
+    const plan = training();
+    const { handle } = await server.start(plan);
+    const ranks = await ranksOf(plan);
+    for (const rank of ranks) process.kill(rank, 'SIGSTOP');
+    await sleep(15_000);
+    for (const rank of ranks) process.kill(rank, 'SIGCONT');
+    await handle.result();
+    const { made, endings } = await remainsOf(plan);
+    expect(endings).toEqual(['done']);
+    expect(made).toEqual(ours);
+  },
+  120_000,
+);
 
 // stage-process.test.ts has both for a stage of one process.
 test.runIf(isLong)(
