@@ -16,6 +16,7 @@ const LEAST_PART = 16 * 1024 * 1024;
 /** S3 takes 10,000. */
 const MOST_PARTS = 9000;
 const AT_ONCE = 4;
+/** So many in a row that brought nothing are the last. */
 const TRIES = 5;
 /** What has come is written to the disk in pieces of that size. */
 const WRITE_BYTES = 4 * 1024 * 1024;
@@ -123,9 +124,10 @@ const HASHED_ASIDE = 16 * 1024 * 1024;
 export async function download(bucket: Bucket, key: string, file: string): Promise<string | null> {
   const incoming = new Incoming(file, await open(file, 'wx'));
   try {
-    for (let tried = 1; ; tried++) {
+    for (let triesInVain = 0; ;) {
+      const { bytes } = incoming;
       try {
-        const body = await bucket.stream(key, incoming.bytes);
+        const body = await bucket.stream(key, bytes);
         if (body === null) return null;
         await incoming.add(body);
         return await incoming.end();
@@ -133,8 +135,9 @@ export async function download(bucket: Bucket, key: string, file: string): Promi
         const fault = faultOf(bucket.address, key, error);
         // Asked for what comes after its end: the break came after the last byte.
         if (statusOf(fault) === 416) return await incoming.end();
-        if (!(fault instanceof S3Fault) || tried === TRIES) throw fault;
-        await pause(tried);
+        triesInVain = incoming.bytes > bytes ? 0 : triesInVain + 1;
+        if (!(fault instanceof S3Fault) || triesInVain === TRIES) throw fault;
+        await pause(triesInVain);
       }
     }
   } finally {
@@ -197,16 +200,19 @@ class Incoming {
   }
 }
 
-/** Chunks of so many bytes together that they are worth a write. */
+/** Chunks of so many bytes together that they are worth a write, and the last of them however few, also where the body breaks off. */
 async function* inPieces(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer[]> {
   let chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of body) {
-    chunks.push(chunk);
-    bytes += chunk.length;
-    if (bytes < WRITE_BYTES) continue;
-    yield chunks;
-    [chunks, bytes] = [[], 0];
+  try {
+    for await (const chunk of body) {
+      chunks.push(chunk);
+      bytes += chunk.length;
+      if (bytes < WRITE_BYTES) continue;
+      yield chunks;
+      [chunks, bytes] = [[], 0];
+    }
+  } finally {
+    if (bytes > 0) yield chunks;
   }
-  if (bytes > 0) yield chunks;
 }

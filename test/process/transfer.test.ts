@@ -12,23 +12,27 @@ import { threadsBegun } from '../support/threads-begun.ts';
 /** What arrives is written in pieces of that size. */
 const PIECE = 4 * 1024 * 1024;
 
-test('a file whose connection breaks is asked for from where it broke', async () => {
-  const bytes = Buffer.alloc(2 * PIECE + 9, 'abc');
-  const { bucket, asked } = await scriptedBucket(({ headers }) => {
-    const from = Number(/\d+/.exec(headers.range ?? '0')?.[0]);
-    const left = bytes.subarray(from);
-    return {
-      status: from === 0 ? 200 : 206,
-      headers: { 'content-length': String(left.length) },
-      body: left.subarray(0, PIECE),
-      breaks: left.length > PIECE,
-    };
-  });
-  const file = path.join(temporaryFolder(), 'file');
-  expect(await download(bucket, 'files/a', file)).toBe(sha256Of(bytes));
-  expect(sha256Of(readFileSync(file))).toBe(sha256Of(bytes));
-  expect(asked.map(({ headers }) => headers.range)).toEqual([undefined, `bytes=${PIECE}-`, `bytes=${2 * PIECE}-`]);
-});
+test.each([1000, PIECE, PIECE + 1])(
+  'a connection that breaks after every %i bytes is gone on with at that byte, however often',
+  async (step) => {
+    const bytes = Buffer.alloc(7 * step + 9, 'abc');
+    const { bucket, asked } = await scriptedBucket(({ headers }) => {
+      const from = Number(/\d+/.exec(headers.range ?? '0')?.[0]);
+      const left = bytes.subarray(from);
+      return {
+        status: from === 0 ? 200 : 206,
+        headers: { 'content-length': String(left.length) },
+        body: left.subarray(0, step),
+        breaks: left.length > step,
+      };
+    });
+    const file = path.join(temporaryFolder(), 'file');
+    expect(await download(bucket, 'files/a', file)).toBe(sha256Of(bytes));
+    expect(sha256Of(readFileSync(file))).toBe(sha256Of(bytes));
+    const ranges = [1, 2, 3, 4, 5, 6, 7].map((steps) => `bytes=${steps * step}-`);
+    expect(asked.map(({ headers }) => headers.range)).toEqual([undefined, ...ranges]);
+  },
+);
 
 test('a file whose last byte has come before its connection broke is whole', async () => {
   const bytes = Buffer.alloc(PIECE, 'abc');
@@ -40,13 +44,20 @@ test('a file whose last byte has come before its connection broke is whole', asy
   expect(await download(bucket, 'files/a', path.join(temporaryFolder(), 'file'))).toBe(sha256Of(bytes));
 });
 
-test('a file whose connection always breaks is given up after five tries, one that is refused at once', async () => {
-  const { bucket, asked } = await scriptedBucket(() => ({ headers: { 'content-length': '9' }, breaks: true }));
+test('a file is given up after five tries in a row that bring nothing, one that is refused at once', async () => {
+  const { bucket, asked } = await scriptedBucket(({ headers }) =>
+    headers.range === undefined
+      ? { headers: { 'content-length': '9' }, body: 'some', breaks: true }
+      : { status: 206, headers: { 'content-length': '5' }, breaks: true },
+  );
   await expect(download(bucket, 'files/a', path.join(temporaryFolder(), 'file'))).rejects.toMatchObject({
     ending: 'Crashed',
     message: expect.stringMatching(/^s3:\/\/b\/p\/files\/a: expected the bucket to do it, got no answer/),
   });
-  expect(asked).toHaveLength(5);
+  expect(asked.map(({ headers }) => headers.range)).toEqual([
+    undefined,
+    ...Array.from({ length: 5 }, () => 'bytes=4-'),
+  ]);
   const { bucket: closed, asked: once } = await scriptedBucket(() => refusal('AccessDenied', 403));
   await expect(download(closed, 'files/a', path.join(temporaryFolder(), 'file'))).rejects.toMatchObject({
     ending: 'BadInput',
