@@ -77,6 +77,7 @@ test('an object that is not there is no file, and a file that is there already i
 test.each([
   [16 * 1024 * 1024, 0],
   [16 * 1024 * 1024 + 1, 1],
+  [28 * 1024 * 1024, 1],
 ])('the hash of %i bytes is computed by %i threads beside', async (size, threads) => {
   const bytes = Buffer.alloc(size, 'x');
   const { bucket } = await scriptedBucket(() => ({ body: bytes }));
@@ -156,14 +157,16 @@ test('an upload whose end was not answered counts where the object is there with
   });
 });
 
-test('a file of less than 256 MiB goes in one request, with its sum', async () => {
+test('a file of less than 256 MiB, or of just so many bytes as may go whole, goes in one request, with its sum', async () => {
   const { bucket, asked } = await scriptedBucket(() => ({ headers: { etag: '"1"' } }));
   const file = path.join(temporaryFolder(), 'file');
   const text = 'said'.repeat(5 * 1024 * 1024);
   writeFileSync(file, text);
   await upload(bucket, 'files/a', file, sha256Of(text));
+  await upload(bucket, 'files/b', file, sha256Of(text), text.length);
   expect(asked.map(({ method, path: of, body }) => [method, of, body === text])).toEqual([
     ['PUT', '/b/p/files/a', true],
+    ['PUT', '/b/p/files/b', true],
   ]);
   expect(asked[0]!.headers['x-amz-checksum-sha256']).toBe(Buffer.from(sha256Of(text), 'hex').toString('base64'));
 });
