@@ -1,4 +1,4 @@
-import { beforeEach, expect, test, vi } from 'vitest';
+import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { sha256Of } from '../../artifacts/files.ts';
 import { GRACE_MS } from '../../artifacts/leftovers.ts';
 import { S3Store } from '../../artifacts/s3/s3-store.ts';
@@ -129,4 +129,35 @@ test('a file that is there already is not sent again, and is made young where it
     expect(copied).toEqual(copies.map((folder) => `${folder}${stored.sha256}`));
     expect(writesIn(asked).filter(({ body }) => body === 'a,b\n')).toEqual([]);
   }
+});
+
+test('what no stage names is left over once it has lain there for more than a day, and is not before', async () => {
+  const at = '2026-01-01T00:00:00Z';
+  const lying = [`files/${'a'.repeat(64)}`, 'probe/1', 'verify-resume-1/straight/runs/r/one/manifest.json'];
+  const { store, asked } = await storeOf(({ path, query }) => {
+    if (path !== '/b/') return { body: '<ListPartsResult><Part><Size>5</Size></Part></ListPartsResult>' };
+    if ('uploads' in query) {
+      return {
+        body: `<ListMultipartUploadsResult><Upload><Key>p/files/b</Key><UploadId>1</UploadId><Initiated>${at}</Initiated></Upload></ListMultipartUploadsResult>`,
+      };
+    }
+    const found = lying.filter((one) => `p/${one}`.startsWith(query['prefix']!));
+    const objects = found.map(
+      (one) => `<Contents><Key>p/${one}</Key><Size>3</Size><LastModified>${at}</LastModified></Contents>`,
+    );
+    return { body: `<ListBucketResult>${objects.join('')}</ListBucketResult>` };
+  });
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.parse(at) + GRACE_MS });
+  onTestFinished(() => void vi.useRealTimers());
+  expect(await store.leftovers()).toEqual([]);
+  vi.setSystemTime(Date.parse(at) + GRACE_MS + 1);
+  asked.length = 0;
+  expect(await store.leftovers()).toEqual([
+    { what: 'unnamed', place: lying[0], stage: null, bytes: 3 },
+    { what: 'unnamed', place: lying[1], stage: null, bytes: 3 },
+    { what: 'upload', place: 'files/b#1', stage: null, bytes: 5 },
+    { what: 'verification', place: 'verify-resume-1/', stage: null, bytes: 3 },
+  ]);
+  // No stage is there, so none is read: of objects only the upload is looked at.
+  expect(asked.filter(({ path }) => path !== '/b/').map(({ path }) => path)).toEqual(['/b/p/files/b']);
 });
