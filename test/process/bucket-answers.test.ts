@@ -3,16 +3,11 @@ import { pause } from '../../artifacts/s3/bucket.ts';
 import type { Bucket } from '../../artifacts/s3/bucket.ts';
 import { recall } from '../../artifacts/s3/finished.ts';
 import { probeBucket } from '../../artifacts/s3/probe.ts';
-import { refusal, scriptedBucket } from '../support/scripted-bucket.ts';
+import { LISTED_AT, listedObject, listedUpload, refusal, scriptedBucket } from '../support/scripted-bucket.ts';
 import type { Asked } from '../support/scripted-bucket.ts';
 
 // What is made of answers that a small bucket never gives: pages, and objects that are gone.
 
-const object = (key: string, bytes: number): string =>
-  `<Contents><Key>p/${key}</Key><Size>${bytes}</Size><LastModified>2026-01-01T00:00:00Z</LastModified></Contents>`;
-
-const upload = (key: string, id: string): string =>
-  `<Upload><Key>p/${key}</Key><UploadId>${id}</UploadId><Initiated>2026-01-01T00:00:00Z</Initiated></Upload>`;
 const refused = (key: string): string =>
   `s3://b/p/${key}: expected to be let in, got 403 AccessDenied; give these keys`;
 
@@ -20,12 +15,12 @@ test('a listing goes on for as long as there are pages', async () => {
   const { bucket, asked } = await scriptedBucket(({ query }) => {
     const isLast = query['continuation-token'] === 'next one';
     const next = isLast ? '' : '<NextContinuationToken>next one</NextContinuationToken>';
-    const found = isLast ? object('runs/c', 3) : object('runs/a', 1) + object('runs/b', 2);
+    const found = isLast ? listedObject('runs/c', 3) : listedObject('runs/a', 1) + listedObject('runs/b', 2);
     return { body: `<ListBucketResult><IsTruncated>${!isLast}</IsTruncated>${next}${found}</ListBucketResult>` };
   });
   const found = [];
   for await (const one of bucket.list('runs/')) found.push(one);
-  const changed = new Date('2026-01-01T00:00:00Z');
+  const changed = new Date(LISTED_AT);
   expect(found).toEqual([
     { key: 'runs/a', bytes: 1, changed },
     { key: 'runs/b', bytes: 2, changed },
@@ -45,11 +40,11 @@ test('uploads that were begun are listed with what has arrived, page after page,
     if (path !== '/b/') return refusal('NoSuchUpload', 404);
     const isLast = query['key-marker'] === 'p/files/a' && query['upload-id-marker'] === '1';
     const body = isLast
-      ? `<IsTruncated>false</IsTruncated>${upload('files/b', '2')}`
-      : `<IsTruncated>true</IsTruncated><NextKeyMarker>p/files/a</NextKeyMarker><NextUploadIdMarker>1</NextUploadIdMarker>${upload('files/a', '1')}`;
+      ? `<IsTruncated>false</IsTruncated>${listedUpload('files/b', '2')}`
+      : `<IsTruncated>true</IsTruncated><NextKeyMarker>p/files/a</NextKeyMarker><NextUploadIdMarker>1</NextUploadIdMarker>${listedUpload('files/a', '1')}`;
     return { body: `<ListMultipartUploadsResult>${body}</ListMultipartUploadsResult>` };
   });
-  const begun = new Date('2026-01-01T00:00:00Z');
+  const begun = new Date(LISTED_AT);
   expect(await bucket.uploads()).toEqual([
     { key: 'files/a', id: '1', begun, bytes: 12 },
     { key: 'files/b', id: '2', begun, bytes: 0 },
@@ -100,7 +95,7 @@ test('a few fingerprints are looked up one by one, many by reading the whole ind
   const { bucket, asked } = await scriptedBucket(({ query }) => ({
     body: `<ListBucketResult>${['1f/b/two', '1f/a/one']
       .filter((key) => `p/index/${key}`.startsWith(query['prefix']!))
-      .map((key) => object(`index/${key}`, 1))
+      .map((key) => listedObject(`index/${key}`, 1))
       .join('')}</ListBucketResult>`,
   }));
   expect(await recall(bucket, ['1f', '2'])).toEqual([['a/one', 'b/two'], []]);
@@ -118,7 +113,7 @@ test('a list of uploads that promises more and does not say where has an end', a
   const { bucket, asked } = await scriptedBucket(({ path }) => ({
     body:
       path === '/b/'
-        ? `<ListMultipartUploadsResult><IsTruncated>true</IsTruncated>${upload('files/a', '1')}</ListMultipartUploadsResult>`
+        ? `<ListMultipartUploadsResult><IsTruncated>true</IsTruncated>${listedUpload('files/a', '1')}</ListMultipartUploadsResult>`
         : '<ListPartsResult/>',
   }));
   expect((await bucket.uploads()).map(({ key }) => key)).toEqual(['files/a']);

@@ -3,7 +3,7 @@ import { sha256Of } from '../../artifacts/files.ts';
 import { GRACE_MS } from '../../artifacts/leftovers.ts';
 import { S3Store } from '../../artifacts/s3/s3-store.ts';
 import { finishedManifest } from '../support/manifests.ts';
-import { refusal, scriptedBucket } from '../support/scripted-bucket.ts';
+import { LISTED_AT, listedObject, listedUpload, refusal, scriptedBucket } from '../support/scripted-bucket.ts';
 import type { Answer, Asked } from '../support/scripted-bucket.ts';
 import { directory } from '../support/stage-claim.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -132,25 +132,18 @@ test('a file that is there already is not sent again, and is made young where it
 });
 
 test('what no stage names is left over once it has lain there for more than a day, and is not before', async () => {
-  const at = '2026-01-01T00:00:00Z';
   const lying = [`files/${'a'.repeat(64)}`, 'probe/1', 'verify-resume-1/straight/runs/r/one/manifest.json'];
   const { store, asked } = await storeOf(({ path, query }) => {
     if (path !== '/b/') return { body: '<ListPartsResult><Part><Size>5</Size></Part></ListPartsResult>' };
-    if ('uploads' in query) {
-      return {
-        body: `<ListMultipartUploadsResult><Upload><Key>p/files/b</Key><UploadId>1</UploadId><Initiated>${at}</Initiated></Upload></ListMultipartUploadsResult>`,
-      };
-    }
+    if ('uploads' in query)
+      return { body: `<ListMultipartUploadsResult>${listedUpload('files/b', '1')}</ListMultipartUploadsResult>` };
     const found = lying.filter((one) => `p/${one}`.startsWith(query['prefix']!));
-    const objects = found.map(
-      (one) => `<Contents><Key>p/${one}</Key><Size>3</Size><LastModified>${at}</LastModified></Contents>`,
-    );
-    return { body: `<ListBucketResult>${objects.join('')}</ListBucketResult>` };
+    return { body: `<ListBucketResult>${found.map((one) => listedObject(one, 3)).join('')}</ListBucketResult>` };
   });
-  vi.useFakeTimers({ toFake: ['Date'], now: Date.parse(at) + GRACE_MS });
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.parse(LISTED_AT) + GRACE_MS });
   onTestFinished(() => void vi.useRealTimers());
   expect(await store.leftovers()).toEqual([]);
-  vi.setSystemTime(Date.parse(at) + GRACE_MS + 1);
+  vi.setSystemTime(Date.parse(LISTED_AT) + GRACE_MS + 1);
   asked.length = 0;
   expect(await store.leftovers()).toEqual([
     { what: 'unnamed', place: lying[0], stage: null, bytes: 3 },

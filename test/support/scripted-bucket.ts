@@ -59,3 +59,14 @@ export const refusal = (code: string, status: number): Answer => ({
   status,
   body: `<Error><Code>${code}</Code></Error>`,
 });
+
+/** When all was changed, or begun, that a scripted bucket lists. */
+export const LISTED_AT = '2026-01-01T00:00:00Z';
+
+/** An object in a list of objects. */
+export const listedObject = (key: string, bytes: number): string =>
+  `<Contents><Key>p/${key}</Key><Size>${bytes}</Size><LastModified>${LISTED_AT}</LastModified></Contents>`;
+
+/** An upload that was begun, in a list of uploads. */
+export const listedUpload = (key: string, id: string): string =>
+  `<Upload><Key>p/${key}</Key><UploadId>${id}</UploadId><Initiated>${LISTED_AT}</Initiated></Upload>`;
